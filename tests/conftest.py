@@ -1,0 +1,164 @@
+"""Fixtures for every test: databases of both kinds, ports, and what to do when a tool is not installed.
+
+A test that takes `database_url` or `migrated_database_url` runs twice, on SQLite and on PostgreSQL, and has that
+database to itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import apsw
+import pytest
+
+from postgresql import URL_VARIABLE, NotInstalled, Server, find_free_port, run_cluster
+
+NODE_MODULES = Path(__file__).parent / "node" / "node_modules"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what asks for PostgreSQL without being parametrised over it."""
+    for item in items:
+        if "postgresql_url" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.postgresql)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips, or in CI fails, what needs a tool that is not installed."""
+    if item.get_closest_marker("browser") and find_chromium() is None:
+        _miss("Chromium is not installed")
+    if item.get_closest_marker("node") and not (shutil.which("node") and NODE_MODULES.exists()):
+        _miss("node or tests/node/node_modules is missing; script/test installs it")
+
+
+def _miss(reason: str) -> None:
+    if os.environ.get("CI", "") not in {"", "0", "false"}:
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def find_chromium() -> str | None:
+    """The path of an installed Chromium or Chrome."""
+    found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
+    return next((path for path in found if path), None)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of the browser; belongs to tests marked `browser`."""
+    path = find_chromium()
+    assert path is not None, "mark the test with pytest.mark.browser"
+    return path
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port on loopback that nothing listens on."""
+    return find_free_port()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def dialect(request: pytest.FixtureRequest) -> str:
+    """Which of the two databases this run of the test is on."""
+    chosen: str = request.param
+    return chosen
+
+
+@pytest.fixture
+def database_url(databases: Databases, dialect: str, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database, on SQLite and on PostgreSQL in turn."""
+    with ExitStack() as cleanup:
+        yield databases.create(dialect, tmp_path, cleanup)
+
+
+@pytest.fixture
+def migrated_database_url(databases: Databases, dialect: str, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database that has Phiomia's tables and no rows, on SQLite and on PostgreSQL in turn."""
+    with ExitStack() as cleanup:
+        yield databases.create(dialect, tmp_path, cleanup, prepare=_migrate)
+
+
+@pytest.fixture
+def postgresql_url(databases: Databases, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database, for tests of what only PostgreSQL can do."""
+    with ExitStack() as cleanup:
+        yield databases.create("postgresql", tmp_path, cleanup)
+
+
+def _migrate(url: str) -> None:
+    from phiomia.platform import schema
+
+    asyncio.run(schema.upgrade(url))
+
+
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """Makes databases, from templates where they need tables."""
+    with ExitStack() as cleanup:
+        yield Databases(tmp_path_factory.mktemp("templates"), cleanup)
+
+
+Prepare = Callable[[str], None]
+
+
+class Databases:
+    """Fresh databases for one test each; what `prepare` does to one is done once a session and then copied."""
+
+    def __init__(self, folder: Path, cleanup: ExitStack) -> None:
+        self._folder = folder
+        self._cleanup = cleanup
+        self._server: Server | None = None
+        self._templates: dict[tuple[str, Prepare], str] = {}
+
+    def create(self, dialect: str, folder: Path, cleanup: ExitStack, prepare: Prepare | None = None) -> str:
+        """The URL of a new database, which `cleanup` will remove."""
+        make = self._create_sqlite if dialect == "sqlite" else self._create_postgresql
+        if prepare is None:
+            return make(folder, cleanup, None)
+        if (dialect, prepare) not in self._templates:
+            self._templates[dialect, prepare] = self._create_template(dialect, make, prepare)
+        return make(folder, cleanup, self._templates[dialect, prepare])
+
+    def _create_template(self, dialect: str, make: Callable[..., str], prepare: Prepare) -> str:
+        url = make(self._folder, self._cleanup, None)
+        prepare(url)
+        if dialect == "sqlite":
+            _close_log(Path(url.removeprefix("sqlite:///")))
+        return url
+
+    def _create_sqlite(self, folder: Path, _cleanup: ExitStack, template: str | None) -> str:
+        path = folder / f"{uuid.uuid4().hex}.sqlite3"
+        if template is not None:
+            shutil.copyfile(template.removeprefix("sqlite:///"), path)
+        return f"sqlite:///{path}"
+
+    def _create_postgresql(self, _folder: Path, cleanup: ExitStack, template: str | None) -> str:
+        server = self._postgresql()
+        name = f"test_{uuid.uuid4().hex}"
+        url = server.create(name, template.rpartition("/")[2] if template is not None else "template0")
+        cleanup.callback(server.drop, name)
+        return url
+
+    def _postgresql(self) -> Server:
+        if self._server is None:
+            try:
+                url = os.environ.get(URL_VARIABLE) or self._cleanup.enter_context(run_cluster())
+            except NotInstalled as problem:
+                _miss(str(problem))
+                raise
+            self._server = Server(url)
+            self._cleanup.callback(self._server.close)
+        return self._server
+
+
+def _close_log(path: Path) -> None:
+    # A copy of the file alone must be the whole database.
+    connection = apsw.Connection(str(path))
+    connection.pragma("wal_checkpoint(TRUNCATE)")
+    connection.close()
