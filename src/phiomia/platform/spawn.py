@@ -1,0 +1,118 @@
+"""Starts one child process of the supervisor and remembers what is known about it. Standard library only."""
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from typing import Any, NoReturn
+
+PR_SET_PDEATHSIG = 1
+FOREVER = float("inf")
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Process:
+    """A child: `starting` until it wrote READY, `leaving` once it was told to end, `gone` when it was reaped."""
+
+    __slots__ = ("exit_code", "heard", "kill_at", "pid", "pipe", "role", "since", "state", "stop_signal", "why")
+
+    def __init__(self, role: str, pid: int, pipe: int, stop_signal: int, limit_s: float) -> None:
+        self.role = role
+        self.pid = pid
+        self.pipe = pipe
+        self.stop_signal = stop_signal
+        self.state = "starting"
+        self.since = time.monotonic()
+        self.kill_at = self.since + limit_s
+        self.heard = b""
+        self.exit_code = 0
+        self.why = ""
+
+    def send(self, number: int) -> None:
+        """Sends a signal to a child that was not reaped yet (its number cannot belong to another process)."""
+        if self.state != "gone":
+            os.kill(self.pid, number)
+
+    def leave(self, number: int, limit_s: float) -> None:
+        """Tells the child to end; it is killed when it has not done so within the limit."""
+        if self.state == "gone":
+            return
+        self.state = "leaving"
+        self.kill_at = time.monotonic() + limit_s
+        self.send(number)
+
+    def kill(self, why: str = "") -> None:
+        """Ends the child at once."""
+        self.why = self.why or why
+        self.kill_at = FOREVER
+        self.send(signal.SIGKILL)
+
+    def reaped(self, exit_code: int) -> None:
+        """Remembers how it ended."""
+        self.state = "gone"
+        self.exit_code = exit_code
+        self.kill_at = FOREVER
+        self.why = self.why or describe_exit(exit_code)
+
+    def save(self) -> dict[str, Any]:
+        """What the next generation needs to know about this child."""
+        return {
+            "role": self.role,
+            "pid": self.pid,
+            "pipe": self.pipe,
+            "stop_signal": self.stop_signal,
+            "state": self.state,
+            "since": self.since,
+            "kill_at": None if self.kill_at == FOREVER else self.kill_at,
+        }
+
+
+def restore_process(saved: dict[str, Any]) -> Process:
+    """The child that a previous generation of the supervisor started."""
+    process = Process(saved["role"], saved["pid"], saved["pipe"], saved["stop_signal"], 0)
+    process.state = saved["state"]
+    process.since = saved["since"]
+    process.kill_at = FOREVER if saved["kill_at"] is None else saved["kill_at"]
+    return process
+
+
+def describe_exit(exit_code: int) -> str:
+    """How a process ended, in words."""
+    if exit_code >= 0:
+        return f"exited with status {exit_code}"
+    return f"was ended by {signal.Signals(-exit_code).name}"
+
+
+def spawn(argv: list[str], env: dict[str, str], keep: list[int], stdout: int = -1) -> int:
+    """Starts a program that inherits only the given descriptors and ends when we do; gives its process id."""
+    parent = os.getpid()
+    # Nothing buffered may be written twice.
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        _become(parent, argv, env, keep, stdout)
+    except BaseException as error:
+        os.write(2, f"supervisor: cannot start {argv[0]}: {error}\n".encode())
+    finally:
+        os._exit(127)
+
+
+def _become(parent: int, argv: list[str], env: dict[str, str], keep: list[int], stdout: int) -> NoReturn:
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    # Ctrl-C in a terminal reaches the whole group: the children shall hear it from the supervisor only.
+    os.setpgid(0, 0)
+    # SIGINT is the short way out of every child, and unlike SIGKILL it lets a request in flight finish.
+    _libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGINT), 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+    for fd in keep:
+        os.set_inheritable(fd, True)
+    if stdout >= 0:
+        os.dup2(stdout, 1)
+    os.execve(argv[0], argv, env)  # noqa: S606

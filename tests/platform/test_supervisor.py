@@ -1,0 +1,420 @@
+"""The supervisor with real processes: what a client, an operator and a killed process see of it."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from phiomia.platform.bus import HubBus
+from phiomia.platform.notify import read_status, reload_and_wait
+from phiomia.platform.topology import PYTHON, Child, Settings
+
+HERE = Path(__file__).parent
+SOURCE = HERE.parents[1] / "src"
+
+
+def make_release(root: Path, mark: str) -> Path:
+    """A release directory with its own virtual environment, which uses the packages of this one."""
+    release = root / f"release-{mark}-{time.monotonic_ns()}"
+    venv = release / "venv"
+    packages = venv / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+    packages.mkdir(parents=True)
+    (venv / "bin").mkdir()
+    (venv / "bin" / "python").symlink_to(os.path.realpath(sys.executable))
+    (venv / "pyvenv.cfg").write_text(f"home = {os.path.dirname(os.path.realpath(sys.executable))}\n")
+    (packages / "paths.pth").write_text(f"{SOURCE}\n{HERE}\n{sysconfig.get_paths()['purelib']}\n")
+    (venv / "mark").write_text(mark)
+    return release
+
+
+def switch(root: Path, release: Path) -> None:
+    """Points `current` to the release."""
+    (root / "next").symlink_to(release)
+    os.replace(root / "next", root / "current")
+
+
+class Running:
+    """A supervisor under test."""
+
+    def __init__(self, root: Path, process: subprocess.Popen[bytes]) -> None:
+        self.root = root
+        self.process = process
+        self.status_path = str(root / "run" / "status.json")
+
+    @property
+    def status(self) -> dict[str, Any]:
+        return read_status(self.status_path)
+
+    @property
+    def port(self) -> int:
+        return int(self.status["listen"]["web"][0].rpartition(":")[2])
+
+    def pids(self, role: str) -> set[int]:
+        return {
+            child["pid"] for child in self.status["children"] if child["role"] == role and child["state"] == "ready"
+        }
+
+    def output(self) -> str:
+        return (self.root / "stderr").read_text()
+
+    def until(self, condition: Callable[[], Any], limit_s: float = 8.0) -> None:
+        deadline = time.monotonic() + limit_s
+        while not condition():
+            assert time.monotonic() < deadline, f"{self.status}\n{self.output()}"
+            time.sleep(0.02)
+
+
+@contextmanager
+def supervised(root: Path, mark: str = "one", drain_idle: str = "65", **changes: Any) -> Iterator[Running]:
+    """Runs a supervisor with two web processes and one on the bus."""
+    (root / "run").mkdir(exist_ok=True)
+    switch(root, make_release(root, mark))
+    settings = Settings(
+        listen={"web": ("127.0.0.1:0",)},
+        children=(
+            Child("echo", (PYTHON, "-P", "-m", "toy_release", "echo")),
+            Child(
+                "web",
+                (PYTHON, "-P", "-m", "toy_release", "web"),
+                env={"PHIOMIA_DRAIN_IDLE": drain_idle},
+                processes=2,
+                listen="web",
+                stop_signal=signal.SIGINT,
+            ),
+        ),
+        bus_path=str(root / "run" / "bus.sock"),
+        status_path=str(root / "run" / "status.json"),
+        settle_s=0.0,
+    )._replace(**changes)
+    start = "import json, os, sys; from phiomia.platform import supervisor, topology; "
+    start += "supervisor.replace_process(topology.load_settings(json.loads(sys.argv[1])))"
+    with open(root / "stderr", "ab") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-c", start, json.dumps(settings.save())],
+            env={**os.environ, "PHIOMIA_CURRENT": str(root / "current"), "PYTHONPATH": str(SOURCE)},
+            stderr=stderr,
+        )
+    running = Running(root, process)
+    try:
+        yield running
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@contextmanager
+def serving(root: Path, **arguments: Any) -> Iterator[Running]:
+    """The same, once it serves."""
+    with supervised(root, **arguments) as running:
+        running.until(lambda: os.path.exists(running.status_path) and running.status["state"] == "running")
+        yield running
+
+
+class Load:
+    """Clients that go on asking, and what became of it."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.answered = 0
+        self.failures: list[str] = []
+        self.marks: set[str] = set()
+        self.stopping = False
+        self.slowest = 0.0
+
+    async def __aenter__(self) -> "Load":
+        clients = [self._client(number, keep_alive=number % 3 != 0) for number in range(18)]
+        self.tasks = [asyncio.create_task(client) for client in clients]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.stopping = True
+        await asyncio.wait_for(asyncio.gather(*self.tasks), 20)
+
+    async def _client(self, number: int, keep_alive: bool) -> None:
+        connection: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        turn = number
+        while not self.stopping:
+            turn += 1
+            path = "/slow" if number % 6 == 5 else "/"
+            body = b"x" * (turn % 5000) if turn % 3 == 0 else b""
+            used = connection is not None
+            begun = time.monotonic()
+            try:
+                if connection is None:
+                    connection = await asyncio.open_connection("127.0.0.1", self.port)
+                answer, stays = await ask(connection, "POST" if body else "GET", path, body)
+                assert answer.endswith(f"{'POST' if body else 'GET'} {len(body)}"), answer
+                self.marks.add(answer.split()[0])
+                self.answered += 1
+            except (OSError, EOFError, AssertionError) as error:
+                self.failures.append(f"{'reused' if used else 'fresh'} {error!r}")
+                stays = False
+            self.slowest = max(self.slowest, time.monotonic() - begun)
+            if not (stays and keep_alive) and connection is not None:
+                connection[1].close()
+                connection = None
+            await asyncio.sleep(0.002 * (turn % 8))
+
+
+async def ask(
+    connection: tuple[asyncio.StreamReader, asyncio.StreamWriter], method: str, path: str, body: bytes
+) -> tuple[str, bool]:
+    """One request on a connection: the answer, and whether the connection stays."""
+    reader, writer = connection
+    writer.write(f"{method} {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
+    head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+    assert head.startswith("http/1.1 200"), head
+    length = int(head.partition("content-length: ")[2].split()[0])
+    return (await reader.readexactly(length)).decode(), "connection: close" not in head
+
+
+async def reload(running: Running) -> dict[str, Any]:
+    """A reload, waited for without stopping the load."""
+    return await asyncio.to_thread(reload_and_wait, running.status_path, 30.0)
+
+
+def alive(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_reload_under_load_loses_nothing(tmp_path: Path) -> None:
+    with serving(tmp_path) as running:
+
+        async def scenario() -> Load:
+            async with Load(running.port) as load:
+                await asyncio.sleep(0.5)
+                for mark in ("two", "three"):
+                    switch(tmp_path, make_release(tmp_path, mark))
+                    status = await reload(running)
+                    assert (status["state"], status["reason"]) == ("running", "")
+                    await asyncio.sleep(0.5)
+            return load
+
+        before = running.pids("web") | running.pids("echo")
+        load = asyncio.run(scenario())
+        assert load.failures == []
+        assert load.answered > 2000
+        assert load.marks == {"one", "two", "three"}
+        status = running.status
+        assert status["pid"] == running.process.pid
+        assert status["generation"] == 3
+        assert "release-three" in status["python"]
+        assert "release-three" in Path(f"/proc/{status['pid']}/cmdline").read_text()
+        running.until(lambda: not any(alive(pid) for pid in before))
+
+
+@pytest.mark.parametrize("mark", ["import-error", "probe-fails", "crashes-soon", "never-ready", "no-interpreter"])
+def test_broken_release_is_refused_and_the_old_one_keeps_serving(tmp_path: Path, mark: str) -> None:
+    with serving(tmp_path, settle_s=0.6, ready_limit_s=1.5) as running:
+
+        async def scenario() -> Load:
+            async with Load(running.port) as load:
+                release = make_release(tmp_path, mark)
+                if mark == "no-interpreter":
+                    (release / "venv" / "bin" / "python").unlink()
+                switch(tmp_path, release)
+                status = await reload(running)
+                assert status["state"] == "running"
+                assert status["reason"] != ""
+                await asyncio.sleep(0.2)
+            return load
+
+        before = running.pids("web"), running.pids("echo")
+        load = asyncio.run(scenario())
+        assert load.failures == []
+        assert load.marks <= {"one", "crashes-soon"}
+        assert (running.pids("web"), running.pids("echo")) == before
+        assert running.status["generation"] == 1
+        assert "reload refused" in running.output()
+
+
+def test_idle_connections_are_answered_after_the_reload(tmp_path: Path) -> None:
+    with serving(tmp_path, drain_idle="4") as running:
+
+        async def scenario() -> list[str]:
+            used = [await asyncio.open_connection("127.0.0.1", running.port) for _ in range(20)]
+            for connection in used:
+                assert (await ask(connection, "GET", "/", b""))[1]
+            silent = [await asyncio.open_connection("127.0.0.1", running.port) for _ in range(20)]
+            await asyncio.sleep(0.2)
+            switch(tmp_path, make_release(tmp_path, "two"))
+            assert (await reload(running))["reason"] == ""
+            await asyncio.sleep(1.0)
+            answers = [await ask(connection, "POST", "/", b"hello") for connection in used + silent]
+            assert not any(stays for _, stays in answers)
+            return [answer.split()[0] for answer, _ in answers]
+
+        before = running.pids("web")
+        assert asyncio.run(scenario()) == ["one"] * 40
+        running.until(lambda: not any(alive(pid) for pid in before), 2)
+
+
+def test_idle_connections_end_after_the_limit(tmp_path: Path) -> None:
+    with serving(tmp_path, drain_idle="0.5") as running:
+        with socket.create_connection(("127.0.0.1", running.port)) as client:
+            time.sleep(0.1)
+            before = running.pids("web")
+            assert reload_and_wait(running.status_path, 20)["reason"] == ""
+            client.settimeout(3)
+            assert client.recv(1) == b""
+        running.until(lambda: not any(alive(pid) for pid in before), 2)
+
+
+def test_killed_child_comes_back(tmp_path: Path) -> None:
+    with serving(tmp_path) as running:
+        victim = min(running.pids("web"))
+        os.kill(victim, signal.SIGKILL)
+        running.until(lambda: len(running.pids("web") - {victim}) == 2)
+        assert "was ended by SIGKILL; starting another" in running.output()
+
+
+def test_children_end_with_a_killed_supervisor_even_after_a_reload(tmp_path: Path) -> None:
+    with serving(tmp_path) as running:
+        assert reload_and_wait(running.status_path, 20)["reason"] == ""
+        children = {child["pid"] for child in running.status["children"]}
+        assert len(children) >= 3
+        running.process.kill()
+        running.process.wait()
+        running.until(lambda: not any(alive(pid) for pid in children), 4)
+
+
+def test_first_start_that_fails_says_why(tmp_path: Path) -> None:
+    with supervised(tmp_path, mark="import-error") as running:
+        assert running.process.wait(10) == 1
+        assert "no_such_module" in running.output()
+        assert re.search("supervisor: gave up: (web|echo) exited with status 1", running.output())
+
+
+def test_taken_address_says_so(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        with supervised(tmp_path, listen={"web": (address,)}) as running:
+            assert running.process.wait(10) == 1
+            assert f"cannot listen on {address}" in running.output()
+
+
+def test_stop_finishes_requests_and_cleans_up(tmp_path: Path) -> None:
+    with serving(tmp_path) as running:
+
+        async def scenario() -> str:
+            idle = await asyncio.open_connection("127.0.0.1", running.port)
+            assert (await ask(idle, "GET", "/", b""))[1]
+            connection = await asyncio.open_connection("127.0.0.1", running.port)
+            request = asyncio.create_task(ask(connection, "POST", "/slow", b"x"))
+            await asyncio.sleep(0.1)
+            running.process.send_signal(signal.SIGTERM)
+            return (await request)[0]
+
+        children = {child["pid"] for child in running.status["children"]}
+        begun = time.monotonic()
+        assert asyncio.run(scenario()).endswith("POST 1")
+        assert running.process.wait(10) == 0
+        assert time.monotonic() - begun < 3
+        assert not any(alive(pid) for pid in children)
+        assert running.status["state"] == "stopped"
+        assert not (tmp_path / "run" / "bus.sock").exists()
+
+
+def test_bus_connections_survive_a_reload(tmp_path: Path) -> None:
+    with serving(tmp_path) as running:
+
+        async def scenario() -> None:
+            bus = HubBus(str(tmp_path / "run" / "bus.sock"))
+            answers: asyncio.Queue[bytes] = asyncio.Queue()
+            gaps: list[int] = []
+            bus.subscribe("answer", answers.put_nowait)
+            bus.on_gap(lambda: gaps.append(1))
+            await bus.start()
+            for _ in range(2):
+                before = running.pids("echo")
+                bus.publish("question", b"who")
+                assert int((await asyncio.wait_for(answers.get(), 2)).split()[1]) in before
+                assert (await reload(running))["reason"] == ""
+                assert not running.pids("echo") & before
+                await asyncio.to_thread(running.until, lambda before=before: not any(map(alive, before)))
+            bus.publish("question", b"who")
+            assert int((await asyncio.wait_for(answers.get(), 2)).split()[1]) in running.pids("echo")
+            assert gaps == []
+            await bus.close()
+
+        asyncio.run(scenario())
+
+
+def test_systemd_gives_the_socket_and_hears_about_it(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    switch(tmp_path, make_release(tmp_path, "one"))
+    child = Child("web", (PYTHON, "-P", "-m", "toy_release", "web"), listen="web", stop_signal=signal.SIGINT)
+    settings = Settings({"web": ("127.0.0.1:1",)}, (child,), str(tmp_path / "bus.sock"), settle_s=0.0)
+    start = "import json, os, sys; from phiomia.platform import supervisor, topology; os.dup2(int(sys.argv[2]), 3); "
+    start += "os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()), LISTEN_FDNAMES='web'); "
+    start += "sys.exit(supervisor.run(topology.load_settings(json.loads(sys.argv[1]))))"
+    with (
+        socket.create_server(("127.0.0.1", 0)) as given,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager,
+    ):
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(10)
+        environ = {
+            **os.environ,
+            "PHIOMIA_CURRENT": str(tmp_path / "current"),
+            "PYTHONPATH": str(SOURCE),
+            "NOTIFY_SOCKET": str(tmp_path / "notify"),
+        }
+        arguments = [sys.executable, "-c", start, json.dumps(settings.save()), str(given.fileno())]
+        process = subprocess.Popen(arguments, env=environ, pass_fds=[given.fileno()])
+        try:
+            hear(manager, "READY=1")
+            process.send_signal(signal.SIGHUP)
+            assert "MONOTONIC_USEC=" in hear(manager, "RELOADING=1")
+            assert f"MAINPID={process.pid}" in hear(manager, "READY=1")
+
+            async def request() -> str:
+                connection = await asyncio.open_connection(*given.getsockname())
+                return (await ask(connection, "GET", "/", b""))[0]
+
+            assert asyncio.run(request()).startswith("one ")
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+        hear(manager, "STOPPING=1")
+
+
+def hear(manager: socket.socket, field: str) -> str:
+    """The next message to the service manager that has the field."""
+    while True:
+        message = manager.recv(4096).decode()
+        if field in message.splitlines():
+            return message
+
+
+def test_supervisor_stays_small(tmp_path: Path) -> None:
+    with serving(tmp_path) as running:
+        assert reload_and_wait(running.status_path, 20)["reason"] == ""
+        fields = dict(
+            line.split(":", 1) for line in Path(f"/proc/{running.process.pid}/status").read_text().splitlines()
+        )
+        assert int(fields["VmRSS"].split()[0]) < 16_000
+        maps = Path(f"/proc/{running.process.pid}/maps").read_text()
+        assert "uvloop" not in maps
+        assert "httptools" not in maps

@@ -1,0 +1,63 @@
+"""A small release for the tests: `python -m toy_release ROLE`, driven by the supervisor like a real one.
+
+TOY_MARK is written by the test into a file beside this one, so that every release answers with its own name.
+"""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from phiomia.platform.bus import open_bus
+from phiomia.platform.listen import inherited_sockets
+from phiomia.platform.notify import tell_ready
+
+MARK = (Path(sys.prefix) / "mark").read_text().strip() if (Path(sys.prefix) / "mark").exists() else "plain"
+
+
+async def app(scope, receive, send):
+    size = 0
+    while True:
+        message = await receive()
+        size += len(message.get("body", b""))
+        if not message.get("more_body"):
+            break
+    if scope["path"] == "/slow":
+        await asyncio.sleep(0.3)
+    body = f"{MARK} {os.getpid()} {scope['method']} {size}".encode()
+    headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def web():
+    from phiomia.platform.drain import serve_web
+
+    async def probe():
+        if MARK == "probe-fails":
+            raise RuntimeError("the probe failed")
+
+    if MARK == "crashes-soon":
+        asyncio.get_running_loop().call_later(0.3, os._exit, 9)
+    if MARK == "never-ready":
+        await asyncio.sleep(60)
+    await serve_web(app, inherited_sockets(), tell_ready, probe=probe)
+
+
+async def echo():
+    """Answers each message on `question` with its mark on `answer`."""
+    bus = open_bus("unix:" + os.environ["PHIOMIA_BUS_SOCKET"])
+    bus.subscribe("question", lambda payload: bus.publish("answer", payload + b" " + str(os.getpid()).encode()))
+    await bus.start()
+    tell_ready()
+    await asyncio.sleep(3600)
+
+
+def main():
+    if MARK == "import-error":
+        import no_such_module  # noqa: F401
+    asyncio.run({"web": web, "echo": echo}[sys.argv[1]]())
+
+
+if __name__ == "__main__":
+    main()
