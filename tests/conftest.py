@@ -92,7 +92,7 @@ def postgresql_url(databases: Databases, tmp_path: Path) -> Iterator[str]:
 
 
 def _migrate(url: str) -> None:
-    from phiomia.platform import schema
+    from phiomia.upgrade import schema
 
     asyncio.run(schema.upgrade(url))
 

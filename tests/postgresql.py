@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -126,7 +127,7 @@ def _start(programs: Path, home: Path) -> tuple[subprocess.Popen[bytes], int]:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=partial(_die_with_parent, signal.SIGQUIT),
                 **_identity(),
             )
         if _wait_until_ready(server, home / "data" / "postmaster.pid"):
@@ -135,10 +136,10 @@ def _start(programs: Path, home: Path) -> tuple[subprocess.Popen[bytes], int]:
     raise RuntimeError(f"PostgreSQL does not start: {log.read_text(errors='replace')}")
 
 
-def _die_with_parent() -> None:
-    # PR_SET_PDEATHSIG: nothing stays behind even if the test run itself is killed. Only Linux has it.
+def _die_with_parent(number: int) -> None:
+    # PR_SET_PDEATHSIG: nothing goes on running even if the parent is killed. Only Linux has it.
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
+        ctypes.CDLL(None).prctl(1, number)
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], pid_file: Path, seconds: float = 30) -> bool:
@@ -231,16 +232,19 @@ def main(arguments: list[str]) -> int:
 
 
 def _run_command(command: list[str], environment: Any) -> int:
-    child = subprocess.Popen(command, env=environment)
+    children: list[subprocess.Popen[bytes]] = []
 
     def interrupt(number: int, _frame: FrameType | None) -> None:
         # The terminal sends Ctrl-C to the child as well; any other signal is passed on as one, for an orderly end.
         if number != signal.SIGINT:
-            child.send_signal(signal.SIGINT)
+            for child in children:
+                child.send_signal(signal.SIGINT)
 
+    # Before the child starts: it inherits what is ignored, and a shell's background jobs are born ignoring Ctrl-C.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
-    status = child.wait()
+    children.append(subprocess.Popen(command, env=environment, preexec_fn=partial(_die_with_parent, signal.SIGINT)))
+    status = children[0].wait()
     return status if status >= 0 else 128 - status
 
 

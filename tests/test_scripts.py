@@ -198,6 +198,60 @@ class TestServer:
         assert done.stdout == "phiomia serve --first-run data=/srv/data bind=127.0.0.1:4000\n"
 
 
+class TestTest:
+    @pytest.fixture
+    def bare(self, checkout: Checkout) -> Checkout:
+        """A machine that has nothing but a shell, and says it is root's."""
+        (checkout.root / "tests/node").mkdir(parents=True)
+        (checkout.root / "tests/postgresql.py").write_text(
+            "import sys\nif sys.argv[1:] == ['--find']: sys.exit(1)\nprint('ran', *sys.argv[2:])\nsys.exit(5)\n"
+        )
+        for name in ("sh", "dirname", "cat", "cksum", "mkdir", "cut", "date", "sort", "head", "ln", "chmod", "cmp"):
+            (checkout.programs / name).symlink_to(shutil.which(name, path=SYSTEM_PATH) or name)
+        checkout.add_program("id", "#!/bin/sh\necho ${FAKE_ID:-0}\n")
+        checkout.add_program("apt-get", '#!/bin/sh\necho "$*" >> apt.log\n')
+        return checkout
+
+    def test_installs_what_is_missing_as_root(self, bare: Checkout) -> None:
+        done = bare.run("script/test", PATH=str(bare.programs))
+        assert done.returncode == 5, done.stderr
+        installed = [line.split()[-1] for line in (bare.root / "apt.log").read_text().splitlines()[1:]]
+        assert installed == ["postgresql", "redis-server", "chromium", "nodejs", "npm"]
+
+    def test_only_names_what_is_missing_otherwise(self, bare: Checkout) -> None:
+        done = bare.run("script/test", PATH=str(bare.programs), FAKE_ID="1000")
+        assert done.returncode == 5
+        assert "apt install postgresql redis-server chromium nodejs npm" in done.stderr
+        assert not (bare.root / "apt.log").exists()
+
+    def test_hands_its_options_to_pytest(self, bare: Checkout) -> None:
+        done = bare.run("script/test", "-k", "one or two", PATH=str(bare.programs))
+        assert done.stdout == "ran -m pytest -n 2 -k one or two\n"
+
+
+class TestContinuousIntegration:
+    @pytest.fixture
+    def stubs(self, checkout: Checkout) -> Checkout:
+        shutil.copytree(ROOT / ".ci", checkout.root / ".ci")
+        (checkout.root / "script/check").write_text("#!/bin/sh\necho checked\nexit ${CHECK_STATUS:-0}\n")
+        (checkout.root / "script/test").write_text(
+            '#!/bin/sh\n[ -z "${TEST_HANGS:-}" ] || exec sleep 5\necho "tested CI=$CI"\nexit ${TEST_STATUS:-0}\n'
+        )
+        return checkout
+
+    def test_checks_then_tests(self, stubs: Checkout) -> None:
+        done = stubs.run(".ci/run")
+        assert (done.returncode, done.stdout) == (0, "checked\ntested CI=true\n")
+
+    @pytest.mark.parametrize("failing", ["CHECK_STATUS", "TEST_STATUS"])
+    def test_needs_both_and_runs_both(self, stubs: Checkout, failing: str) -> None:
+        done = stubs.run(".ci/run", **{failing: "1"})
+        assert (done.returncode, done.stdout) == (1, "checked\ntested CI=true\n")
+
+    def test_ends_in_time(self, stubs: Checkout) -> None:
+        assert stubs.run(".ci/run", TEST_HANGS="1", TEST_SECONDS="0.1").returncode == 124
+
+
 def run_beside_postgresql(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     variables = {name: value for name, value in os.environ.items() if name not in {"CI", URL_VARIABLE}}
     program = [sys.executable, str(ROOT / "tests/postgresql.py"), *command]
@@ -312,6 +366,11 @@ class TestDatabases:
             assert [execute(url, "SELECT answer FROM kept") for url in urls] == ["42"] * 3
         assert len(prepared) == 1
         assert prepared[0] not in urls
+
+    def test_migrated_ones_have_tables(self, migrated_database_url: str, dialect: str) -> None:
+        catalogue = "sqlite_schema" if dialect == "sqlite" else "pg_tables"
+        column = "name" if dialect == "sqlite" else "tablename"
+        assert execute(migrated_database_url, f"SELECT 1 FROM {catalogue} WHERE {column} = 'statuses'") == "1"
 
     def test_only_postgresql(self, postgresql_url: str, request: pytest.FixtureRequest) -> None:
         assert execute(postgresql_url, "SELECT 1") == "1"
