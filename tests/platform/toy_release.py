@@ -1,6 +1,6 @@
 """A small release for the tests: `python -m toy_release ROLE`, driven by the supervisor like a real one.
 
-TOY_MARK is written by the test into a file beside this one, so that every release answers with its own name.
+The test writes the mark into the release's environment, so that every release answers with its own name.
 """
 
 import asyncio
@@ -56,7 +56,14 @@ async def echo():
 def main():
     if MARK == "import-error":
         import no_such_module  # noqa: F401
-    asyncio.run({"web": web, "echo": echo}[sys.argv[1]]())
+    if sys.argv[1] == "describe":
+        print(Path(sys.argv[2]).read_text())
+    elif sys.argv[1] == "web":
+        import uvloop
+
+        uvloop.run(web())
+    else:
+        asyncio.run(echo())
 
 
 if __name__ == "__main__":

@@ -108,7 +108,8 @@ class Hub:
     def _accept(self, _mask: int) -> None:
         try:
             sock, _ = self.listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):
+        except OSError:
+            # Gone again before we came; the client tries once more.
             return
         self._add(sock)
 

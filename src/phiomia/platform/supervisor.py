@@ -18,17 +18,16 @@ import socket
 import sys
 import time
 from collections.abc import Generator, Iterable
-from typing import Any, NoReturn
+from typing import Any
 
+from phiomia.platform.children import CHECK, Children
+from phiomia.platform.handover import FORMAT, STATE_FD, become_supervisor, current_python, read_state, write_state
 from phiomia.platform.hub import Hub
 from phiomia.platform.listen import Listeners, adopt, bind_unix, open_listeners
 from phiomia.platform.notify import notify_systemd, write_status
-from phiomia.platform.spawn import FOREVER, Process, restore_process, spawn
-from phiomia.platform.topology import PYTHON, Child, Settings, load_settings, settings_from_environment
+from phiomia.platform.spawn import FOREVER, Process
+from phiomia.platform.topology import Child, Settings, load_settings, settings_from_environment
 
-FORMAT = 1
-STATE_FD = "PHIOMIA_SUPERVISOR_STATE_FD"
-SELF = "phiomia.platform.supervisor"
 SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 FIRST_DELAY_S = 0.1
 LONGEST_DELAY_S = 30.0
@@ -63,7 +62,7 @@ class Supervisor:
         self.listeners: Listeners = {}
         self.hub: Hub | None = None
         self.slots: list[Slot] = []
-        self.processes: dict[int, Process] = {}
+        self.children = Children(self.selector, self._publish)
         self.action: Steps | None = None
         self.action_wakes = FOREVER
         self.reload_wanted = False
@@ -84,13 +83,13 @@ class Supervisor:
         return self.exit_code
 
     def _next_wake(self) -> float:
-        deadlines = [process.kill_at for process in self.processes.values()]
+        deadlines = [process.kill_at for process in self.children]
         deadlines += [slot.retry_at for slot in self.slots]
         return min([self.action_wakes, *deadlines])
 
     def _tick(self) -> None:
         now = time.monotonic()
-        for process in self.processes.values():
+        for process in self.children:
             if process.kill_at <= now:
                 process.kill(self._why_killed(process))
                 self._log(f"{process.role} {process.pid} {process.why}; killed")
@@ -98,13 +97,15 @@ class Supervisor:
             if slot.retry_at <= now and self.state != "stopping":
                 slot.retry_at = FOREVER
                 slot.process = self._start(slot.child, self.python)
+                if slot.process.state == "gone":
+                    self._lost(slot.process)
                 self._publish()
         if self.action is not None:
             self._step()
         elif self.reload_wanted and self.state == "running":
             self.reload_wanted = False
             self._begin(self._reload())
-        self.finished = self.state == "stopping" and not self.processes
+        self.finished = self.state == "stopping" and not self.children
 
     def _why_killed(self, process: Process) -> str:
         if process.state == "starting":
@@ -219,12 +220,10 @@ class Supervisor:
     def _start_check(self, python: str) -> Process:
         """Lets the new release's supervisor read our state before we depend on its being able to."""
         state_fd = write_state(self._save())
-        heard, said = os.pipe()
-        env = {**os.environ, STATE_FD: str(state_fd)}
-        pid = spawn([python, "-P", "-m", SELF, "--check"], env, [state_fd], stdout=said)
-        os.close(said)
-        os.close(state_fd)
-        return self._watch(Process("release check", pid, heard, signal.SIGKILL, self.settings.ready_limit_s))
+        try:
+            return self.children.start_check(python, state_fd, self.settings.ready_limit_s)
+        finally:
+            os.close(state_fd)
 
     def _read_check(self, check: Process) -> tuple[Settings, str]:
         if check.exit_code != 0:
@@ -236,7 +235,9 @@ class Supervisor:
         unknown = {child.listen for child in settings.children} - {*self.listeners, ""}
         if unknown:
             return self.settings, f"no socket for {', '.join(sorted(unknown))}: a new address needs a restart"
-        return settings, ""
+        if settings.listen not in ({}, self.settings.listen):
+            self._log("a changed address takes effect with a restart")
+        return settings._replace(listen=self.settings.listen, bus_path=self.settings.bus_path), ""
 
     def _become_next(self) -> None:
         """Turns this process into the supervisor of the release that its children already run."""
@@ -265,8 +266,7 @@ class Supervisor:
     def _descriptors(self) -> list[int]:
         assert self.hub is not None
         listeners = [sock.fileno() for sockets in self.listeners.values() for sock in sockets]
-        pipes = [process.pipe for process in self.processes.values() if process.pipe >= 0]
-        return listeners + pipes + self.hub.descriptors()
+        return listeners + self.children.pipes() + self.hub.descriptors()
 
     def _save(self) -> dict[str, Any]:
         assert self.hub is not None
@@ -278,7 +278,7 @@ class Supervisor:
             "reload_wanted": self.reload_wanted,
             "listeners": {name: [sock.fileno() for sock in sockets] for name, sockets in self.listeners.items()},
             "hub": self.hub.save(),
-            "processes": [process.save() for process in self.processes.values() if process.state != "gone"],
+            "processes": self.children.save(),
             "slots": [
                 {"child": slot.child._asdict(), "pid": slot.process.pid, "failures": slot.failures}
                 for slot in self.slots
@@ -294,10 +294,7 @@ class Supervisor:
             self.listeners[name] = [adopt(fd) for fd in fds]
         self.hub = Hub(self.selector, adopt(saved["hub"]["listener"]))
         self.hub.restore(saved["hub"]["clients"])
-        for entry in saved["processes"]:
-            process = self._watch(restore_process(entry))
-            if process.pipe >= 0:
-                os.set_inheritable(process.pipe, False)
+        self.children.restore(saved["processes"])
         for entry in saved["slots"]:
             self._restore_slot(entry)
         self._resumed()
@@ -305,7 +302,7 @@ class Supervisor:
 
     def _restore_slot(self, entry: dict[str, Any]) -> None:
         settings = load_settings({"listen": {}, "children": [entry["child"]], "bus_path": ""})
-        process = self.processes.get(entry["pid"])
+        process = self.children.processes.get(entry["pid"])
         child = settings.children[0]
         slot = self._fill(child, self.python) if process is None else Slot(child, process)
         slot.failures = entry["failures"]
@@ -317,63 +314,14 @@ class Supervisor:
         return Slot(child, self._start(child, python))
 
     def _start(self, child: Child, python: str) -> Process:
-        heard, said = os.pipe()
         sockets = [sock.fileno() for sock in self.listeners.get(child.listen, ())]
-        env = {**os.environ, **child.env}
-        for name in ("NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"):
-            env.pop(name, None)
-        env["PHIOMIA_LISTEN_FD"] = ",".join(map(str, sockets))
-        env["PHIOMIA_READY_FD"] = str(said)
-        env["PHIOMIA_BUS_SOCKET"] = self.settings.bus_path
-        pid = spawn([python if word == PYTHON else word for word in child.argv], env, [*sockets, said])
-        os.close(said)
-        return self._watch(Process(child.role, pid, heard, child.stop_signal, self.settings.ready_limit_s))
-
-    def _watch(self, process: Process) -> Process:
-        self.processes[process.pid] = process
-        if process.pipe >= 0:
-            os.set_blocking(process.pipe, False)
-            self.selector.register(process.pipe, selectors.EVENT_READ, lambda _mask: self._hear(process))
-        return process
-
-    def _hear(self, process: Process) -> None:
-        if process.pipe < 0:
-            return
-        try:
-            data = os.read(process.pipe, 65536)
-        except BlockingIOError:
-            return
-        process.heard += data
-        if process.state == "starting" and b"READY" in process.heard:
-            process.state = "ready"
-            process.kill_at = FOREVER
-            self._publish()
-        if not data:
-            self._stop_hearing(process)
-
-    def _stop_hearing(self, process: Process) -> None:
-        if process.pipe >= 0:
-            self.selector.unregister(process.pipe)
-            os.close(process.pipe)
-            process.pipe = -1
+        return self.children.start(child, python, sockets, self.settings.bus_path, self.settings.ready_limit_s)
 
     def _reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            process = self.processes.pop(pid, None)
-            if process is not None:
-                self._hear(process)
-                self._stop_hearing(process)
-                expected = process.state == "leaving"
-                process.reaped(os.waitstatus_to_exitcode(status))
-                if not expected:
-                    self._lost(process)
-                self._publish()
+        for process, told in self.children.reap():
+            if not told:
+                self._lost(process)
+            self._publish()
 
     def _lost(self, process: Process) -> None:
         """A child ended that nobody had told to: it comes back, later each time."""
@@ -411,7 +359,7 @@ class Supervisor:
         stops = [number for number in numbers if number in (signal.SIGTERM, signal.SIGINT)]
         if stops and self.state == "stopping":
             if signal.SIGINT in stops:
-                for process in self.processes.values():
+                for process in self.children:
                     process.kill()
         elif stops:
             self._stop("")
@@ -427,7 +375,7 @@ class Supervisor:
         for sockets in self.listeners.values():
             for sock in sockets:
                 sock.close()
-        for process in self.processes.values():
+        for process in self.children:
             # What does not serve yet has nothing to finish, and no handler either that makes SIGINT a quiet end.
             number = signal.SIGTERM if process.state == "starting" else process.stop_signal
             process.leave(number, self.settings.stop_limit_s)
@@ -449,7 +397,7 @@ class Supervisor:
         return [address.removeprefix("unix:") for address in addresses if address.startswith("unix:")]
 
     def _publish(self, **systemd: str | int) -> None:
-        children = [process for process in self.processes.values() if process.role != "release check"]
+        children = [process for process in self.children if process.role != CHECK]
         status = {
             "pid": os.getpid(),
             "generation": self.generation,
@@ -469,44 +417,6 @@ class Supervisor:
 
     def _log(self, message: str) -> None:
         print(f"supervisor: {message}", file=sys.stderr, flush=True)
-
-
-def current_python() -> str:
-    """The interpreter of the current release: of the directory that PHIOMIA_CURRENT points to, or our own."""
-    current = os.environ.get("PHIOMIA_CURRENT")
-    if not current:
-        return sys.executable
-    # The link is followed now: what runs must not change under the feet of a child that is started again later.
-    return os.path.join(os.path.realpath(current), "venv", "bin", "python")
-
-
-def write_state(state: dict[str, Any]) -> int:
-    """Puts the state into memory that survives an exec; gives its descriptor."""
-    fd = os.memfd_create("phiomia-supervisor")
-    with open(fd, "wb", closefd=False) as file:
-        file.write(json.dumps(state).encode())
-    return fd
-
-
-def read_state(fd: int) -> dict[str, Any]:
-    """The state that a previous generation, or the command that started us, left."""
-    with open(fd, "rb", closefd=False) as file:
-        file.seek(0)
-        state: dict[str, Any] = json.load(file)
-    if state["format"] != FORMAT:
-        raise ValueError(f"supervisor state of format {state['format']}, but this release reads {FORMAT}")
-    return state
-
-
-def become_supervisor(python: str, state_fd: int) -> NoReturn:
-    """Replaces this process by the supervisor that is described by the state."""
-    os.set_inheritable(state_fd, True)
-    os.execve(python, [python, "-P", "-m", SELF], {**os.environ, STATE_FD: str(state_fd)})  # noqa: S606
-
-
-def replace_process(settings: Settings) -> NoReturn:
-    """Turns the calling program, which may have loaded much, into a small supervisor with these settings."""
-    become_supervisor(current_python(), write_state({"format": FORMAT, "settings": settings.save()}))
 
 
 def run(settings: Settings) -> int:
