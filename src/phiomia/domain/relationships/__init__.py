@@ -1,0 +1,1 @@
+"""Follows, requests, blocks, mutes between accounts. Begin with `follow.py`."""
