@@ -320,7 +320,7 @@ def test_supervisor_stays_small_and_its_children_end_with_it_even_after_a_reload
         fields = dict(
             line.split(":", 1) for line in Path(f"/proc/{running.process.pid}/status").read_text().splitlines()
         )
-        assert int(fields["VmRSS"].split()[0]) < 16_000
+        assert int(fields["RssAnon"].split()[0]) < 11_000
         children = {child["pid"] for child in running.status["children"]}
         assert len(children) >= 3
         running.process.kill()
@@ -435,3 +435,12 @@ def hear(manager: socket.socket, field: str) -> str:
         message = manager.recv(4096).decode()
         if field in message.splitlines():
             return message
+
+
+def test_supervisor_needs_the_standard_library_only() -> None:
+    names = "import sys; before = set(sys.modules); import phiomia.platform.supervisor; "
+    names += "print(*{name.partition('.')[0] for name in set(sys.modules) - before})"
+    done = subprocess.run(
+        [sys.executable, "-c", names], capture_output=True, env={"PYTHONPATH": str(SOURCE)}, check=True
+    )
+    assert set(done.stdout.decode().split()) - sys.stdlib_module_names == {"phiomia"}
