@@ -1,0 +1,1 @@
+"""Phiomia: a social server that speaks Mastodon's client API."""

@@ -1,0 +1,1 @@
+"""Mastodon's REST API: a file per page of its "methods" documentation. Begin with `endpoint.py` and `routes.py`."""

@@ -1,0 +1,31 @@
+"""What the API's handlers stand on, made once by the composition root."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from phiomia.domain.oauth.bearers import Bearers
+from phiomia.entities.fragments import Fragments
+from phiomia.platform.config import Config
+from phiomia.platform.db import Database
+from phiomia.platform.rates import Rates
+
+
+@dataclass
+class Api:
+    """The parts that handlers use."""
+
+    config: Config
+    db: Database
+    bus: Any
+    storage: Any
+    bearers: Bearers
+    fragments: Fragments
+    rates: Rates
+    metrics: Any = None
+    answers: dict[str, Any] = field(default_factory=dict)  # small documents kept for a while, by name
+
+    @property
+    def temporary(self) -> Path:
+        """Where uploads wait until they are processed."""
+        return self.config.data_dir / "tmp"

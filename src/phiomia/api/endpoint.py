@@ -1,0 +1,354 @@
+"""An endpoint: declared beside its handler, collected for routing, OpenAPI and the coverage table.
+
+    @endpoint("POST", "/api/v1/statuses/:id/favourite", scopes=("write:favourites",), returns="entity:Status")
+    async def favourite(call: Call, params: None) -> bytes: ...
+
+The wrapper finds the bearer, counts the request, reads and checks the parameters, and turns the answer
+(bytes of JSON, or anything msgspec encodes) into a response. Handlers raise domain errors or ApiError.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple, get_type_hints
+
+import falcon.asgi
+import msgspec
+from isal import igzip
+
+from phiomia.api.context import Api
+from phiomia.api.errors import ApiError, from_exception
+from phiomia.api.params import Form, Reader, read_form
+from phiomia.domain.oauth.bearers import Bearer
+from phiomia.platform import limits
+from phiomia.platform.log import get_logger
+from phiomia.platform.rates import Allowance
+
+log = get_logger("api")
+
+Access = Literal["public", "optional", "app", "user"]
+Handler = Callable[["Call", Any], Awaitable[Any]]
+
+_encode = msgspec.json.encode
+_COMPRESS_ABOVE = 1_024
+_JSON = "application/json; charset=utf-8"
+EXPOSED = "Link, X-RateLimit-Reset, X-RateLimit-Limit, X-RateLimit-Remaining, X-Request-Id, Mastodon-Async-Refresh"
+_PAGING = frozenset({"page", "min_id", "max_id", "since_id"})
+
+
+class Endpoint(NamedTuple):
+    """One method of one path. `path` is written as in the documentation: /api/v1/statuses/:id."""
+
+    method: str
+    path: str
+    handler: Handler
+    scopes: tuple[str, ...]
+    access: Access
+    returns: str
+    params: type | None
+    paginated: str | None
+    rate: str | None
+    upload_bytes: int
+    unconfirmed: bool
+    summary: str
+
+
+ENDPOINTS: list[Endpoint] = []
+
+
+def endpoint(
+    method: str,
+    path: str,
+    *,
+    returns: str,
+    scopes: Sequence[str] = (),
+    access: Access = "user",
+    paginated: str | None = None,
+    rate: str | None = None,
+    upload_bytes: int = 0,
+    unconfirmed: bool = False,
+) -> Callable[[Handler], Handler]:
+    """Declares an endpoint.
+
+    access: public (no token looked at), optional (more with a token), app (any token), user (a person's).
+    returns: the type as in the facts, `entity:Status`, `array<entity:Account>`, `empty`.
+    rate: name of the further limit in `config.rate_limits`. upload_bytes: the largest file it takes.
+    """
+
+    def declare(handler: Handler) -> Handler:
+        kind = get_type_hints(handler, include_extras=True).get("params")
+        params = kind if isinstance(kind, type) and issubclass(kind, msgspec.Struct) else None
+        summary = (handler.__doc__ or "").strip().split("\n")[0]
+        ENDPOINTS.append(
+            Endpoint(
+                method, path, handler, tuple(scopes), access, returns, params, paginated, rate, upload_bytes,
+                unconfirmed, summary,
+            )
+        )  # fmt: skip
+        return handler
+
+    return declare
+
+
+class Call:
+    """One request on its way through a handler."""
+
+    __slots__ = ("api", "bearer", "form", "path", "req", "resp")
+
+    def __init__(self, api: Api, req: falcon.asgi.Request, resp: falcon.asgi.Response, path: dict[str, str]) -> None:
+        self.api = api
+        self.req = req
+        self.resp = resp
+        self.path = path
+        self.bearer: Bearer | None = None
+        self.form: Form | None = None
+
+    @property
+    def viewer(self) -> int | None:
+        """The account that looks, or None."""
+        return self.bearer.account_id if self.bearer else None
+
+    @property
+    def actor(self) -> int:
+        """The account that acts; only on endpoints with access `user`."""
+        assert self.bearer is not None and self.bearer.account_id is not None  # noqa: S101
+        return self.bearer.account_id
+
+    @property
+    def id(self) -> int:
+        """The id in the path. Raises 404 for what can't be one."""
+        return self.path_id("id")
+
+    def path_id(self, name: str) -> int:
+        """A named id in the path. Raises 404 for what can't be one."""
+        text = self.path[name]
+        if not text.isascii() or not text.isdigit() or len(text) > 19 or int(text) >= 2**63:
+            raise ApiError(404, "Record not found")
+        return int(text)
+
+    @property
+    def address(self) -> str:
+        """The client's address, believed from trusted proxies only."""
+        return client_address(self.req, self.api.config.trusted_proxies)
+
+    def header(self, name: str, value: str) -> None:
+        """Sets a response header."""
+        self.resp.set_header(name, value)
+
+
+def mount(app: falcon.asgi.App, api: Api) -> None:
+    """Adds every declared endpoint to the Falcon app."""
+    by_path: dict[str, list[Endpoint]] = {}
+    for declared in ENDPOINTS:
+        by_path.setdefault(_template(declared.path), []).append(declared)
+    for template, declared_here in by_path.items():
+        app.add_route(template, _resource(declared_here, api))
+
+
+def _template(path: str) -> str:
+    return "/".join("{" + part[1:] + "}" if part.startswith(":") else part for part in path.split("/"))
+
+
+def _resource(many: list[Endpoint], api: Api) -> object:
+    members = {f"on_{one.method.lower()}": staticmethod(_responder(one, api)) for one in many}
+    members["on_options"] = staticmethod(_preflight(sorted(one.method for one in many)))
+    return type("Resource", (), members)()
+
+
+def _preflight(methods: list[str]) -> Callable[..., Awaitable[None]]:
+    allowed = ", ".join([*methods, "OPTIONS"])
+
+    async def on_options(req: falcon.asgi.Request, resp: falcon.asgi.Response, **_path: str) -> None:
+        resp.status = falcon.HTTP_204
+        resp.set_headers(
+            [
+                ("Access-Control-Allow-Origin", "*"),
+                ("Access-Control-Allow-Methods", allowed),
+                ("Access-Control-Allow-Headers", req.get_header("Access-Control-Request-Headers") or "*"),
+                ("Access-Control-Max-Age", "86400"),
+                ("Allow", allowed),
+            ]
+        )
+
+    return on_options
+
+
+def _responder(declared: Endpoint, api: Api) -> Callable[..., Awaitable[None]]:
+    reader = Reader(declared.params) if declared.params else None
+    handler = declared.handler
+    upload_bytes = declared.upload_bytes
+    rate = getattr(api.config.rate_limits, declared.rate) if declared.rate else None
+    observe = api.metrics.request(declared.method, declared.path) if api.metrics else None
+
+    async def respond(req: falcon.asgi.Request, resp: falcon.asgi.Response, **path: str) -> None:
+        start = time.perf_counter()
+        call = Call(api, req, resp, path)
+        try:
+            if declared.access != "public":
+                call.bearer = await _find_bearer(api, req)
+                _check_access(declared, call.bearer)
+            if api.config.rate_limits.enabled:
+                _count(declared, rate, call)
+            params = None
+            if reader is not None or upload_bytes:
+                form = await read_form(req, upload_bytes=upload_bytes, temporary=api.temporary)
+                call.form = form
+                params = reader.read(form.tree) if reader is not None else None
+            answer = await handler(call, params)
+            if answer is not None:
+                _send(req, resp, answer if isinstance(answer, bytes) else _encode(answer))
+        except Exception as error:
+            _refuse(req, resp, error)
+        finally:
+            if call.form is not None and call.form.files:
+                call.form.discard()
+        resp.set_header("Access-Control-Allow-Origin", "*")
+        resp.set_header("Access-Control-Expose-Headers", EXPOSED)
+        resp.set_header("X-Request-Id", req.get_header("X-Request-Id") or secrets.token_hex(8))
+        if observe is not None:
+            seconds = time.perf_counter() - start
+            observe(resp.status_code, seconds)
+            if seconds * 1000 > api.config.log.slow_ms:
+                log.warning("slow request", method=declared.method, path=declared.path, ms=round(seconds * 1000))
+
+    return respond
+
+
+async def _find_bearer(api: Api, req: falcon.asgi.Request) -> Bearer | None:
+    token = bearer_token(req)
+    if token is None:
+        return None
+    bearer = await api.bearers.find(token)
+    if bearer is None:
+        raise ApiError(401, "The access token is invalid")
+    return bearer
+
+
+def bearer_token(req: falcon.asgi.Request) -> str | None:
+    """The token a request carries: in its header, or as a query parameter."""
+    header = req.get_header("Authorization")
+    if header:
+        kind, _, token = header.partition(" ")
+        return token.strip() if kind.lower() == "bearer" else None
+    if req.query_string and "_token=" in req.query_string:
+        return req.get_param("access_token") or req.get_param("bearer_token")
+    return None
+
+
+def _check_access(declared: Endpoint, bearer: Bearer | None) -> None:
+    if bearer is None:
+        if declared.access == "optional":
+            return
+        raise ApiError(401, "The access token is invalid")
+    if not bearer.may(*declared.scopes):
+        raise ApiError(403, "This action is outside the authorized scopes")
+    if bearer.account_id is None:
+        if declared.access == "user":
+            raise ApiError(422, "This method requires an authenticated user")
+        return
+    if declared.access != "user":
+        return
+    if bearer.disabled:
+        raise ApiError(403, "Your login is currently disabled")
+    if bearer.suspended:
+        raise ApiError(403, "Your login is currently disabled")
+    if declared.unconfirmed:
+        return
+    if not bearer.confirmed:
+        raise ApiError(403, "Your login is missing a confirmed e-mail address")
+    if not bearer.approved:
+        raise ApiError(403, "Your login is currently pending approval")
+
+
+def _count(declared: Endpoint, rate: tuple[int, int] | None, call: Call) -> None:
+    rules = call.api.config.rate_limits
+    who: int | str | None = call.viewer
+    allowance = (
+        call.api.rates.count("account", who, *rules.account)
+        if who is not None
+        else call.api.rates.count("ip", who := _network(call.address), *rules.ip)
+    )
+    if call.req.query_string and not _PAGING.isdisjoint(call.req.params):
+        allowance = _closest(allowance, call.api.rates.count("paging", who, *rules.paging))
+    if rate is not None and declared.rate is not None:
+        allowance = _closest(allowance, call.api.rates.count(declared.rate, who, *rate))
+    reset = datetime.fromtimestamp(allowance.reset, UTC).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
+    call.resp.set_headers(
+        [
+            ("X-RateLimit-Limit", str(allowance.limit)),
+            ("X-RateLimit-Remaining", str(allowance.remaining)),
+            ("X-RateLimit-Reset", reset),
+        ]
+    )
+    if allowance.exceeded:
+        wait = max(1, allowance.reset - int(time.time()))
+        raise ApiError(429, "Too many requests", headers={"Retry-After": str(wait)})
+
+
+def _closest(one: Allowance, other: Allowance) -> Allowance:
+    return one if (one.exceeded, -one.remaining) >= (other.exceeded, -other.remaining) else other
+
+
+def _network(address: str) -> str:
+    """IPv6 clients are counted by their /64."""
+    if ":" not in address:
+        return address
+    try:
+        return str(ipaddress.ip_network(f"{address}/64", strict=False))
+    except ValueError:
+        return address
+
+
+def client_address(req: falcon.asgi.Request, trusted: Sequence[str]) -> str:
+    """The nearest address in front of the trusted proxies."""
+    address = req.remote_addr or ""
+    forwarded = req.get_header("X-Forwarded-For")
+    if not forwarded or not _is_trusted(address, tuple(trusted)):
+        return address
+    for hop in reversed([part.strip() for part in forwarded.split(",")]):
+        address = hop
+        if not _is_trusted(hop, tuple(trusted)):
+            break
+    return address
+
+
+_trust: dict[tuple[str, tuple[str, ...]], bool] = {}
+
+
+def _is_trusted(address: str, trusted: tuple[str, ...]) -> bool:
+    known = _trust.get((address, trusted))
+    if known is None:
+        try:
+            ip = ipaddress.ip_address(address)
+            known = any(ip in ipaddress.ip_network(network, strict=False) for network in trusted)
+        except ValueError:
+            known = False
+        if len(_trust) > 10_000:
+            _trust.clear()
+        _trust[(address, trusted)] = known
+    return known
+
+
+def _send(req: falcon.asgi.Request, resp: falcon.asgi.Response, body: bytes) -> None:
+    resp.content_type = _JSON
+    if len(body) > _COMPRESS_ABOVE and "gzip" in (req.get_header("Accept-Encoding") or ""):
+        body = igzip.compress(body, 1)
+        resp.set_header("Content-Encoding", "gzip")
+        resp.set_header("Vary", "Accept-Encoding, Authorization, Origin")
+    resp.data = body
+
+
+def _refuse(req: falcon.asgi.Request, resp: falcon.asgi.Response, error: Exception) -> None:
+    known = from_exception(error)
+    if known is None:
+        log.error("unforeseen error", path=req.path, method=req.method, exc_info=error)
+        known = ApiError(500, "Something went wrong on our end")
+    resp.status = known.status
+    resp.content_type = _JSON
+    resp.data = known.encode()
+    for name, value in known.headers.items():
+        resp.set_header(name, value)

@@ -1,0 +1,1 @@
+"""What the server knows and does; speaks no protocol."""

@@ -1,0 +1,11 @@
+"""What moderation has decided about an account. The numbers are stored."""
+
+from enum import IntEnum
+
+
+class AccountState(IntEnum):
+    """Active, limited (hidden from those who don't follow it) or suspended."""
+
+    ACTIVE = 0
+    LIMITED = 1
+    SUSPENDED = 2

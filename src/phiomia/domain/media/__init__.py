@@ -1,0 +1,1 @@
+"""Pictures that members upload. Begin with `upload.py`."""

@@ -1,0 +1,28 @@
+"""The table of media attachments."""
+
+from sqlalchemy import Column, Index, Integer, SmallInteger, Table
+
+from phiomia.platform.db.tables import id_column, metadata, moment, reference, small, words
+
+media = Table(
+    "media",
+    metadata,
+    id_column(),
+    reference("account_id", "accounts.id"),
+    reference("status_id", "statuses.id", nullable=True, on_delete="SET NULL"),
+    Column("position", SmallInteger, nullable=False, server_default="0"),
+    small("kind"),  # see kinds.py: unknown, image, gifv, video, audio
+    small("state"),  # see kinds.py: processing, ready, failed
+    words("failure"),
+    words("key"),  # storage key of the picture
+    words("preview_key"),
+    words("remote_url", nullable=True),
+    words("content_type"),
+    Column("bytes", Integer, nullable=False, server_default="0"),
+    words("meta", default="{}"),  # JSON, as the entity shows it
+    words("description", nullable=True),
+    words("blurhash", nullable=True),
+    moment("created_at"),
+    Index("ix_media_status_id_position", "status_id", "position"),
+    Index("ix_media_account_id_id", "account_id", "id"),
+)

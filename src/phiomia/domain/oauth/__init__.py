@@ -1,0 +1,1 @@
+"""Apps, authorization codes and tokens. Begin with `tokens.py`."""

@@ -1,0 +1,102 @@
+"""Who speaks with an access token; remembered, and forgotten at once when the token is revoked."""
+
+import time
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+from sqlalchemy import select
+
+from phiomia.domain.accounts.models import accounts
+from phiomia.domain.oauth.models import access_tokens
+from phiomia.domain.oauth.scopes import opens
+from phiomia.domain.users.models import users
+from phiomia.platform.db import Database, P, Query
+from phiomia.platform.db.query import column_parameter
+
+TOPIC = "tokens"
+_KEEP_SECONDS = 5.0
+
+
+class Bearer(msgspec.Struct, frozen=True):
+    """The one who bears a token: an app, and a person unless it is the app's own token."""
+
+    token_id: int
+    app_id: int | None
+    scopes: str
+    created_at: int
+    last_used_at: int | None
+    user_id: int | None
+    account_id: int | None
+    confirmed: bool
+    approved: bool
+    disabled: bool
+    suspended: bool
+    moved: bool
+    role: int
+    languages: str | None
+
+    def may(self, *wanted: str) -> bool:
+        """Whether any one of the wanted scopes is open; True when none is wanted."""
+        return opens(self.scopes, wanted)
+
+
+_BEARER = Query(
+    select(
+        access_tokens.c.id,
+        access_tokens.c.app_id,
+        access_tokens.c.scopes,
+        access_tokens.c.created_at,
+        access_tokens.c.last_used_at,
+        users.c.id,
+        accounts.c.id,
+        users.c.confirmed_at.is_not(None),
+        users.c.approved_at.is_not(None),
+        users.c.disabled_at.is_not(None),
+        accounts.c.state == 2,
+        accounts.c.moved_to_id.is_not(None),
+        users.c.role,
+        users.c.default_language,
+    )
+    .select_from(
+        access_tokens.outerjoin(users, users.c.id == access_tokens.c.user_id).outerjoin(
+            accounts, accounts.c.id == users.c.account_id
+        )
+    )
+    .where(access_tokens.c.token_hash == column_parameter(access_tokens, "token_hash"))
+)
+
+
+def hash_secret(secret: str) -> bytes:
+    """What is stored of a random secret."""
+    return sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+class Bearers:
+    """The memory of one process: token → Bearer, for some seconds, until the bus says `tokens`."""
+
+    def __init__(self, db: Database, bus: Any, most: int = 2_000) -> None:
+        self._db = db
+        self._most = most
+        self._known: dict[str, tuple[float, Bearer]] = {}
+        bus.subscribe(TOPIC, self._forget)
+
+    async def find(self, token: str) -> Bearer | None:
+        """The bearer of a token, or None for one that does not exist (any more)."""
+        known = self._known.get(token)
+        now = time.monotonic()
+        if known is not None and known[0] > now:
+            return known[1]
+        async with self._db.read() as session:
+            row = await session.one(_BEARER, token_hash=hash_secret(token))
+        if row is None:
+            self._known.pop(token, None)
+            return None
+        bearer = Bearer(row[0], row[1], row[2], row[3], row[4], row[5], row[6], *map(bool, row[7:12]), row[12] or 0, row[13])
+        if len(self._known) >= self._most:
+            self._known.clear()
+        self._known[token] = (now + _KEEP_SECONDS, bearer)
+        return bearer
+
+    def _forget(self, _payload: bytes) -> None:
+        self._known.clear()

@@ -1,0 +1,1 @@
+"""Finding accounts, tags and statuses by words. Begin with `queries.py`."""

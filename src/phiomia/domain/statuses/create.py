@@ -1,0 +1,181 @@
+"""The only writer of statuses: a draft becomes rows and StatusCreated."""
+
+from typing import NamedTuple
+
+from sqlalchemy import case, select, update
+
+from phiomia.domain.accounts.models import accounts
+from phiomia.domain.errors import Invalid, NotFound
+from phiomia.domain.media.attach import attach_media
+from phiomia.domain.statuses.draft import PollDraft, StatusDraft
+from phiomia.domain.statuses.events import StatusCreated
+from phiomia.domain.statuses.models import poll_options, polls, status_mentions, status_tags, statuses
+from phiomia.domain.statuses.policy import visible_to
+from phiomia.domain.tags.use import use_tags
+from phiomia.platform.clock import SECOND, now_ms
+from phiomia.platform.db import P, Query, WriteSession, insert_into
+from phiomia.platform.events import record
+from phiomia.platform.ids import new_id
+from phiomia.platform.json import encode
+
+_COLUMNS = (
+    "id", "account_id", "local", "uri", "url", "source", "content", "spoiler_text", "visibility", "sensitive",
+    "language", "in_reply_to_id", "in_reply_to_account_id", "conversation_id", "poll_id", "application_id",
+    "emojis", "media_count", "created_at",
+)  # fmt: skip
+_INSERT = insert_into(statuses, *_COLUMNS)
+_PARENT = Query(
+    select(statuses.c.id, statuses.c.account_id, statuses.c.conversation_id, statuses.c.reblog_of_id).where(
+        statuses.c.id == P("id"), visible_to(statuses, P("viewer"))
+    )
+)
+_REPLIED = Query(
+    update(statuses).where(statuses.c.id == P("id")).values(replies_count=statuses.c.replies_count + 1)
+)
+_POSTED = Query(
+    update(accounts)
+    .where(accounts.c.id == P("id"))
+    .values(
+        statuses_count=accounts.c.statuses_count + 1,
+        last_status_at=case(
+            (accounts.c.last_status_at > P("at"), accounts.c.last_status_at), else_=P("at")
+        ),
+    )
+)
+_MENTION = Query(
+    lambda insert: (
+        insert(status_mentions)
+        .values(status_id=P("status_id"), account_id=P("account_id"), silent=P("silent", bool))
+        .on_conflict_do_nothing()
+    )
+)
+_TAG = Query(
+    lambda insert: (
+        insert(status_tags)
+        .values(tag_id=P("tag_id"), status_id=P("status_id"), display_name=P("display_name", str))
+        .on_conflict_do_nothing()
+    )
+)
+_POLL = insert_into(polls, "id", "status_id", "account_id", "multiple", "hide_totals", "expires_at")
+_OPTION = insert_into(poll_options, "poll_id", "position", "title")
+
+
+class _Parent(NamedTuple):
+    """What a reply needs of the status it answers."""
+
+    id: int
+    account_id: int
+    conversation_id: int
+    reblog_of_id: int | None
+
+
+async def create_status(session: WriteSession, draft: StatusDraft) -> int:
+    """Writes the draft; gives the new status's id. Raises NotFound, Invalid."""
+    now = now_ms()
+    created_at = draft.created_at or now
+    id_ = new_id(draft.created_at)
+    parent = await _find_parent(session, draft)
+    poll_id = new_id() if draft.poll else None
+    await session.execute(
+        _INSERT,
+        id=id_,
+        account_id=draft.account_id,
+        local=draft.local,
+        uri=draft.uri,
+        url=draft.url,
+        source=draft.source,
+        content=draft.content,
+        spoiler_text=draft.spoiler_text,
+        visibility=int(draft.visibility),
+        sensitive=draft.sensitive,
+        language=draft.language,
+        in_reply_to_id=parent.id if parent else None,
+        in_reply_to_account_id=parent.account_id if parent else None,
+        conversation_id=parent.conversation_id if parent else id_,
+        poll_id=poll_id,
+        application_id=draft.application_id,
+        emojis=encode(draft.emojis),
+        media_count=len(draft.media_ids),
+        created_at=created_at,
+    )
+    await _write_mentions(session, id_, draft)
+    await write_tags(session, id_, draft.tags, now)
+    if draft.media_ids:
+        await attach_media(session, draft.account_id, id_, draft.media_ids)
+    if draft.poll is not None and poll_id is not None:
+        await write_poll(session, poll_id, id_, draft.account_id, draft.poll, now)
+    if parent is not None:
+        await session.execute(_REPLIED, id=parent.id)
+    await session.execute(_POSTED, id=draft.account_id, at=created_at)
+    await record(
+        session,
+        StatusCreated(
+            status_id=id_,
+            account_id=draft.account_id,
+            visibility=int(draft.visibility),
+            local=draft.local,
+            in_reply_to_account_id=parent.account_id if parent else None,
+            language=draft.language,
+            with_media=bool(draft.media_ids),
+            tags=[key for key, _ in draft.tags],
+        ),
+    )
+    return id_
+
+
+async def _find_parent(session: WriteSession, draft: StatusDraft) -> _Parent | None:
+    if draft.in_reply_to_id is None:
+        return None
+    row = await session.one(_PARENT, id=draft.in_reply_to_id, viewer=draft.account_id)
+    if row is None:
+        raise NotFound("The post you are trying to reply to does not appear to exist.")
+    parent = _Parent(*row)
+    if parent.reblog_of_id is not None:
+        row = await session.one(_PARENT, id=parent.reblog_of_id, viewer=draft.account_id)
+        if row is None:
+            raise NotFound("The post you are trying to reply to does not appear to exist.")
+        parent = _Parent(*row)
+    return parent
+
+
+async def _write_mentions(session: WriteSession, status_id: int, draft: StatusDraft) -> None:
+    rows = [{"status_id": status_id, "account_id": one, "silent": False} for one in draft.mentions]
+    rows += [{"status_id": status_id, "account_id": one, "silent": True} for one in draft.silent_mentions]
+    await session.execute_many(_MENTION, rows)
+
+
+async def write_tags(session: WriteSession, status_id: int, named: list[tuple[str, str]], now: int) -> None:
+    """Ties hashtags to a status."""
+    if not named:
+        return
+    ids = await use_tags(session, named, now)
+    await session.execute_many(
+        _TAG,
+        [
+            {"tag_id": ids[key], "status_id": status_id, "display_name": display}
+            for key, display in named
+            if key in ids
+        ],
+    )
+
+
+async def write_poll(
+    session: WriteSession, poll_id: int, status_id: int, account_id: int, draft: PollDraft, now: int
+) -> None:
+    """Writes a poll with its answers."""
+    if len(draft.options) < 2:
+        raise Invalid("Validation failed: Poll must have more than one item")
+    await session.execute(
+        _POLL,
+        id=poll_id,
+        status_id=status_id,
+        account_id=account_id,
+        multiple=draft.multiple,
+        hide_totals=draft.hide_totals,
+        expires_at=now + draft.expires_in * SECOND,
+    )
+    await session.execute_many(
+        _OPTION,
+        [{"poll_id": poll_id, "position": place, "title": title} for place, title in enumerate(draft.options)],
+    )
+

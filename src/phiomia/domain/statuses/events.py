@@ -1,0 +1,81 @@
+"""What has happened to statuses."""
+
+from phiomia.platform.events import Event
+
+
+class StatusCreated(Event, frozen=True):
+    """A status is new: written here or received."""
+
+    status_id: int
+    account_id: int
+    visibility: int
+    local: bool
+    in_reply_to_account_id: int | None
+    language: str | None
+    with_media: bool
+    tags: list[str] = []
+
+
+class StatusEdited(Event, frozen=True):
+    """A status has another text, media or poll."""
+
+    status_id: int
+    account_id: int
+    visibility: int
+    local: bool
+
+
+class StatusDeleted(Event, frozen=True):
+    """A status (or boost) is gone. Its rows are too: the event carries what others need to forget it."""
+
+    status_id: int
+    account_id: int
+    visibility: int
+    local: bool
+    tags: list[str] = []
+    reblog_of_id: int | None = None
+    media_keys: list[str] = []
+
+
+class StatusBoosted(Event, frozen=True):
+    """`status_id` is the boost, `original_id` what it shares."""
+
+    status_id: int
+    account_id: int
+    original_id: int
+    original_account_id: int
+    visibility: int
+    local: bool
+
+
+class StatusFavourited(Event, frozen=True):
+    """An account favourites a status."""
+
+    status_id: int
+    account_id: int
+    author_id: int
+
+
+class StatusUnfavourited(Event, frozen=True):
+    """An account no longer favourites a status."""
+
+    status_id: int
+    account_id: int
+    author_id: int
+
+
+class PollVoted(Event, frozen=True):
+    """An account chose answers of a poll."""
+
+    poll_id: int
+    status_id: int
+    account_id: int
+    choices: list[int]
+
+
+class PollEnded(Event, frozen=True):
+    """A poll's time is over."""
+
+    poll_id: int
+    status_id: int
+    account_id: int

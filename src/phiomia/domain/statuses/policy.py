@@ -1,0 +1,84 @@
+"""Who may see a status, answer it, boost it. The predicate and its SQL twin stand side by side.
+
+A status may be seen by its author; unless author and viewer block each other, also by: everybody (public,
+unlisted), followers and those mentioned (private), those mentioned (direct). A boost is seen where the
+boosted status is. Suspended authors are seen by nobody.
+"""
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import BindParameter, ColumnElement, and_, or_, select
+from sqlalchemy.sql.selectable import FromClause
+
+from phiomia.domain.accounts.models import accounts
+from phiomia.domain.accounts.state import AccountState
+from phiomia.domain.relationships.models import blocks, follows
+from phiomia.domain.statuses.models import status_mentions
+from phiomia.domain.statuses.visibility import Visibility
+
+
+class Audience(NamedTuple):
+    """What the predicate needs to know of a status and a viewer."""
+
+    visibility: int
+    author_id: int
+    author_suspended: bool
+    viewer_id: int | None
+    follows_author: bool
+    mentioned: bool
+    blocked_by_author: bool
+
+
+def can_see(audience: Audience) -> bool:
+    """Whether the viewer may see the status."""
+    if audience.author_suspended:
+        return False
+    if audience.viewer_id is None:
+        return audience.visibility in (Visibility.PUBLIC, Visibility.UNLISTED)
+    if audience.viewer_id == audience.author_id:
+        return True
+    if audience.blocked_by_author:
+        return False
+    match audience.visibility:
+        case Visibility.PUBLIC | Visibility.UNLISTED:
+            return True
+        case Visibility.PRIVATE:
+            return audience.follows_author or audience.mentioned
+        case _:
+            return audience.mentioned
+
+
+def visible_to(status: FromClause, viewer: BindParameter[Any]) -> ColumnElement[bool]:
+    """The same as a condition on a FROM of statuses; the viewer 0 is nobody."""
+    author = status.c.account_id
+    not_suspended = (
+        select(accounts.c.id).where(accounts.c.id == author, accounts.c.state < AccountState.SUSPENDED).exists()
+    )
+    blocked = select(blocks.c.id).where(blocks.c.account_id == author, blocks.c.target_id == viewer).exists()
+    following = select(follows.c.id).where(follows.c.account_id == viewer, follows.c.target_id == author).exists()
+    mentioned = (
+        select(status_mentions.c.status_id)
+        .where(status_mentions.c.status_id == status.c.id, status_mentions.c.account_id == viewer)
+        .exists()
+    )
+    return and_(
+        not_suspended,
+        or_(
+            author == viewer,
+            and_(
+                ~blocked,
+                or_(
+                    status.c.visibility <= Visibility.UNLISTED,
+                    and_(status.c.visibility == Visibility.PRIVATE, following),
+                    mentioned,
+                ),
+            ),
+        ),
+    )
+
+
+def can_boost(visibility: int, author_id: int, actor_id: int) -> bool:
+    """Whether the actor, who may see it, may boost it: public ones, and one's own unless direct."""
+    if visibility in (Visibility.PUBLIC, Visibility.UNLISTED):
+        return True
+    return visibility == Visibility.PRIVATE and author_id == actor_id

@@ -1,0 +1,245 @@
+"""Reading statuses: pages of ids with revisions and flags, and whole views for rendering."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, false, func, literal, select
+from sqlalchemy.sql.selectable import CTE
+
+from phiomia.domain.accounts.models import accounts
+from phiomia.domain.errors import NotFound
+from phiomia.domain.instance.emojis import EmojiView, load_emojis
+from phiomia.domain.media.queries import load_media_of
+from phiomia.domain.oauth.models import apps
+from phiomia.domain.statuses.models import (
+    bookmarks,
+    conversation_mutes,
+    favourites,
+    pins,
+    poll_options,
+    poll_votes,
+    polls,
+    status_mentions,
+    status_tags,
+    statuses,
+)
+from phiomia.domain.statuses.policy import visible_to
+from phiomia.domain.statuses.views import (
+    FeedRow,
+    MentionView,
+    PollOptionView,
+    PollView,
+    StatusRow,
+    StatusView,
+    TagView,
+)
+from phiomia.domain.tags.models import tags
+from phiomia.platform.db import P, Query, ReadSession, any_of, listed
+from phiomia.platform.json import decode_strings
+
+VIEWER = P("viewer")
+NOBODY = 0
+
+
+def page_query(ids: Select[Any], *, oldest_first: bool = False, anonymous: bool = False) -> Query:
+    """A statement that gives FeedRows for a select of (cursor, id).
+
+    `ids` is evaluated first and alone (MATERIALIZED), then joined: PostgreSQL would otherwise read all
+    favourites of the viewer. Rows come newest first unless `oldest_first`.
+    """
+    page: CTE = ids.cte("page").prefix_with("MATERIALIZED", dialect="postgresql")
+    status = statuses.alias("s")
+    original = statuses.alias("o")
+    author = accounts.alias("a")
+    original_author = accounts.alias("oa")
+    shown = func.coalesce(original.c.id, status.c.id)
+    thread = func.coalesce(original.c.conversation_id, status.c.conversation_id)
+    flags: list[ColumnElement[Any]]
+    if anonymous:
+        flags = [false()] * 5
+    else:
+        boost = statuses.alias("b")
+        flags = [
+            _one(favourites.c.id, favourites.c.account_id == VIEWER, favourites.c.status_id == shown),
+            _one(boost.c.id, boost.c.account_id == VIEWER, boost.c.reblog_of_id == shown),
+            _one(bookmarks.c.id, bookmarks.c.account_id == VIEWER, bookmarks.c.status_id == shown),
+            _one(pins.c.id, pins.c.account_id == VIEWER, pins.c.status_id == shown),
+            _one(
+                conversation_mutes.c.account_id,
+                conversation_mutes.c.account_id == VIEWER,
+                conversation_mutes.c.conversation_id == thread,
+            ),
+        ]
+    order = page.c.cursor.asc() if oldest_first else page.c.cursor.desc()
+    return Query(
+        select(
+            page.c.cursor,
+            status.c.id,
+            status.c.rev,
+            status.c.account_id,
+            author.c.rev,
+            original.c.id,
+            original.c.rev,
+            original.c.account_id,
+            original_author.c.rev,
+            *flags,
+        )
+        .select_from(
+            page.join(status, status.c.id == page.c.id)
+            .join(author, author.c.id == status.c.account_id)
+            .outerjoin(original, original.c.id == status.c.reblog_of_id)
+            .outerjoin(original_author, original_author.c.id == original.c.account_id)
+        )
+        .order_by(order)
+    )
+
+
+def _one(column: ColumnElement[Any], *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    # "IS NOT NULL" of a scalar, not EXISTS: PostgreSQL turns that into a hash of the whole table.
+    return select(column).where(*conditions).limit(literal(1)).scalar_subquery().is_not(None)
+
+
+_VISIBLE = page_query(
+    select(statuses.c.id.label("cursor"), statuses.c.id).where(
+        any_of(statuses.c.id, listed("ids")), visible_to(statuses, VIEWER)
+    )
+)
+_GIVEN = page_query(select(statuses.c.id.label("cursor"), statuses.c.id).where(any_of(statuses.c.id, listed("ids"))))
+_ROWS = Query(select(*[statuses.c[name] for name in StatusRow.__struct_fields__]).where(any_of(statuses.c.id, listed("ids"))))
+_VISIBLE_ROW = Query(
+    select(*[statuses.c[name] for name in StatusRow.__struct_fields__]).where(
+        statuses.c.id == P("id"), visible_to(statuses, VIEWER)
+    )
+)
+_MENTIONS = Query(
+    select(status_mentions.c.status_id, accounts.c.id, accounts.c.username, accounts.c.domain, accounts.c.url, accounts.c.uri)
+    .select_from(status_mentions.join(accounts, accounts.c.id == status_mentions.c.account_id))
+    .where(any_of(status_mentions.c.status_id, listed("ids")), status_mentions.c.silent.is_(False))
+    .order_by(status_mentions.c.status_id, accounts.c.id)
+)
+_TAGS = Query(
+    select(status_tags.c.status_id, tags.c.name, status_tags.c.display_name)
+    .select_from(status_tags.join(tags, tags.c.id == status_tags.c.tag_id))
+    .where(any_of(status_tags.c.status_id, listed("ids")))
+    .order_by(status_tags.c.status_id, tags.c.name)
+)
+_POLL_COLUMNS = [polls.c[name] for name in PollView.__struct_fields__ if name != "options"]
+_POLLS = Query(select(*_POLL_COLUMNS).where(any_of(polls.c.status_id, listed("ids"))))
+_POLLS_BY_ID = Query(select(*_POLL_COLUMNS).where(any_of(polls.c.id, listed("ids"))))
+_OPTIONS = Query(
+    select(poll_options.c.poll_id, poll_options.c.title, poll_options.c.votes_count)
+    .where(any_of(poll_options.c.poll_id, listed("ids")))
+    .order_by(poll_options.c.poll_id, poll_options.c.position)
+)
+_VOTES = Query(
+    select(poll_votes.c.poll_id, poll_votes.c.choice)
+    .where(any_of(poll_votes.c.poll_id, listed("ids")), poll_votes.c.account_id == VIEWER)
+    .order_by(poll_votes.c.poll_id, poll_votes.c.choice)
+)
+_APPS = Query(select(apps.c.id, apps.c.name, apps.c.website).where(any_of(apps.c.id, listed("ids"))))
+
+
+async def feed_rows(session: ReadSession, query: Query, viewer: int | None, **parameters: Any) -> list[FeedRow]:
+    """Runs a statement of `page_query`."""
+    return [FeedRow(*row) for row in await session.all(query, viewer=viewer or NOBODY, **parameters)]
+
+
+async def find_rows(session: ReadSession, ids: Sequence[int], viewer: int | None) -> dict[int, FeedRow]:
+    """Those of the statuses that exist and that the viewer may see, as page rows by id."""
+    rows = await feed_rows(session, _VISIBLE, viewer, ids=list(ids))
+    return {row.id: row for row in rows}
+
+
+async def load_row(session: ReadSession, status_id: int, viewer: int | None) -> FeedRow:
+    """One status as a page row. Raises NotFound, also for what the viewer may not see."""
+    found = await find_rows(session, [status_id], viewer)
+    if status_id not in found:
+        raise NotFound
+    return found[status_id]
+
+
+async def rows_of(session: ReadSession, ids: Sequence[int], viewer: int | None) -> dict[int, FeedRow]:
+    """Page rows of statuses whose visibility somebody else has established."""
+    return {row.id: row for row in await feed_rows(session, _GIVEN, viewer, ids=list(ids))}
+
+
+async def load_status(session: ReadSession, status_id: int, viewer: int | None) -> StatusRow:
+    """A status's own columns. Raises NotFound, also for what the viewer may not see."""
+    found = await session.views(StatusRow, _VISIBLE_ROW, id=status_id, viewer=viewer or NOBODY)
+    if not found:
+        raise NotFound
+    return found[0]
+
+
+async def load_statuses(session: ReadSession, ids: Sequence[int]) -> dict[int, StatusView]:
+    """Whole views, in a fixed number of statements for any number of ids."""
+    if not ids:
+        return {}
+    wanted = list(ids)
+    rows = await session.views(StatusRow, _ROWS, ids=wanted)
+    with_media = [row.id for row in rows if row.media_count]
+    media = await load_media_of(session, with_media) if with_media else {}
+    mentions = await _load_mentions(session, wanted)
+    tagged = await _load_tags(session, wanted)
+    with_poll = [row.id for row in rows if row.poll_id is not None]
+    polled = {poll.status_id: poll for poll in await _load_polls(session, _POLLS, with_poll)} if with_poll else {}
+    emojis = await _load_emojis(session, rows)
+    applications = await _load_applications(session, {row.application_id for row in rows if row.application_id})
+    return {
+        row.id: StatusView(
+            row=row,
+            media=media.get(row.id, []),
+            mentions=mentions.get(row.id, []),
+            tags=tagged.get(row.id, []),
+            emojis=[emojis[name] for name in decode_strings(row.emojis) if name in emojis] if row.emojis != "[]" else [],
+            poll=polled.get(row.id),
+            application=applications.get(row.application_id or 0),
+        )
+        for row in rows
+    }
+
+
+async def load_polls(session: ReadSession, ids: Sequence[int]) -> dict[int, PollView]:
+    """Polls by their own id."""
+    return {poll.id: poll for poll in await _load_polls(session, _POLLS_BY_ID, ids)}
+
+
+async def load_votes(session: ReadSession, poll_ids: Sequence[int], viewer: int) -> dict[int, list[int]]:
+    """The viewer's choices in several polls."""
+    found: dict[int, list[int]] = {}
+    for poll_id, choice in await session.all(_VOTES, ids=list(poll_ids), viewer=viewer):
+        found.setdefault(poll_id, []).append(choice)
+    return found
+
+
+async def _load_mentions(session: ReadSession, ids: list[int]) -> dict[int, list[MentionView]]:
+    found: dict[int, list[MentionView]] = {}
+    for status_id, account_id, username, domain, url, uri in await session.all(_MENTIONS, ids=ids):
+        found.setdefault(status_id, []).append(MentionView(account_id, username, domain, url or uri))
+    return found
+
+
+async def _load_tags(session: ReadSession, ids: list[int]) -> dict[int, list[TagView]]:
+    found: dict[int, list[TagView]] = {}
+    for status_id, name, display_name in await session.all(_TAGS, ids=ids):
+        found.setdefault(status_id, []).append(TagView(name, display_name))
+    return found
+
+
+async def _load_polls(session: ReadSession, query: Query, ids: Sequence[int]) -> list[PollView]:
+    rows = await session.all(query, ids=list(ids))
+    options: dict[int, list[PollOptionView]] = {}
+    for poll_id, title, votes in await session.all(_OPTIONS, ids=[row[0] for row in rows]):
+        options.setdefault(poll_id, []).append(PollOptionView(title, votes))
+    return [PollView(*row, options=tuple(options.get(row[0], ()))) for row in rows]
+
+
+async def _load_emojis(session: ReadSession, rows: Iterable[StatusRow]) -> dict[str, EmojiView]:
+    names = {name for row in rows if row.emojis != "[]" for name in decode_strings(row.emojis)}
+    return await load_emojis(session, names) if names else {}
+
+
+async def _load_applications(session: ReadSession, ids: set[int]) -> dict[int, tuple[str, str | None]]:
+    if not ids:
+        return {}
+    return {row[0]: (row[1], row[2]) for row in await session.all(_APPS, ids=sorted(ids))}

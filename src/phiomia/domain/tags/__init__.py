@@ -1,0 +1,1 @@
+"""Hashtags. Begin with `normalise.py`."""

@@ -1,0 +1,25 @@
+"""Tables of hashtags."""
+
+from sqlalchemy import Index, PrimaryKeyConstraint, Table
+
+from phiomia.platform.db.tables import id_column, metadata, moment, reference, words
+
+tags = Table(
+    "tags",
+    metadata,
+    id_column(),
+    words("name"),  # the key: see normalise.py
+    words("display_name"),
+    moment("created_at"),
+    moment("last_used_at", nullable=True),
+    Index("uq_tags_name", "name", unique=True),
+)
+
+tag_follows = Table(
+    "tag_follows",
+    metadata,
+    reference("account_id", "accounts.id"),
+    reference("tag_id", "tags.id", index=True),
+    moment("created_at"),
+    PrimaryKeyConstraint("account_id", "tag_id"),
+)

@@ -1,0 +1,1 @@
+"""Feeds (stored ids of one account) and timelines (what is shown). Begin with `home.py`."""

@@ -1,0 +1,77 @@
+"""The entity Account."""
+
+from typing import Any
+
+from phiomia.domain.accounts.state import AccountState
+from phiomia.domain.accounts.views import AccountView
+from phiomia.domain.instance.emojis import EmojiView
+from phiomia.entities.emoji import render_emoji
+from phiomia.entities.links import Links
+from phiomia.entities.role import ROLES, render_account_role
+from phiomia.platform.clock import iso, iso_day, iso_midnight
+from phiomia.platform.json import decode
+
+_NO_APPROVAL: dict[str, Any] = {"automatic": [], "manual": [], "current_user": "denied"}
+
+
+def render_account(view: AccountView, emojis: list[EmojiView], links: Links) -> dict[str, Any]:
+    """What anybody sees of an account (without `moved`, which the caller adds)."""
+    hidden = view.state == AccountState.SUSPENDED
+    page = links.account(view)
+    avatar = links.media(view.avatar) if view.avatar and not hidden else links.no_avatar
+    header = links.media(view.header) if view.header and not hidden else links.no_header
+    account: dict[str, Any] = {
+        "id": str(view.id),
+        "username": view.username,
+        "acct": view.acct,
+        "display_name": "" if hidden else view.display_name,
+        "locked": bool(view.locked) and not hidden,
+        "bot": bool(view.bot) and not hidden,
+        "discoverable": None if view.discoverable is None else bool(view.discoverable) and not hidden,
+        "indexable": bool(view.indexable) and not hidden,
+        "group": bool(view.is_group),
+        "created_at": iso_midnight(view.created_at),
+        "note": "" if hidden else view.note,
+        "url": page,
+        "uri": links.actor(view),
+        "avatar": avatar,
+        "avatar_static": links.media(view.avatar_static) if view.avatar_static and not hidden else avatar,
+        "avatar_description": view.avatar_description,
+        "header": header,
+        "header_static": links.media(view.header_static) if view.header_static and not hidden else header,
+        "header_description": view.header_description,
+        "followers_count": view.followers_count,
+        "following_count": view.following_count,
+        "statuses_count": view.statuses_count,
+        "last_status_at": None if view.last_status_at is None else iso_day(view.last_status_at),
+        "hide_collections": None if view.hide_collections is None else bool(view.hide_collections),
+        "show_media": True,
+        "show_media_replies": True,
+        "show_featured": True,
+        "feature_approval": _NO_APPROVAL,
+        "emojis": [] if hidden else [render_emoji(emoji) for emoji in emojis],
+        "fields": [] if hidden else render_fields(view.fields),
+    }
+    if view.local:
+        account["noindex"] = not view.indexable
+        shown = view.shown_role in ROLES and view.shown_role > 0
+        account["roles"] = [render_account_role(view.shown_role)] if shown else []
+    if view.memorial:
+        account["memorial"] = True
+    if hidden:
+        account["suspended"] = True
+    if view.state == AccountState.LIMITED:
+        account["limited"] = True
+    return account
+
+
+def render_fields(stored: str, *, source: bool = False) -> list[dict[str, Any]]:
+    """The profile's table: as HTML, or as typed for `source`."""
+    return [
+        {
+            "name": field["name"],
+            "value": field["value"] if source else field["html"],
+            "verified_at": iso(field["verified_at"]) if field.get("verified_at") else None,
+        }
+        for field in decode(stored)
+    ]

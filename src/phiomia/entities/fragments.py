@@ -1,0 +1,279 @@
+"""Rendered bytes of statuses and accounts, kept by revision, and pages spliced out of them.
+
+A page's statement gives ids with revisions; a fragment is used only when its revision is that one, so
+a stale one can't be served and nothing has to be told between processes. Per viewer only flags differ:
+they come from ready-made bytes.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import msgspec
+
+from phiomia.domain.accounts.queries import load_accounts
+from phiomia.domain.accounts.views import AccountView
+from phiomia.domain.instance.emojis import load_emojis
+from phiomia.domain.statuses.queries import find_rows, load_statuses, load_votes
+from phiomia.domain.statuses.views import FeedRow, PollView
+from phiomia.entities.account import render_account
+from phiomia.entities.links import Links
+from phiomia.entities.poll import render_poll, with_votes
+from phiomia.entities.status import render_status
+from phiomia.platform.clock import now_ms
+from phiomia.platform.db import ReadSession
+from phiomia.platform.json import decode_strings
+
+V = TypeVar("V")
+_encode = msgspec.json.encode
+
+# Splicing is joining: these are the pieces between the fragments.
+_ACCOUNT = b',"account":'
+_NO_BOOST = b',"reblog":null'
+_BOOST = b',"reblog":'
+_END = b"}"
+
+
+def _flag_bytes() -> tuple[bytes, ...]:
+    table = []
+    for number in range(32):
+        names = ("favourited", "reblogged", "bookmarked", "muted")
+        flags: dict[str, Any] = {name: bool(number >> place & 1) for place, name in enumerate(names)}
+        if number & 16:
+            flags["pinned"] = True
+        flags["filtered"] = []
+        table.append(b"," + _encode(flags)[1:-1])
+    return tuple(table)
+
+
+_FLAGS = _flag_bytes()
+_UNPINNED = b',"pinned":false'
+
+
+class StatusFragment(NamedTuple):
+    """A status's shared bytes, open at the end; a poll stays apart, since votes and time change it."""
+
+    rev: int
+    body: bytes
+    poll: PollView | None
+
+
+class AccountFragment(NamedTuple):
+    """An account's bytes, whole."""
+
+    rev: int
+    body: bytes
+
+
+class Kept(Generic[V]):
+    """A bounded memory in two generations: cheap to read, forgets what was not used lately."""
+
+    __slots__ = ("_new", "_old", "_room")
+
+    def __init__(self, most: int) -> None:
+        self._room = max(1, most // 2)
+        self._new: dict[int, V] = {}
+        self._old: dict[int, V] = {}
+
+    def get(self, key: int) -> V | None:
+        """What is kept under a key."""
+        value = self._new.get(key)
+        if value is None:
+            value = self._old.get(key)
+            if value is not None:
+                self.put(key, value)
+        return value
+
+    def put(self, key: int, value: V) -> None:
+        """Keeps a value, letting the older generation go when the newer is full."""
+        if len(self._new) >= self._room:
+            self._old, self._new = self._new, {}
+        self._new[key] = value
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self._new, self._old = {}, {}
+
+
+class Fragments:
+    """The memory of one process, and the splicer."""
+
+    def __init__(self, links: Links, *, statuses: int = 10_000, accounts: int = 5_000) -> None:
+        self.links = links
+        self._statuses: Kept[StatusFragment] = Kept(statuses)
+        self._accounts: Kept[AccountFragment] = Kept(accounts)
+
+    def clear(self) -> None:
+        """Forgets everything, as after a start."""
+        self._statuses.clear()
+        self._accounts.clear()
+
+    async def page(self, session: ReadSession, rows: Sequence[FeedRow], viewer: int | None) -> bytes:
+        """The rows as a JSON array of Status entities."""
+        return b"[" + b",".join(await self.each(session, rows, viewer)) + b"]"
+
+    async def one(self, session: ReadSession, row: FeedRow, viewer: int | None) -> bytes:
+        """One Status entity."""
+        return (await self.each(session, [row], viewer))[0]
+
+    async def each(self, session: ReadSession, rows: Sequence[FeedRow], viewer: int | None) -> list[bytes]:
+        """The rows as Status entities. Their visibility has been established by the statement that gave them."""
+        statuses, accounts = await self._gather(session, rows)
+        polls = [fragment.poll for fragment in statuses.values() if fragment.poll is not None]
+        poll_bytes = await self._polls(session, polls, viewer) if polls else {}
+        return [
+            self._splice(row, statuses, accounts, poll_bytes, viewer)
+            for row in rows
+            # One that was deleted since the statement is left out.
+            if row.id in statuses and (row.original_id is None or row.original_id in statuses)
+        ]
+
+    async def accounts(self, session: ReadSession, ids: Sequence[int]) -> dict[int, bytes]:
+        """Account entities by id, always as they stand now."""
+        views = await load_accounts(session, ids)
+        found = {}
+        missing = []
+        for view in views.values():
+            kept = self._accounts.get(view.id)
+            if kept is not None and kept.rev == view.rev:
+                found[view.id] = kept.body
+            else:
+                missing.append(view)
+        for account_id, fragment in (await self._render_accounts(session, missing)).items():
+            found[account_id] = fragment.body
+        return found
+
+    async def account(self, session: ReadSession, view: AccountView) -> bytes:
+        """The entity of an account that was just loaded."""
+        kept = self._accounts.get(view.id)
+        if kept is not None and kept.rev == view.rev:
+            return kept.body
+        return (await self._render_accounts(session, [view]))[view.id].body
+
+    async def _gather(
+        self, session: ReadSession, rows: Sequence[FeedRow]
+    ) -> tuple[dict[int, StatusFragment], dict[int, AccountFragment]]:
+        statuses: dict[int, StatusFragment] = {}
+        accounts: dict[int, AccountFragment] = {}
+        missing_statuses: dict[int, int] = {}
+        missing_accounts: set[int] = set()
+        get_status, get_account = self._statuses.get, self._accounts.get
+        for row in rows:
+            _, id_, rev, account_id, account_rev, original_id, original_rev, original_account_id, original_account_rev = row[:9]
+            kept = get_status(id_)
+            if kept is not None and kept.rev == rev:
+                statuses[id_] = kept
+            else:
+                missing_statuses[id_] = account_id
+            author = get_account(account_id)
+            if author is not None and author.rev == account_rev:
+                accounts[account_id] = author
+            else:
+                missing_accounts.add(account_id)
+            if original_id is not None:
+                kept = get_status(original_id)
+                if kept is not None and kept.rev == original_rev:
+                    statuses[original_id] = kept
+                else:
+                    missing_statuses[original_id] = original_account_id  # type: ignore[assignment]
+                author = get_account(original_account_id)  # type: ignore[arg-type]
+                if author is not None and author.rev == original_account_rev:
+                    accounts[original_account_id] = author  # type: ignore[index]
+                else:
+                    missing_accounts.add(original_account_id)  # type: ignore[arg-type]
+        if missing_statuses:
+            statuses |= await self._render_statuses(session, missing_statuses)
+        if missing_accounts:
+            views = await load_accounts(session, sorted(missing_accounts))
+            accounts |= await self._render_accounts(session, list(views.values()))
+        return statuses, accounts
+
+    async def _render_statuses(self, session: ReadSession, authors: Mapping[int, int]) -> dict[int, StatusFragment]:
+        views = await load_statuses(session, list(authors))
+        people = await load_accounts(session, sorted(set(authors.values())))
+        made = {}
+        for id_, view in views.items():
+            entity = render_status(view, people[view.row.account_id], self.links)
+            if view.poll is None:
+                entity["poll"] = None
+            fragment = StatusFragment(view.row.rev, _encode(entity)[:-1], view.poll)
+            self._statuses.put(id_, fragment)
+            made[id_] = fragment
+        return made
+
+    async def _render_accounts(self, session: ReadSession, views: Iterable[AccountView]) -> dict[int, AccountFragment]:
+        made = {}
+        for view in views:
+            names = decode_strings(view.emojis) if view.emojis != "[]" else []
+            emojis = await load_emojis(session, names, view.domain) if names else {}
+            entity = render_account(view, list(emojis.values()), self.links)
+            if view.moved_to_id is not None:
+                target = (await load_accounts(session, [view.moved_to_id])).get(view.moved_to_id)
+                entity["moved"] = None if target is None else render_account(target, [], self.links)
+            fragment = AccountFragment(view.rev, _encode(entity))
+            if view.moved_to_id is None:  # the target's changes have another revision
+                self._accounts.put(view.id, fragment)
+            made[view.id] = fragment
+        return made
+
+    async def _polls(self, session: ReadSession, polls: list[PollView], viewer: int | None) -> dict[int, bytes]:
+        now = now_ms()
+        if viewer is None:
+            return {poll.status_id: _encode(render_poll(poll, now)) for poll in polls}
+        votes = await load_votes(session, [poll.id for poll in polls], viewer)
+        return {
+            poll.status_id: _encode(with_votes(render_poll(poll, now), poll, viewer, votes.get(poll.id, [])))
+            for poll in polls
+        }
+
+    def _splice(
+        self,
+        row: FeedRow,
+        statuses: Mapping[int, StatusFragment],
+        accounts: Mapping[int, AccountFragment],
+        polls: Mapping[int, bytes],
+        viewer: int | None,
+    ) -> bytes:
+        flags = b"" if viewer is None else _FLAGS[_number(row)]
+        outer = statuses[row.id]
+        if row.original_id is None:
+            if viewer is not None and not row.pinned and row.account_id == viewer:
+                flags += _UNPINNED
+            return _whole(outer, accounts[row.account_id], polls, row.id, _NO_BOOST, flags)
+        inner = _whole(
+            statuses[row.original_id],
+            accounts[row.original_account_id],  # type: ignore[index]
+            polls,
+            row.original_id,
+            _NO_BOOST,
+            flags,
+        )
+        return _whole(outer, accounts[row.account_id], polls, row.id, _BOOST + inner, flags)
+
+
+def _number(row: FeedRow) -> int:
+    return (
+        (1 if row.favourited else 0)
+        | (2 if row.boosted else 0)
+        | (4 if row.bookmarked else 0)
+        | (8 if row.muted else 0)
+        | (16 if row.pinned else 0)
+    )
+
+
+def _whole(
+    status: StatusFragment, author: AccountFragment, polls: Mapping[int, bytes], id_: int, boost: bytes, flags: bytes
+) -> bytes:
+    poll = b"" if status.poll is None else b',"poll":' + polls[id_]
+    return b"".join((status.body, poll, _ACCOUNT, author.body, boost, flags, _END))
+
+
+async def render_one(
+    fragments: Fragments, session: ReadSession, status_id: int, viewer: int | None
+) -> bytes | None:
+    """One Status entity, or None when the viewer may not see it."""
+    rows = await find_rows(session, [status_id], viewer)
+    row = rows.get(status_id)
+    return None if row is None else await fragments.one(session, row, viewer)
+
+
+__all__ = ["AccountFragment", "Fragments", "Kept", "StatusFragment", "render_one"]

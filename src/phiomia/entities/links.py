@@ -1,0 +1,40 @@
+"""Addresses of things, as they stand in entities."""
+
+from collections.abc import Callable
+
+from phiomia.domain.accounts.views import AccountView
+
+
+class Links:
+    """Makes addresses from the server's base and the storage's."""
+
+    def __init__(self, base: str, domain: str, media: Callable[[str], str]) -> None:
+        self.base = base
+        self.domain = domain
+        self.media = media
+        self.no_avatar = f"{base}/static/avatar.svg"
+        self.no_header = f"{base}/static/header.svg"
+
+    def account(self, view: AccountView) -> str:
+        """The page of an account."""
+        return f"{self.base}/@{view.username}" if view.local else view.url or view.uri
+
+    def actor(self, view: AccountView) -> str:
+        """The ActivityPub id of an account."""
+        return f"{self.base}/users/{view.username}" if view.local else view.uri
+
+    def mention(self, username: str, domain: str, url: str) -> str:
+        """The page of a mentioned account."""
+        return url if domain else f"{self.base}/@{username}"
+
+    def tag(self, name: str) -> str:
+        """The page of a hashtag."""
+        return f"{self.base}/tags/{name}"
+
+    def status(self, username: str, status_id: int) -> str:
+        """The page of a local status."""
+        return f"{self.base}/@{username}/{status_id}"
+
+    def status_uri(self, username: str, status_id: int) -> str:
+        """The ActivityPub id of a local status."""
+        return f"{self.base}/users/{username}/statuses/{status_id}"

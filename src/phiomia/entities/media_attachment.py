@@ -1,0 +1,25 @@
+"""The entity MediaAttachment."""
+
+from typing import Any
+
+from phiomia.domain.media.kinds import MediaKind, MediaState
+from phiomia.domain.media.views import MediaView
+from phiomia.entities.links import Links
+from phiomia.platform.json import decode
+
+
+def render_media(view: MediaView, links: Links) -> dict[str, Any]:
+    """An attachment; without addresses until it is ready."""
+    ready = view.state == MediaState.READY
+    return {
+        "id": str(view.id),
+        "type": MediaKind(view.kind).name.lower(),
+        "url": links.media(view.key) if ready and view.key else view.remote_url,
+        "preview_url": links.media(view.preview_key) if ready and view.preview_key else None,
+        "remote_url": view.remote_url,
+        "preview_remote_url": None,
+        "text_url": None,
+        "meta": decode(view.meta) if view.meta != "{}" else None,
+        "description": view.description,
+        "blurhash": view.blurhash,
+    }

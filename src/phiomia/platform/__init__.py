@@ -1,0 +1,1 @@
+"""What every part stands on: configuration, database, jobs, bus, storage; knows nothing of social networks."""

@@ -1,0 +1,302 @@
+"""Settings: one TOML file and `PHIOMIA_*` variables become one frozen tree of Structs.
+
+A variable wins over the file, the file over the default. `docs/reference/settings.md` is rendered
+from the Structs below, so every field carries its description here.
+"""
+
+import ipaddress
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+
+class ConfigError(Exception):
+    """A setting is wrong; the message says which, where it came from and how to mend it."""
+
+
+class Database(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the data lives."""
+
+    url: Annotated[str, Meta(description="sqlite:///path or postgresql://…; empty: a SQLite file in `data`")] = ""
+    pool: Annotated[int, Meta(ge=1, le=200, description="PostgreSQL connections per process")] = 8
+    synchronous: Annotated[
+        Literal["full", "normal"],
+        Meta(description="SQLite: full survives a power cut, normal only the end of the process"),
+    ] = "full"
+    cache_mb: Annotated[int, Meta(ge=1, le=4096, description="SQLite page cache of one connection")] = 16
+    busy_seconds: Annotated[float, Meta(gt=0, le=120, description="how long a write waits for the lock")] = 8.0
+
+
+class Bus(Struct, frozen=True, forbid_unknown_fields=True):
+    """How processes wake each other."""
+
+    url: Annotated[
+        str, Meta(description="redis://… or valkey://…, unix:/path, local:; empty: the supervisor's own hub")
+    ] = ""
+
+
+class Processes(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many processes of each role `phiomia serve` starts."""
+
+    web: Annotated[int, Meta(ge=1, le=64, description="web processes")] = 2
+    worker: Annotated[int, Meta(ge=1, le=64, description="background workers")] = 1
+    streaming: Annotated[int, Meta(ge=1, le=16, description="streaming processes")] = 1
+
+
+class Caches(Struct, frozen=True, forbid_unknown_fields=True):
+    """Memory for caches, per process."""
+
+    statuses: Annotated[int, Meta(ge=0, description="rendered statuses kept")] = 10_000
+    accounts: Annotated[int, Meta(ge=0, description="rendered accounts kept")] = 5_000
+    tokens: Annotated[int, Meta(ge=0, description="access tokens kept")] = 2_000
+
+
+class RateLimits(Struct, frozen=True, forbid_unknown_fields=True):
+    """How often one may ask. Each value is [requests, seconds]."""
+
+    enabled: Annotated[bool, Meta(description="off answers without counting")] = True
+    account: Annotated[tuple[int, int], Meta(description="any API request of one account")] = (1500, 300)
+    ip: Annotated[tuple[int, int], Meta(description="API requests without a token, per address")] = (300, 300)
+    media: Annotated[tuple[int, int], Meta(description="uploads of one account")] = (30, 1800)
+    paging: Annotated[tuple[int, int], Meta(description="paged requests of one account or address")] = (300, 900)
+    delete: Annotated[tuple[int, int], Meta(description="deletions and unboosts of one account")] = (30, 1800)
+    apps: Annotated[tuple[int, int], Meta(description="app registrations per address")] = (5, 600)
+    sign_up: Annotated[tuple[int, int], Meta(description="sign-ups through the API per address")] = (5, 1800)
+    sign_in: Annotated[tuple[int, int], Meta(description="sign-in attempts per address")] = (25, 300)
+    follows: Annotated[tuple[int, int], Meta(description="follows made by one account")] = (400, 86400)
+    statuses: Annotated[tuple[int, int], Meta(description="statuses made by one account")] = (300, 10800)
+
+
+class Registrations(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who may join."""
+
+    mode: Annotated[Literal["open", "approval", "closed"], Meta(description="who may sign up")] = "closed"
+    confirm_email: Annotated[bool, Meta(description="a new member must follow the link in an e-mail")] = True
+    message: Annotated[str, Meta(description="shown while registrations are closed")] = ""
+
+
+class Instance(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the server says of itself."""
+
+    title: Annotated[str, Meta(description="name of the server")] = "Phiomia"
+    description: Annotated[str, Meta(description="one sentence about it")] = "A small social server."
+    contact_email: Annotated[str, Meta(description="whom to write to")] = ""
+    contact_account: Annotated[str, Meta(description="user name of the contact; empty: the oldest owner")] = ""
+    languages: Annotated[list[str], Meta(description="ISO 639 codes of the server's languages")] = field(
+        default_factory=lambda: ["en"]
+    )
+    rules: Annotated[list[str], Meta(description="the server's rules, one sentence each")] = field(
+        default_factory=list
+    )
+
+
+class Log(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is written to standard error."""
+
+    level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="least level shown")] = "info"
+    format: Annotated[Literal["auto", "json", "text"], Meta(description="auto: text on a terminal")] = "auto"
+    slow_ms: Annotated[int, Meta(ge=1, description="requests slower than this are logged")] = 500
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True):
+    """Every setting of the server."""
+
+    data: Annotated[str, Meta(description="directory of database, media and secrets")] = "./var"
+    bind: Annotated[str, Meta(description="host:port the web listens on")] = "127.0.0.1:3000"
+    streaming_bind: Annotated[
+        str, Meta(description="host:port of a separate streaming listener; empty: through the web port")
+    ] = ""
+    public_url: Annotated[str, Meta(description="address people see; empty: http:// and `bind`")] = ""
+    local_domain: Annotated[str, Meta(description="the part after @; empty: host of public_url")] = ""
+    trusted_proxies: Annotated[
+        list[str], Meta(description="networks whose X-Forwarded-* headers are believed")
+    ] = field(default_factory=lambda: ["127.0.0.0/8", "::1/128"])
+    allow_private: Annotated[
+        list[str], Meta(description="private networks that federation may reach")
+    ] = field(default_factory=list)
+    database: Database = field(default_factory=Database)
+    bus: Bus = field(default_factory=Bus)
+    processes: Processes = field(default_factory=Processes)
+    caches: Caches = field(default_factory=Caches)
+    rate_limits: RateLimits = field(default_factory=RateLimits)
+    registrations: Registrations = field(default_factory=Registrations)
+    instance: Instance = field(default_factory=Instance)
+    log: Log = field(default_factory=Log)
+
+    @property
+    def data_dir(self) -> Path:
+        """The data directory as an absolute path."""
+        return Path(self.data).absolute()
+
+    @property
+    def base_url(self) -> str:
+        """The address people see, without a trailing slash."""
+        return (self.public_url or f"http://{self.bind}").rstrip("/")
+
+    @property
+    def web_domain(self) -> str:
+        """Host (and port, unless it is the scheme's own) of the public address."""
+        return urlsplit(self.base_url).netloc
+
+    @property
+    def domain(self) -> str:
+        """What stands after @ in a local handle."""
+        return self.local_domain or self.web_domain
+
+    @property
+    def database_url(self) -> str:
+        """The database's address, with the default filled in."""
+        return self.database.url or f"sqlite:///{self.data_dir / 'phiomia.sqlite3'}"
+
+    @property
+    def secure(self) -> bool:
+        """Whether people reach the server by https."""
+        return self.base_url.startswith("https://")
+
+    @property
+    def streaming_url(self) -> str:
+        """Base of the streaming API: ws or wss."""
+        if self.streaming_bind and not self.public_url:
+            return f"ws://{self.streaming_bind}"
+        return self.base_url.replace("http", "ws", 1)
+
+
+# Short names that operators and tests use, beside PHIOMIA_<SECTION>_<FIELD>.
+SHORT_NAMES: dict[str, tuple[str, ...]] = {
+    "PHIOMIA_REGISTRATIONS": ("registrations", "mode"),
+    "PHIOMIA_CONFIRM_EMAIL": ("registrations", "confirm_email"),
+    "PHIOMIA_RATE_LIMITS": ("rate_limits", "enabled"),
+    "PHIOMIA_WEB_WORKERS": ("processes", "web"),
+    "PHIOMIA_WORKERS": ("processes", "worker"),
+    "PHIOMIA_STREAMING_WORKERS": ("processes", "streaming"),
+}
+
+# Variables that are not settings: they pass handles between the server's own processes.
+INTERNAL_NAMES = {
+    "PHIOMIA_CONFIG",
+    "PHIOMIA_LISTEN_FD",
+    "PHIOMIA_STREAMING_FD",
+    "PHIOMIA_READY_FD",
+    "PHIOMIA_BUS_SOCKET",
+    "PHIOMIA_STATUS_FILE",
+    "PHIOMIA_CURRENT",
+    "PHIOMIA_ROLE",
+    "PHIOMIA_GENERATION",
+    "PHIOMIA_PASSWORD",
+}
+_INTERNAL_PREFIXES = ("PHIOMIA_TEST_", "PHIOMIA_SUPERVISOR_", "PHIOMIA_DRAIN_")
+
+
+def variables() -> dict[str, tuple[str, ...]]:
+    """Each variable's name with the path of the setting it stands for."""
+    found: dict[str, tuple[str, ...]] = {}
+    for item in msgspec.structs.fields(Config):
+        section = item.type
+        if isinstance(section, type) and issubclass(section, Struct):
+            for inner in msgspec.structs.fields(section):
+                found[f"PHIOMIA_{item.name}_{inner.name}".upper()] = (item.name, inner.name)
+        else:
+            found[f"PHIOMIA_{item.name}".upper()] = (item.name,)
+    return found | SHORT_NAMES
+
+
+def load_config(environ: Mapping[str, str] | None = None, path: str | None = None) -> Config:
+    """The settings from `path` (or $PHIOMIA_CONFIG, or phiomia.toml in the data directory) and variables.
+
+    Raises ConfigError.
+    """
+    environ = os.environ if environ is None else environ
+    file = _find_file(environ, path)
+    tree: dict[str, Any] = _read_toml(file) if file else {}
+    origin = str(file) if file else "the defaults"
+    known = variables()
+    for name, value in environ.items():
+        if not name.startswith("PHIOMIA_") or name in INTERNAL_NAMES or name.startswith(_INTERNAL_PREFIXES):
+            continue
+        if name not in known:
+            raise ConfigError(f"{name} is not a setting. `phiomia config show` lists those that exist.")
+        _put(tree, known[name], _parse(known[name], value, name))
+    try:
+        config = msgspec.convert(tree, Config, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{origin} or a PHIOMIA_* variable: {error}") from None
+    _check(config)
+    return config
+
+
+def _find_file(environ: Mapping[str, str], path: str | None) -> Path | None:
+    named = path or environ.get("PHIOMIA_CONFIG")
+    if named:
+        if not Path(named).is_file():
+            raise ConfigError(f"The configuration file {named} does not exist.")
+        return Path(named)
+    usual = Path(environ.get("PHIOMIA_DATA", "./var")) / "phiomia.toml"
+    return usual if usual.is_file() else None
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{file} can't be read: {error}") from None
+
+
+def _put(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    for key in path[:-1]:
+        tree = tree.setdefault(key, {})
+    tree[path[-1]] = value
+
+
+def _parse(path: tuple[str, ...], value: str, name: str) -> Any:
+    kind: Any = Config
+    for key in path:
+        kind = msgspec.inspect.type_info(kind)
+        field_ = next(f for f in kind.fields if f.encode_name == key)
+        kind = field_.type.cls if isinstance(field_.type, msgspec.inspect.StructType) else field_.type
+    if isinstance(kind, msgspec.inspect.Metadata):
+        kind = kind.type
+    if isinstance(kind, msgspec.inspect.BoolType):
+        return _parse_switch(value, name)
+    if isinstance(kind, msgspec.inspect.ListType | msgspec.inspect.TupleType):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+def _parse_switch(value: str, name: str) -> bool:
+    word = value.strip().lower()
+    if word in ("on", "true", "1", "yes"):
+        return True
+    if word in ("off", "false", "0", "no"):
+        return False
+    raise ConfigError(f"{name} is {value!r}; it can be `on` or `off`.")
+
+
+def _check(config: Config) -> None:
+    for name, bind in (("bind", config.bind), ("streaming_bind", config.streaming_bind)):
+        if bind and not _is_host_port(bind):
+            raise ConfigError(f"{name} is {bind!r}; it must look like 127.0.0.1:3000.")
+    if config.public_url:
+        parts = urlsplit(config.public_url)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
+            raise ConfigError(f"public_url is {config.public_url!r}; it must look like https://social.example.")
+    if config.database.url and not config.database.url.startswith(("sqlite:", "postgresql:", "postgres:")):
+        raise ConfigError("database.url must begin with sqlite:/// or postgresql://.")
+    if config.bus.url and not config.bus.url.startswith(("redis://", "rediss://", "valkey://", "unix:", "local:")):
+        raise ConfigError("bus.url must begin with redis://, valkey://, unix: or local:.")
+    for name in ("trusted_proxies", "allow_private"):
+        for network in getattr(config, name):
+            try:
+                ipaddress.ip_network(network, strict=False)
+            except ValueError:
+                raise ConfigError(f"{name} holds {network!r}, which is not a network such as 10.0.0.0/8.") from None
+
+
+def _is_host_port(bind: str) -> bool:
+    host, _, port = bind.rpartition(":")
+    return bool(host) and port.isdigit() and int(port) < 65536

@@ -1,0 +1,44 @@
+"""The database: SQLite and PostgreSQL as equals, statements in SQLAlchemy Core, run on the bare drivers.
+
+Begin with `query.py` (a statement, compiled once), then `session.py` (what verbs and queries get),
+`sqlite.py` and `postgresql.py` (how each runs). The edge opens, the domain never commits:
+
+    status_id = await db.write(lambda session: create_status(session, draft))
+    async with db.read() as session:
+        status = await load_status(session, status_id)
+
+A verb may run twice (PostgreSQL repeats it after a deadlock) and must not await anything but its
+session: on SQLite it runs on the writer's thread, several of them in one transaction.
+"""
+
+from phiomia.platform.db.errors import Conflict, TooSlow, Unavailable
+from phiomia.platform.db.query import P, Query, any_of, insert_into, listed
+from phiomia.platform.db.session import Database, ReadSession, WriteSession
+from phiomia.platform.db.tables import metadata
+
+__all__ = [
+    "Conflict",
+    "Database",
+    "P",
+    "Query",
+    "ReadSession",
+    "TooSlow",
+    "Unavailable",
+    "WriteSession",
+    "any_of",
+    "insert_into",
+    "listed",
+    "metadata",
+    "open_database",
+]
+
+
+def open_database(url: str, **options: object) -> Database:
+    """The database behind `url`; `start()` connects it. Options: see `SqliteDatabase`, `PostgresqlDatabase`."""
+    if url.startswith("sqlite:"):
+        from phiomia.platform.db.sqlite import SqliteDatabase  # each role loads one driver only
+
+        return SqliteDatabase(url, **options)  # type: ignore[arg-type]
+    from phiomia.platform.db.postgresql import PostgresqlDatabase
+
+    return PostgresqlDatabase(url, **options)  # type: ignore[arg-type]

@@ -1,0 +1,187 @@
+"""A statement, written once in SQLAlchemy Core and compiled once for each database.
+
+Parameters are named (`P("viewer")`) and given at execution. Constants are rendered into the SQL, so
+that partial indexes match. An UPDATE of a table with a `rev` column raises it by itself: a write that
+forgot to would leave stale fragments in every cache.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    BindParameter,
+    Boolean,
+    ColumnElement,
+    Integer,
+    SmallInteger,
+    Table,
+    Text,
+    Update,
+    bindparam,
+    text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import functions, visitors
+from sqlalchemy.sql.expression import ClauseElement, Executable
+from sqlalchemy.types import TypeEngine
+
+
+
+class _SqliteCompiler(SQLiteCompiler):
+    """SQLite's compiler adds a bound OFFSET 0 to every LIMIT; ours has none."""
+
+    def limit_clause(self, select: Any, **kw: Any) -> str:
+        text = ""
+        if select._limit_clause is not None:
+            text += "\n LIMIT " + self.process(select._limit_clause, **kw)
+        if select._offset_clause is not None:
+            text += " OFFSET " + self.process(select._offset_clause, **kw)
+        return text
+
+
+_TYPES: dict[type, TypeEngine[Any]] = {int: BigInteger(), str: Text(), bool: Boolean()}
+_SQLITE: Dialect = sqlite.dialect(paramstyle="qmark")  # type: ignore[no-untyped-call]
+_SQLITE.statement_compiler = _SqliteCompiler
+_SQLITE.supports_native_boolean = True  # else "x IN (…)" becomes "x IN (…) = 1", which no index serves
+_POSTGRESQL: Dialect = PGDialect_asyncpg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+
+Build = Callable[[Callable[[Table], Any]], Executable]
+
+
+def P(name: str, kind: type = int) -> BindParameter[Any]:  # noqa: N802 (reads like SQL)
+    """A named parameter of kind int (64 bits), str or bool."""
+    return bindparam(name, type_=_TYPES[kind], value=None, unique=False)
+
+
+def listed(name: str, kind: type = int) -> BindParameter[Any]:
+    """A named parameter that holds a list."""
+    return bindparam(name, type_=ARRAY(_TYPES[kind]), value=None, unique=False)
+
+
+class any_of(functions.GenericFunction[bool]):  # noqa: N801 (reads like SQL)
+    """`any_of(column, listed("ids"))`: the column is in the list. One statement for any length."""
+
+    type = Boolean()
+    inherit_cache = True
+    name = "any_of"
+
+    def __init__(self, column: ColumnElement[Any], values: BindParameter[Any]) -> None:
+        super().__init__(column, values)
+
+
+@compiles(any_of, "sqlite")
+def _any_of_sqlite(element: any_of, compiler: Any, **kw: Any) -> str:
+    column, values = element.clauses
+    return f"{compiler.process(column, **kw)} IN (SELECT value FROM json_each({compiler.process(values, **kw)}))"
+
+
+@compiles(any_of, "postgresql")
+def _any_of_postgresql(element: any_of, compiler: Any, **kw: Any) -> str:
+    column, values = element.clauses
+    return f"{compiler.process(column, **kw)} = ANY({compiler.process(values, **kw)})"
+
+
+def insert_into(table: Table, *columns: str) -> Query:
+    """`INSERT INTO table (columns) VALUES (…)`, each value a parameter of the column's name."""
+    return Query(lambda insert: insert(table).values({name: column_parameter(table, name) for name in columns}))
+
+
+def column_parameter(table: Table, column: str, name: str | None = None) -> BindParameter[Any]:
+    """A parameter of the column's type and, unless told otherwise, name."""
+    return bindparam(name or column, type_=table.c[column].type, value=None, unique=False)
+
+
+class Compiled:
+    """SQL of one database with the order of its parameters."""
+
+    __slots__ = ("lists", "names", "sql")
+
+    def __init__(self, sql: str, names: Sequence[str], lists: frozenset[str]) -> None:
+        self.sql = sql
+        self.names = tuple(names)
+        self.lists = lists
+
+
+class Query:
+    """One statement for both databases.
+
+    `statement` is a Core statement, or a function that gets the dialect's `insert` (for ON CONFLICT).
+    `Query.raw(sqlite=…, postgresql=…)` takes SQL by hand with `:name` parameters, where a planner needs it.
+    """
+
+    __slots__ = ("_raw", "_source", "postgresql", "sqlite")
+
+    def __init__(self, statement: Executable | Build) -> None:
+        self._source: Executable | Build | None = statement
+        self._raw: Mapping[str, str] = {}
+        self.sqlite: Compiled | None = None
+        self.postgresql: Compiled | None = None
+
+    @classmethod
+    def raw(cls, *, sqlite: str, postgresql: str | None = None) -> Query:
+        """A statement in hand-written SQL; lists are given as `:names` that end in `_list`."""
+        query = cls.__new__(cls)
+        query._source = None
+        query._raw = {"sqlite": sqlite, "postgresql": postgresql or sqlite}
+        query.sqlite = query.postgresql = None
+        return query
+
+    def for_sqlite(self) -> Compiled:
+        """The statement as apsw takes it."""
+        if self.sqlite is None:
+            self.sqlite = self._compile(_SQLITE, sqlite.insert)
+        return self.sqlite
+
+    def for_postgresql(self) -> Compiled:
+        """The statement as asyncpg takes it."""
+        if self.postgresql is None:
+            self.postgresql = self._compile(_POSTGRESQL, postgresql.insert)
+        return self.postgresql
+
+    def _compile(self, dialect: Dialect, insert: Callable[[Table], Any]) -> Compiled:
+        if self._raw:
+            return _compile_raw(self._raw[dialect.name], dialect)
+        source = self._source
+        statement: Any = source(insert) if callable(source) and not isinstance(source, ClauseElement) else source
+        statement = _raise_revision(statement)
+        statement = visitors.cloned_traverse(statement, {}, {"bindparam": _inline_constant})
+        compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+        binds: dict[str, BindParameter[Any]] = compiled.binds
+        names = list(compiled.positiontup or ())
+        unnamed = [name for name in names if binds[name].unique]
+        if unnamed:
+            raise TypeError(f"parameters without a name in: {compiled.string}")
+        lists = frozenset(name for name in names if isinstance(binds[name].type, ARRAY))
+        return Compiled(compiled.string, names, lists)
+
+
+def _inline_constant(bind: BindParameter[Any]) -> None:
+    if bind.unique:
+        bind.literal_execute = True
+
+
+def _raise_revision(statement: Any) -> Any:
+    if isinstance(statement, Update):
+        table = statement.table
+        if isinstance(table, Table) and "rev" in table.c:
+            return statement.values(rev=table.c.rev + 1)
+    return statement
+
+
+def _compile_raw(sql: str, dialect: Dialect) -> Compiled:
+    names = list(dict.fromkeys(re.findall(r"(?<![:\w]):(\w+)", sql)))
+    compiled = text(sql).compile(dialect=dialect)
+    order = list(compiled.positiontup or ())  # type: ignore[attr-defined]
+    return Compiled(compiled.string, order, frozenset(name for name in names if name.endswith("_list")))
+
+
+__all__ = ["Compiled", "Integer", "P", "Query", "SmallInteger", "any_of", "column_parameter", "insert_into", "listed"]

@@ -1,0 +1,10 @@
+"""The queue in the database: rows written in the transaction of their cause.
+
+`defer.py` puts a job there, `worker.py` claims and runs, `periodic.py` defers what recurs,
+`view.py` shows counts and dead ones. A job is a Struct of ids; its handler is idempotent, since
+a job may run again after a crash.
+"""
+
+from phiomia.platform.jobs.defer import QUEUES, Job, defer, defer_many
+
+__all__ = ["QUEUES", "Job", "defer", "defer_many"]

@@ -1,0 +1,418 @@
+"""Runs jobs: looks at the queues, claims what is due, runs it, settles in batches.
+
+One write of the worker does everything at once: deletes what is done, puts back what failed, extends leases, claims
+anew. So a thousand small jobs cost few transactions, and an idle worker costs one cheap read a second.
+"""
+
+import asyncio
+import random
+import secrets
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import msgspec
+
+from phiomia.platform.clock import HOUR, SECOND, now_ms
+from phiomia.platform.db import Database, Unavailable, WriteSession
+from phiomia.platform.jobs.claims import (
+    Again,
+    Buried,
+    Claimed,
+    Lane,
+    Settlement,
+    claim_lane,
+    clean_error,
+    count_start,
+    extend_leases,
+    find_lanes,
+    settle,
+)
+from phiomia.platform.jobs.defer import QUEUES, TOPIC, Job
+from phiomia.platform.log import get_logger
+from phiomia.platform.metrics import JobMeter
+
+CONCURRENCY: Mapping[str, int] = {"local": 16, "push": 64, "ingress": 16, "mail": 2, "pull": 16, "scheduled": 2}
+
+FIRST_DELAY_MS = 15 * SECOND
+LONGEST_DELAY_MS = 6 * HOUR
+PUT_BACK_MS = 15 * SECOND
+_BATCH = 64
+
+log = get_logger(__name__)
+
+
+class Retry(Exception):
+    """Raised by a handler that wants to be asked again, after `delay_ms` or the usual backoff.
+
+    `counts=False` leaves the attempt uncounted: for a host that is known to be away, say.
+    """
+
+    def __init__(self, reason: str = "", *, delay_ms: int | None = None, counts: bool = True) -> None:
+        super().__init__(reason)
+        self.delay_ms = delay_ms
+        self.counts = counts
+
+
+class Discard(Exception):
+    """Raised by a handler whose job has become pointless: it is removed and not counted as a failure."""
+
+
+class Handler(NamedTuple):
+    """What runs the jobs of one type.
+
+    `convert` brings the arguments of an older version, as a dict, to the present one. A run that takes longer than
+    `limit_s` is ended and counts as failed.
+    """
+
+    job_type: type[Job]
+    run: Callable[[Any, Any], Awaitable[None]]
+    convert: Callable[[int, dict[str, Any]], dict[str, Any]] | None = None
+    limit_s: float = 600.0
+
+
+class Timing(NamedTuple):
+    """How long things take; other values are for tests."""
+
+    lease_s: float = 60.0
+    poll_s: float = 1.0
+    collect_s: float = 0.005
+    stop_s: float = 25.0
+    unavailable_s: float = 1.0
+
+
+class _Type:
+    """A handler with what is looked up once instead of for each job."""
+
+    __slots__ = ("decode", "handler", "meter", "run")
+
+    def __init__(self, handler: Handler) -> None:
+        self.handler = handler
+        self.run = handler.run
+        self.decode = msgspec.json.Decoder(handler.job_type).decode
+        self.meter = JobMeter(handler.job_type.TYPE)
+
+    def read(self, row: Claimed) -> Job:
+        """The job as a Struct of the present version."""
+        convert = self.handler.convert
+        if convert is None or row.version >= self.handler.job_type.VERSION:
+            return self.decode(row.args)
+        return msgspec.convert(convert(row.version, msgspec.json.decode(row.args)), self.handler.job_type)
+
+
+class _Running:
+    """A job whose handler is at work."""
+
+    __slots__ = ("end", "overdue", "row", "task")
+
+    def __init__(self, row: Claimed, end: float) -> None:
+        self.row = row
+        self.end = end
+        self.overdue = False
+        self.task: asyncio.Task[None] | None = None
+
+
+class Worker:
+    """Claims and runs jobs until told to stop.
+
+    `context` is handed to every handler; `concurrency` says how many jobs of a queue run at once (0: none).
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        bus: Any,
+        handlers: Mapping[str, Handler],
+        *,
+        concurrency: Mapping[str, int] | None = None,
+        worker_name: str,
+        context: Any = None,
+        timing: Timing = Timing(),  # noqa: B008 (immutable)
+        clock: Callable[[], int] = now_ms,
+    ) -> None:
+        self._db = db
+        self._bus = bus
+        self._types = {name: _Type(handler) for name, handler in handlers.items()}
+        self._free = {**CONCURRENCY, **(concurrency or {})}
+        _check(handlers, self._free)
+        # A new life has a new name, or it would take the claims of its predecessor for its own.
+        self.owner = f"{worker_name}:{secrets.token_hex(4)}"
+        self._context = context
+        self._timing = timing
+        self._lease_ms = int(timing.lease_s * 1000)
+        self._clock = clock
+        self._running: dict[int, _Running] = {}
+        self._suspects: dict[int, Claimed] = {}
+        self._suspects_task: asyncio.Task[None] | None = None
+        self._settlement = Settlement()
+        self._next_beat = 0
+        self._wake = asyncio.Event()
+        self._collecting: asyncio.TimerHandle | None = None
+        self._stopping = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Works until `stop` is set, then lets handlers finish for a while and gives back the rest."""
+        unsubscribe = self._bus.subscribe(TOPIC, lambda _payload: self._wake.set()) if self._bus else lambda: None
+        stopper = asyncio.create_task(self._await_stop(stop))
+        try:
+            while not self._stopping:
+                await self._sleep(await self._turn())
+            await self._leave()
+        finally:
+            self._stopping = True
+            unsubscribe()
+            stopper.cancel()
+            self._cancel_all()
+
+    async def _await_stop(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._stopping = True
+        self._wake.set()
+
+    async def _sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            # On SQLite neither reading nor claiming nothing suspends: the handlers must get their turn.
+            await asyncio.sleep(0)
+            return
+        timer = asyncio.get_running_loop().call_later(seconds, self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            timer.cancel()
+
+    async def _turn(self) -> float:
+        """Looks, settles, claims and starts; gives the seconds until it is worth looking again."""
+        self._wake.clear()
+        if self._collecting is not None:
+            self._collecting.cancel()
+            self._collecting = None
+        settlement, self._settlement = self._settlement, Settlement()
+        try:
+            return await self._look_and_claim(settlement)
+        except Exception as error:
+            # Whatever the database says, what has happened must still be settled; the worker goes on trying.
+            self._settlement.add(settlement)
+            self._next_beat = 0
+            log.warning("the queue can't be worked on", error=str(error), exc_info=not isinstance(error, Unavailable))
+            return self._timing.unavailable_s
+
+    async def _look_and_claim(self, settlement: Settlement) -> float:
+        now = self._clock()
+        lanes = await self._find_open_lanes()
+        due = [lane for lane in lanes if lane.run_at <= now]
+        held = self._held_for_beat(now)
+        claimed: list[Claimed] = []
+        if due or settlement or held:
+            claimed = await self._db.write(lambda session: self._write(session, settlement, due, held, now))
+        for row in claimed:
+            self._start(row)
+        if claimed:
+            return 0.0 if any(self._free[lane.queue] > 0 for lane in due) else self._timing.poll_s
+        if due:
+            return min(0.02, self._timing.poll_s)  # another worker was faster, or holds them in its transaction
+        return self._pause(lanes, now)
+
+    async def _find_open_lanes(self) -> list[Lane]:
+        if self._stopping or not any(free > 0 for free in self._free.values()):
+            return []
+        async with self._db.read() as session:
+            lanes = await find_lanes(session)
+        order = {queue: place for place, queue in enumerate(QUEUES)}
+        return sorted(
+            (lane for lane in lanes if self._free.get(lane.queue, 0) > 0),
+            key=lambda lane: (order[lane.queue], lane.priority),
+        )
+
+    def _pause(self, lanes: list[Lane], now: int) -> float:
+        if not lanes:
+            return self._timing.poll_s
+        return min(self._timing.poll_s, (min(lane.run_at for lane in lanes) - now + 1) / 1000)
+
+    def _held_for_beat(self, now: int) -> list[int]:
+        if now < self._next_beat:
+            return []
+        self._next_beat = now + self._lease_ms // 3
+        self._end_overdue()
+        return [*self._running, *self._suspects]
+
+    async def _write(
+        self, session: WriteSession, settlement: Settlement, due: list[Lane], held: list[int], now: int
+    ) -> list[Claimed]:
+        await settle(session, settlement, now)
+        until = now + self._lease_ms
+        if held:
+            await extend_leases(session, held, owner=self.owner, until=until)
+        claimed: list[Claimed] = []
+        free = dict(self._free)
+        for lane in due:
+            if free[lane.queue] > 0:
+                rows = await claim_lane(
+                    session,
+                    lane.queue,
+                    lane.priority,
+                    min(_BATCH, free[lane.queue]),
+                    owner=self.owner,
+                    now=now,
+                    until=until,
+                )
+                free[lane.queue] -= len(rows)
+                claimed += rows
+        return claimed
+
+    def _start(self, row: Claimed) -> None:
+        kind = self._types.get(row.type)
+        uncounted = row.attempt if row.is_suspect else row.attempt - 1
+        if row.id in self._running:
+            self._running[row.id].row = row  # our lease had run out, yet the handler is still at work
+        elif self._stopping:
+            self._put_back(row, 0, uncounted)
+        elif kind is None or row.version > kind.handler.job_type.VERSION:
+            # A newer release has made it, and will run it.
+            self._put_back(row, PUT_BACK_MS, uncounted)
+        elif row.is_suspect and row.attempt >= kind.handler.job_type.TRIES:
+            self._bury(row, kind, "The worker ended while the job ran.")
+        elif row.is_suspect:
+            self._suspects[row.id] = row
+            if self._suspects_task is None or self._suspects_task.done():
+                self._suspects_task = asyncio.create_task(self._run_suspects())
+        else:
+            running = self._enter(row, kind)
+            running.task = asyncio.create_task(self._run(running, kind))
+
+    def _enter(self, row: Claimed, kind: _Type) -> _Running:
+        running = _Running(row, time.monotonic() + kind.handler.limit_s)
+        self._running[row.id] = running
+        self._free[row.queue] -= 1
+        return running
+
+    async def _run(self, running: _Running, kind: _Type) -> None:
+        id_ = running.row.id
+        begun = time.perf_counter()
+        try:
+            await kind.run(self._context, kind.read(running.row))
+        except Discard as reason:
+            self._settlement.done.append(id_)
+            kind.meter.discarded += 1
+            log.debug("a job was discarded", type=running.row.type, id=id_, reason=str(reason))
+        except asyncio.CancelledError:
+            if self._stopping and not running.overdue:
+                self._put_back(running.row, 0, running.row.attempt - 1)
+            else:
+                self._fail(running.row, kind, TimeoutError("The job took too long.") if running.overdue else None)
+        except Exception as error:
+            self._fail(running.row, kind, error)
+        else:
+            self._settlement.done.append(id_)
+            kind.meter.done += 1
+        kind.meter.seconds += time.perf_counter() - begun
+        del self._running[id_]
+        self._free[running.row.queue] += 1
+        self._settle_soon()
+
+    async def _run_suspects(self) -> None:
+        """One after another, those with the fewest attempts first, so that what kills comes last."""
+        while self._suspects and not self._stopping:
+            row = min(self._suspects.values(), key=lambda row: (row.attempt, row.id))
+            try:
+                ours = await self._db.write(partial(count_start, row=row))
+            except Exception as error:
+                log.warning("the queue can't be worked on", error=str(error))
+                await asyncio.sleep(self._timing.unavailable_s)
+                continue
+            if self._stopping:
+                return
+            del self._suspects[row.id]
+            if ours:
+                kind = self._types[row.type]
+                running = self._enter(row._replace(attempt=row.attempt + 1), kind)
+                running.task = asyncio.create_task(self._run(running, kind))
+                await asyncio.wait([running.task])
+
+    def _fail(self, row: Claimed, kind: _Type, error: Exception | None) -> None:
+        reason = _describe(error)
+        delay, counts = None, True
+        if isinstance(error, Retry):
+            delay, counts = error.delay_ms, error.counts
+            log.debug("a job will be tried again", type=row.type, id=row.id, attempt=row.attempt, reason=str(error))
+        else:
+            log.warning("a job failed", type=row.type, id=row.id, attempt=row.attempt, error=reason, exc_info=error)
+        kind.meter.failed += 1
+        if counts and row.attempt >= kind.handler.job_type.TRIES:
+            self._bury(row, kind, reason)
+            return
+        run_at = self._clock() + (backoff_ms(row.attempt) if delay is None else delay)
+        attempt = row.attempt if counts else row.attempt - 1
+        self._settlement.again.append(Again(row.id, row.owner, run_at, attempt, reason))
+
+    def _bury(self, row: Claimed, kind: _Type, reason: str) -> None:
+        kind.meter.dead += 1
+        log.error("a job is dead", type=row.type, id=row.id, attempt=row.attempt, error=reason)
+        self._settlement.dead.append(Buried(row.id, row.owner, row.attempt, reason))
+        self._settle_soon()
+
+    def _put_back(self, row: Claimed, delay_ms: int, attempt: int) -> None:
+        self._settlement.again.append(Again(row.id, row.owner, self._clock() + delay_ms, attempt))
+        self._settle_soon()
+
+    def _settle_soon(self) -> None:
+        if not self._running:
+            self._wake.set()
+        elif self._collecting is None:
+            self._collecting = asyncio.get_running_loop().call_later(self._timing.collect_s, self._wake.set)
+
+    def _end_overdue(self) -> None:
+        now = time.monotonic()
+        for running in self._running.values():
+            if now > running.end and running.task is not None:
+                running.overdue = True
+                running.task.cancel()
+
+    async def _leave(self) -> None:
+        end = time.monotonic() + self._timing.stop_s
+        while self._running and time.monotonic() < end:
+            await self._turn()
+            await self._sleep(min(self._timing.poll_s, end - time.monotonic()))
+        tasks = self._cancel_all()
+        if tasks:
+            await asyncio.wait(tasks, timeout=self._timing.poll_s)
+        for row in self._suspects.values():
+            self._put_back(row, 0, row.attempt)
+        for running in self._running.values():
+            self._put_back(running.row, 0, running.row.attempt - 1)
+        await self._turn()
+
+    def _cancel_all(self) -> list[asyncio.Task[None]]:
+        tasks = [running.task for running in self._running.values() if running.task is not None]
+        if self._suspects_task is not None:
+            tasks.append(self._suspects_task)
+        for task in tasks:
+            task.cancel()
+        return tasks
+
+
+def backoff_ms(attempt: int) -> int:
+    """The delay after the attempt of that number: 15 s, 1 min, 4 min … 6 h, and up to half of it more at random.
+
+    Twelve attempts so take about two days; the jitter keeps what failed together from coming back together.
+    """
+    delay: int = min(FIRST_DELAY_MS * 4 ** min(attempt - 1, 10), LONGEST_DELAY_MS)
+    return int(delay * random.uniform(1.0, 1.5))
+
+
+def _describe(error: Exception | None) -> str:
+    if error is None:
+        return "The job was cancelled."
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({frames[-1].filename.rpartition('/phiomia/')[2]}:{frames[-1].lineno})" if frames else ""
+    return clean_error(f"{type(error).__name__}: {error}"[:1_800] + place)
+
+
+def _check(handlers: Mapping[str, Handler], concurrency: Mapping[str, int]) -> None:
+    for name, handler in handlers.items():
+        if handler.job_type.TYPE != name or handler.job_type.QUEUE not in QUEUES:
+            raise ValueError(f"the job type {name!r} has another name or an unknown queue")
+    unknown = set(concurrency) - set(QUEUES)
+    if unknown:
+        raise ValueError(f"unknown queues: {', '.join(sorted(unknown))}")

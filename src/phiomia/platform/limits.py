@@ -1,0 +1,67 @@
+"""The one place for limits: sizes, counts, lengths, pages. The values are those of Mastodon 4.6.
+
+Rates are settings (`platform/config.py`), since operators change them.
+"""
+
+from typing import Final
+
+STATUS_CHARACTERS: Final = 500
+CHARACTERS_PER_URL: Final = 23
+MEDIA_ATTACHMENTS: Final = 4
+MEDIA_DESCRIPTION: Final = 10_000
+POLL_OPTIONS: Final = 4
+POLL_OPTION_CHARACTERS: Final = 50
+POLL_MIN_SECONDS: Final = 300
+POLL_MAX_SECONDS: Final = 2_629_746
+PINNED_STATUSES: Final = 5
+FEATURED_TAGS: Final = 10
+
+USERNAME: Final = 30
+DISPLAY_NAME: Final = 40
+NOTE: Final = 500
+PROFILE_FIELDS: Final = 4
+PROFILE_FIELD: Final = 255
+IMAGE_DESCRIPTION: Final = 150
+ATTRIBUTION_DOMAINS: Final = 100
+SIGN_UP_REASON: Final = 4096
+PASSWORD_MIN: Final = 8
+PASSWORD_MAX: Final = 72
+
+APP_NAME: Final = 60
+APP_URI: Final = 2_000
+
+IMAGE_BYTES: Final = 16 * 1024 * 1024
+AVATAR_BYTES: Final = 8 * 1024 * 1024
+HEADER_BYTES: Final = 8 * 1024 * 1024
+VIDEO_BYTES: Final = 99 * 1024 * 1024
+IMAGE_PIXELS: Final = 33_177_600
+VIDEO_PIXELS: Final = 8_294_400
+VIDEO_FRAME_RATE: Final = 120
+IMAGE_TYPES: Final = ("image/jpeg", "image/png", "image/gif", "image/heic", "image/heif", "image/webp", "image/avif")
+
+JSON_BODY_BYTES: Final = 1024 * 1024
+BODY_SECONDS: Final = 60.0
+PARAMETERS: Final = 1_000
+PARAMETER_DEPTH: Final = 8
+
+HOME_FEED: Final = 800
+FAN_OUT_AT_ONCE: Final = 500
+CONTEXT_ANCESTORS: Final = 40
+CONTEXT_DESCENDANTS: Final = 60
+CONTEXT_DEPTH: Final = 20
+CONTEXT_SIGNED_IN: Final = 4_096
+
+FOLLOWS_BEFORE_RATIO: Final = 7_500
+FOLLOW_RATIO: Final = 1.1
+SEARCH_QUERY: Final = 200
+
+IDEMPOTENCY_SECONDS: Final = 3_600
+AUTHORIZATION_CODE_SECONDS: Final = 600
+SESSION_SECONDS: Final = 365 * 24 * 3600
+STREAM_LOG_SECONDS: Final = 15 * 60
+
+# (default, most) per kind of list.
+PAGE_STATUSES: Final = (20, 40)
+PAGE_ACCOUNTS: Final = (40, 80)
+PAGE_NOTIFICATIONS: Final = (40, 80)
+PAGE_SEARCH: Final = (20, 40)

@@ -1,0 +1,1 @@
+"""Bringing a server from one release to the next. `schema.py` moves the database."""
