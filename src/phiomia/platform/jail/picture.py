@@ -1,0 +1,240 @@
+"""The picture work itself, inside the jail: the only module that imports the image library."""
+
+import math
+import os
+from typing import Any, Final, NamedTuple
+
+import blurhash
+import pyvips
+
+from phiomia.platform.jail.profile import describe_profile
+from phiomia.platform.jail.sniff import SNIFFED_BYTES, Format, sniff_format
+
+CROPPED: Final = {"avatar": (400, 400), "header": (1500, 500)}
+# The longest side that every format we write can hold (WebP's).
+_LONGEST_SIDE: Final = 16_383
+_LOADERS: Final = {
+    "jpeg": "VipsForeignLoadJpeg",
+    "png": "VipsForeignLoadPng",
+    "gif": "VipsForeignLoadNsgif",
+    "webp": "VipsForeignLoadWebp",
+    "heif": "VipsForeignLoadHeif",
+}
+_TURNED: Final = (5, 6, 7, 8)
+_WHITE: Final = [255, 255, 255]
+
+pyvips.operation_block_set("VipsForeignLoad", True)
+for _loader in _LOADERS.values():
+    pyvips.operation_block_set(_loader, False)
+pyvips.cache_set_max(0)
+
+
+class Refused(Exception):
+    """This picture will not be made, for the given reason."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Header(NamedTuple):
+    """What a file says of its picture before anything is decoded; width and height are those of one upright frame."""
+
+    format: Format
+    width: int
+    height: int
+    frames: int
+    palette: bool
+    profile: bool
+
+    @property
+    def animated(self) -> bool:
+        return self.frames > 1
+
+
+class _Wish(NamedTuple):
+    kind: str
+    focus: tuple[float, float]
+    limits: dict[str, Any]
+    out_dir: str
+
+
+def make(source: int, request: dict[str, Any]) -> dict[str, Any]:
+    """The pictures asked for, written to the output directory; Refused when the source is no good."""
+    wish = _Wish(request["kind"], tuple(request["focus"]), request["limits"], request["out_dir"])
+    kind = sniff_format(os.pread(source, SNIFFED_BYTES, 0))
+    if kind is None:
+        raise Refused("unsupported_type", "neither JPEG, PNG, GIF, WebP, AVIF nor HEIF")
+    try:
+        header = read_header(source, kind)
+        check_header(header, wish.limits)
+        return _make_attachment(source, header, wish) if wish.kind == "attachment" else _make_crop(source, header, wish)
+    except pyvips.Error as error:
+        raise _explain(error, kind) from None
+
+
+def read_header(source: int, kind: Format) -> Header:
+    """Size and nature of the picture in a file, without decoding it."""
+    image = pyvips.Image.new_from_source(_rewound(source), "", access="sequential")
+    fields = set(image.get_fields())
+    turned = kind != "heif" and "orientation" in fields and image.get("orientation") in _TURNED
+    frames = image.get_n_pages() if kind in ("gif", "webp") else 1
+    width, height = (image.height, image.width) if turned and frames == 1 else (image.width, image.height)
+    profile = "icc-profile-data" in fields and not describe_profile(image.get("icc-profile-data")).startswith("sRGB")
+    return Header(kind, width, height, frames, "palette" in fields, profile or image.interpretation == "cmyk")
+
+
+def check_header(header: Header, limits: dict[str, Any]) -> None:
+    """Refuse what would be too much work to decode."""
+    area = header.width * header.height
+    if area > limits["pixels"]:
+        raise Refused("too_many_pixels", f"{header.width}x{header.height} pixels, at most {limits['pixels']} in all")
+    if header.frames > limits["frames"]:
+        raise Refused("too_many_pixels", f"{header.frames} frames, at most {limits['frames']}")
+    if header.animated and area * header.frames > limits["animation_pixels"]:
+        raise Refused("too_many_pixels", f"{header.frames} frames of {header.width}x{header.height} pixels")
+
+
+def _make_attachment(source: int, header: Header, wish: _Wish) -> dict[str, Any]:
+    most = _frame_pixels(header, wish.limits) if header.animated else wish.limits["output_pixels"]
+    size, thumbnail_size = _fit(header, most), _fit(header, min(most, wish.limits["thumbnail_pixels"]))
+    if header.animated:
+        original = _save_frames(_decode_frames(source, header, size), header, wish)
+        still = _decode(source, header, thumbnail_size)
+    else:
+        still = _decode(source, header, size)
+        original = _save(still, header, "original", wish)
+    thumbnail = still.thumbnail_image(thumbnail_size[0], height=thumbnail_size[1], size="force").copy_memory()
+    written = [original, _save(thumbnail, header, "thumbnail", wish)]
+    return {"written": written, "blurhash": _hash(thumbnail), "animated": header.animated}
+
+
+def _make_crop(source: int, header: Header, wish: _Wish) -> dict[str, Any]:
+    target = _crop_target(header, wish)
+    size = _cover(header, target)
+    box = _crop_box(size, target, wish.focus)
+    still = _decode(source, header, size).crop(*box)
+    if not header.animated:
+        return {"written": [_save(still, header, "original", wish)], "blurhash": None, "animated": False}
+    frames = [frame.crop(*box) for frame in _decode_frames(source, header, size).pagesplit()]
+    written = [_save_frames(_join(frames), header, wish), _save_png(still, "static", False, wish)]
+    return {"written": written, "blurhash": None, "animated": True}
+
+
+def _crop_target(header: Header, wish: _Wish) -> tuple[int, int]:
+    width, height = CROPPED[wish.kind]
+    most = _frame_pixels(header, wish.limits) if header.animated else width * height
+    scale = min(1.0, math.sqrt(most / (width * height)))
+    return max(1, int(width * scale)), max(1, int(height * scale))
+
+
+def _decode(source: int, header: Header, size: tuple[int, int]) -> Any:
+    """The picture (of an animation the first frame), upright, in 8-bit sRGB or grey, in memory."""
+    options = {"export_profile": "srgb"} if header.profile else {}
+    image = pyvips.Image.thumbnail_source(
+        _rewound(source), size[0], height=size[1], size="force", fail_on="error", no_rotate=header.animated, **options
+    )
+    return _in_eight_bits(image).copy_memory()
+
+
+def _decode_frames(source: int, header: Header, size: tuple[int, int]) -> Any:
+    image = pyvips.Image.thumbnail_source(
+        _rewound(source),
+        size[0],
+        height=size[1],
+        size="force",
+        fail_on="error",
+        no_rotate=True,
+        option_string="n=-1",
+    )
+    return _in_eight_bits(image)
+
+
+def _join(frames: list[Any]) -> Any:
+    return frames[0].pagejoin(frames[1:])
+
+
+def _in_eight_bits(image: Any) -> Any:
+    grey = image.interpretation in ("b-w", "grey16")
+    return image.colourspace("b-w" if grey else "srgb").cast("uchar")
+
+
+def _rewound(source: int) -> Any:
+    os.lseek(source, 0, os.SEEK_SET)
+    return pyvips.Source.new_from_descriptor(source)
+
+
+def _fit(header: Header, pixels: int) -> tuple[int, int]:
+    """The picture's size scaled down, where needed, to an area."""
+    longest = max(header.width, header.height)
+    scale = min(1.0, math.sqrt(pixels / (header.width * header.height)), _LONGEST_SIDE / longest)
+    return max(1, int(header.width * scale)), max(1, int(header.height * scale))
+
+
+def _frame_pixels(header: Header, limits: dict[str, Any]) -> int:
+    return int(min(limits["output_frame_pixels"], limits["output_animation_pixels"] / header.frames))
+
+
+def _cover(header: Header, target: tuple[int, int]) -> tuple[int, int]:
+    """The picture's size scaled down, where needed, so that it still covers the target; never enlarged."""
+    scale = min(1.0, max(target[0] / header.width, target[1] / header.height))
+    return max(1, round(header.width * scale)), max(1, round(header.height * scale))
+
+
+def _crop_box(size: tuple[int, int], target: tuple[int, int], focus: tuple[float, float]) -> tuple[int, int, int, int]:
+    """Left, top, width and height of the part with the target's proportions that is nearest to the focus."""
+    width = max(1, min(size[0], target[0], round(size[1] * target[0] / target[1])))
+    height = max(1, min(size[1], target[1], round(size[0] * target[1] / target[0])))
+    left = round((focus[0] + 1) / 2 * size[0] - width / 2)
+    top = round((1 - focus[1]) / 2 * size[1] - height / 2)
+    return min(max(left, 0), size[0] - width), min(max(top, 0), size[1] - height), width, height
+
+
+def _save(image: Any, header: Header, name: str, wish: _Wish) -> dict[str, Any]:
+    """Write a still picture in the format nearest to the one it came in."""
+    if header.format in ("png", "gif"):
+        return _save_png(image, name, header.palette, wish)
+    if header.format == "webp" or image.hasalpha():
+        image.webpsave(os.path.join(wish.out_dir, name), Q=86, keep="none")
+        return _written(name, "image/webp", image.width, image.height)
+    image.jpegsave(os.path.join(wish.out_dir, name), Q=87, optimize_coding=True, keep="none")
+    return _written(name, "image/jpeg", image.width, image.height)
+
+
+def _save_png(image: Any, name: str, palette: bool, wish: _Wish) -> dict[str, Any]:
+    options = {"palette": True, "effort": 3, "dither": 0.5} if palette else {}
+    image.pngsave(os.path.join(wish.out_dir, name), compression=6, keep="none", **options)
+    return _written(name, "image/png", image.width, image.height)
+
+
+def _save_frames(image: Any, header: Header, wish: _Wish) -> dict[str, Any]:
+    path, height = os.path.join(wish.out_dir, "original"), image.get_page_height()
+    if header.format == "gif":
+        scaled = (image.width, height) != (header.width, header.height)
+        image.gifsave(path, effort=3, dither=0.5 if scaled else 0.0, keep="none")
+        return _written("original", "image/gif", image.width, height)
+    image.webpsave(path, Q=82, effort=2, keep="none")
+    return _written("original", "image/webp", image.width, height)
+
+
+def _written(name: str, content_type: str, width: int, height: int) -> dict[str, Any]:
+    return {"name": name, "content_type": content_type, "width": width, "height": height}
+
+
+def _hash(image: Any) -> str:
+    """The blurhash: the picture as twelve waves of colour, to be shown until it is loaded."""
+    tiny = image.thumbnail_image(32, height=32, size="force").colourspace("srgb")
+    if tiny.hasalpha():
+        tiny = tiny.flatten(background=_WHITE)
+    pixels = tiny.cast("uchar").write_to_memory()
+    rows = [[pixels[at : at + 3] for at in range(row, row + 96, 3)] for row in range(0, 32 * 96, 96)]
+    return str(blurhash.encode(rows, components_x=4, components_y=3))
+
+
+def _explain(error: Any, kind: Format) -> Refused:
+    message = " ".join(str(error).split())
+    if kind == "heif" and "nsupported" in message:
+        return Refused("unsupported_type", message)
+    if "File too large" in message:
+        return Refused("too_large", message)
+    return Refused("corrupt", message)

@@ -1,0 +1,215 @@
+"""The server's side of the jail: starts the child, waits with a time-out, checks what it claims, clears up."""
+
+import asyncio
+import os
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from pathlib import Path
+from typing import Annotated, BinaryIO, Final, Literal, cast
+from weakref import WeakKeyDictionary
+
+import msgspec
+from msgspec import Meta, Struct
+
+from phiomia.platform.jail.result import (
+    EXTENSIONS,
+    ImageLimits,
+    ImageResult,
+    JailError,
+    Kind,
+    Picture,
+    Reason,
+)
+from phiomia.platform.jail.sniff import SNIFFED_BYTES, sniff_format
+
+CHILDREN: Final = 2
+_ANSWER_BYTES: Final = 16_384
+_ERRORS_SHOWN: Final = 500
+_COMMAND: Final = ("-I", "-X", "utf8", "-m", "phiomia.platform.jail.decode")
+# Nothing of the server's environment: it may hold secrets. Intermediate images stay in (bounded) memory.
+_ENVIRONMENT: Final = {
+    "VIPS_BLOCK_UNTRUSTED": "1",
+    "VIPS_CONCURRENCY": "1",
+    "VIPS_DISC_THRESHOLD": "8g",
+    "MALLOC_ARENA_MAX": "2",
+}
+
+_Side = Annotated[int, Meta(ge=1, le=65_535)]
+_Focus = tuple[float, float]
+_seats: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+
+class _Written(Struct, frozen=True, forbid_unknown_fields=True):
+    name: Literal["original", "thumbnail", "static"]
+    content_type: Literal["image/jpeg", "image/png", "image/gif", "image/webp"]
+    width: _Side
+    height: _Side
+
+
+class _Done(Struct, frozen=True, forbid_unknown_fields=True, tag_field="outcome", tag="done"):
+    written: Annotated[tuple[_Written, ...], Meta(min_length=1, max_length=3)]
+    blurhash: Annotated[str, Meta(pattern=r"^[0-9A-Za-z#$%*+,\-.:;=?@\[\]^_{|}~]{6,64}$")] | None
+    animated: bool
+
+
+class _Refused(Struct, frozen=True, forbid_unknown_fields=True, tag_field="outcome", tag="refused"):
+    reason: Reason
+    message: Annotated[str, Meta(max_length=1_000)]
+
+
+_answer: Final = msgspec.json.Decoder(_Done | _Refused)
+
+
+async def process_image(
+    source: Path,
+    *,
+    kind: Kind,
+    out_dir: Path,
+    focus: _Focus = (0.0, 0.0),
+    limits: ImageLimits | None = None,
+) -> ImageResult:
+    """A safe copy of the picture in `source`, written into `out_dir` under fresh names, or JailError.
+
+    `focus` is the point to keep when cropping, each axis from -1 (left, bottom) to 1 (right, top).
+    """
+    limits = limits or ImageLimits()
+    await asyncio.to_thread(_check_size, source, limits.source_bytes)
+    async with _seat():
+        scratch = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix=".jail-", dir=out_dir))
+        try:
+            answer = await _run_child(source, scratch, kind, focus, limits)
+            if isinstance(answer, _Refused):
+                raise JailError(answer.reason, answer.message)
+            return await asyncio.to_thread(_accept, answer, scratch, out_dir)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _seat() -> asyncio.Semaphore:
+    return _seats.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(CHILDREN))
+
+
+def _check_size(source: Path, most: int) -> None:
+    size = source.stat().st_size
+    if size > most:
+        raise JailError("too_large", f"{size} bytes, at most {most} are accepted")
+    if size == 0:
+        raise JailError("unsupported_type", "the file is empty")
+
+
+async def _run_child(source: Path, scratch: Path, kind: Kind, focus: _Focus, limits: ImageLimits) -> _Done | _Refused:
+    paths = {"source": os.path.abspath(source), "out_dir": os.path.abspath(scratch)}
+    request = {**paths, "kind": kind, "focus": focus, "limits": limits}
+    with tempfile.TemporaryFile(dir=scratch) as errors:
+        child = await _start_child(errors)
+        try:
+            async with asyncio.timeout(limits.wall_seconds):
+                said = await _converse(child, msgspec.json.encode(request))
+                status = await child.wait()
+        except TimeoutError:
+            raise JailError("timeout", f"not finished after {limits.wall_seconds} s") from None
+        finally:
+            await _end(child)
+        if status != 0:
+            raise _explain_exit(status, errors)
+    try:
+        return _answer.decode(said)
+    except msgspec.DecodeError as error:
+        raise JailError("crashed", f"unintelligible answer: {error}") from None
+
+
+async def _start_child(errors: BinaryIO) -> Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        *_COMMAND,
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=errors,
+        env=_ENVIRONMENT,
+        cwd="/",
+        start_new_session=True,
+    )
+
+
+async def _converse(child: Process, request: bytes) -> bytes:
+    """Everything the child says, as far as we are ready to listen."""
+    stdin, stdout = cast(asyncio.StreamWriter, child.stdin), cast(asyncio.StreamReader, child.stdout)
+    stdin.write(request)
+    stdin.close()
+    said = b""
+    while piece := await stdout.read(_ANSWER_BYTES):
+        said += piece
+        if len(said) > _ANSWER_BYTES:
+            raise JailError("crashed", "the answer is too long")
+    return said
+
+
+async def _end(child: Process) -> None:
+    if child.returncode is not None:
+        return
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    await child.wait()
+
+
+def _explain_exit(status: int, errors: BinaryIO) -> JailError:
+    if status == -signal.SIGXCPU:
+        return JailError("timeout", "the processor time is used up")
+    errors.seek(max(0, errors.seek(0, os.SEEK_END) - _ERRORS_SHOWN))
+    said = errors.read().decode(errors="replace").strip()
+    return JailError("crashed", f"the decoder ended with status {status}: {said}")
+
+
+def _accept(answer: _Done, scratch: Path, out_dir: Path) -> ImageResult:
+    """The result with its files moved out of the child's reach, each checked to be what the child claims."""
+    token = secrets.token_hex(8)
+    moved: dict[str, Picture] = {}
+    try:
+        for written in answer.written:
+            moved[written.name] = _move(written, scratch, out_dir, token)
+        if "original" not in moved:
+            raise JailError("crashed", "the decoder wrote no original")
+    except BaseException:
+        for picture in moved.values():
+            picture.path.unlink(missing_ok=True)
+        raise
+    return ImageResult(
+        original=moved["original"],
+        thumbnail=moved.get("thumbnail"),
+        static=moved.get("static"),
+        blurhash=answer.blurhash,
+        animated=answer.animated,
+    )
+
+
+def _move(written: _Written, scratch: Path, out_dir: Path, token: str) -> Picture:
+    size = _check_written(scratch / written.name, written.content_type)
+    extension = EXTENSIONS[written.content_type]
+    path = out_dir / f"{token}-{written.name}.{extension}"
+    os.rename(scratch / written.name, path)
+    return Picture(
+        path=path,
+        width=written.width,
+        height=written.height,
+        bytes=size,
+        content_type=written.content_type,
+        extension=extension,
+    )
+
+
+def _check_written(path: Path, content_type: str) -> int:
+    # The child may be in a stranger's hands by now: no symbolic links, no other types, nothing missing.
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise JailError("crashed", f"missing from the decoder's output: {error}") from None
+    with open(handle, "rb") as file:
+        if f"image/{sniff_format(file.read(SNIFFED_BYTES))}" != content_type:
+            raise JailError("crashed", f"the decoder's output is no {content_type}")
+        return os.fstat(handle).st_size
