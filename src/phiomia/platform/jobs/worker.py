@@ -5,17 +5,13 @@ anew. So a thousand small jobs cost few transactions, and an idle worker costs o
 """
 
 import asyncio
-import random
 import secrets
 import time
-import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-import msgspec
-
-from phiomia.platform.clock import HOUR, SECOND, now_ms
+from phiomia.platform.clock import SECOND, now_ms
 from phiomia.platform.db import Database, Unavailable, WriteSession
 from phiomia.platform.jobs.claims import (
     Again,
@@ -24,53 +20,21 @@ from phiomia.platform.jobs.claims import (
     Lane,
     Settlement,
     claim_lane,
-    clean_error,
     count_start,
     extend_leases,
     find_lanes,
     settle,
 )
-from phiomia.platform.jobs.defer import QUEUES, TOPIC, Job
+from phiomia.platform.jobs.defer import QUEUES, TOPIC
+from phiomia.platform.jobs.handlers import Discard, Handler, Retry, Runner, backoff_ms, describe_error
 from phiomia.platform.log import get_logger
-from phiomia.platform.metrics import JobMeter
 
 CONCURRENCY: Mapping[str, int] = {"local": 16, "push": 64, "ingress": 16, "mail": 2, "pull": 16, "scheduled": 2}
 
-FIRST_DELAY_MS = 15 * SECOND
-LONGEST_DELAY_MS = 6 * HOUR
 PUT_BACK_MS = 15 * SECOND
 _BATCH = 64
 
 log = get_logger(__name__)
-
-
-class Retry(Exception):
-    """Raised by a handler that wants to be asked again, after `delay_ms` or the usual backoff.
-
-    `counts=False` leaves the attempt uncounted: for a host that is known to be away, say.
-    """
-
-    def __init__(self, reason: str = "", *, delay_ms: int | None = None, counts: bool = True) -> None:
-        super().__init__(reason)
-        self.delay_ms = delay_ms
-        self.counts = counts
-
-
-class Discard(Exception):
-    """Raised by a handler whose job has become pointless: it is removed and not counted as a failure."""
-
-
-class Handler(NamedTuple):
-    """What runs the jobs of one type.
-
-    `convert` brings the arguments of an older version, as a dict, to the present one. A run that takes longer than
-    `limit_s` is ended and counts as failed.
-    """
-
-    job_type: type[Job]
-    run: Callable[[Any, Any], Awaitable[None]]
-    convert: Callable[[int, dict[str, Any]], dict[str, Any]] | None = None
-    limit_s: float = 600.0
 
 
 class Timing(NamedTuple):
@@ -81,25 +45,6 @@ class Timing(NamedTuple):
     collect_s: float = 0.005
     stop_s: float = 25.0
     unavailable_s: float = 1.0
-
-
-class _Type:
-    """A handler with what is looked up once instead of for each job."""
-
-    __slots__ = ("decode", "handler", "meter", "run")
-
-    def __init__(self, handler: Handler) -> None:
-        self.handler = handler
-        self.run = handler.run
-        self.decode = msgspec.json.Decoder(handler.job_type).decode
-        self.meter = JobMeter(handler.job_type.TYPE)
-
-    def read(self, row: Claimed) -> Job:
-        """The job as a Struct of the present version."""
-        convert = self.handler.convert
-        if convert is None or row.version >= self.handler.job_type.VERSION:
-            return self.decode(row.args)
-        return msgspec.convert(convert(row.version, msgspec.json.decode(row.args)), self.handler.job_type)
 
 
 class _Running:
@@ -134,7 +79,7 @@ class Worker:
     ) -> None:
         self._db = db
         self._bus = bus
-        self._types = {name: _Type(handler) for name, handler in handlers.items()}
+        self._runners = {name: Runner(handler) for name, handler in handlers.items()}
         self._free = {**CONCURRENCY, **(concurrency or {})}
         _check(handlers, self._free)
         # A new life has a new name, or it would take the claims of its predecessor for its own.
@@ -262,7 +207,7 @@ class Worker:
         return claimed
 
     def _start(self, row: Claimed) -> None:
-        kind = self._types.get(row.type)
+        kind = self._runners.get(row.type)
         uncounted = row.attempt if row.is_suspect else row.attempt - 1
         if row.id in self._running:
             self._running[row.id].row = row  # our lease had run out, yet the handler is still at work
@@ -281,13 +226,13 @@ class Worker:
             running = self._enter(row, kind)
             running.task = asyncio.create_task(self._run(running, kind))
 
-    def _enter(self, row: Claimed, kind: _Type) -> _Running:
+    def _enter(self, row: Claimed, kind: Runner) -> _Running:
         running = _Running(row, time.monotonic() + kind.handler.limit_s)
         self._running[row.id] = running
         self._free[row.queue] -= 1
         return running
 
-    async def _run(self, running: _Running, kind: _Type) -> None:
+    async def _run(self, running: _Running, kind: Runner) -> None:
         id_ = running.row.id
         begun = time.perf_counter()
         try:
@@ -325,13 +270,13 @@ class Worker:
                 return
             del self._suspects[row.id]
             if ours:
-                kind = self._types[row.type]
+                kind = self._runners[row.type]
                 running = self._enter(row._replace(attempt=row.attempt + 1), kind)
                 running.task = asyncio.create_task(self._run(running, kind))
                 await asyncio.wait([running.task])
 
-    def _fail(self, row: Claimed, kind: _Type, error: Exception | None) -> None:
-        reason = _describe(error)
+    def _fail(self, row: Claimed, kind: Runner, error: Exception | None) -> None:
+        reason = describe_error(error)
         delay, counts = None, True
         if isinstance(error, Retry):
             delay, counts = error.delay_ms, error.counts
@@ -346,7 +291,7 @@ class Worker:
         attempt = row.attempt if counts else row.attempt - 1
         self._settlement.again.append(Again(row.id, row.owner, run_at, attempt, reason))
 
-    def _bury(self, row: Claimed, kind: _Type, reason: str) -> None:
+    def _bury(self, row: Claimed, kind: Runner, reason: str) -> None:
         kind.meter.dead += 1
         log.error("a job is dead", type=row.type, id=row.id, attempt=row.attempt, error=reason)
         self._settlement.dead.append(Buried(row.id, row.owner, row.attempt, reason))
@@ -392,27 +337,13 @@ class Worker:
         return tasks
 
 
-def backoff_ms(attempt: int) -> int:
-    """The delay after the attempt of that number: 15 s, 1 min, 4 min … 6 h, and up to half of it more at random.
-
-    Twelve attempts so take about two days; the jitter keeps what failed together from coming back together.
-    """
-    delay: int = min(FIRST_DELAY_MS * 4 ** min(attempt - 1, 10), LONGEST_DELAY_MS)
-    return int(delay * random.uniform(1.0, 1.5))
-
-
-def _describe(error: Exception | None) -> str:
-    if error is None:
-        return "The job was cancelled."
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({frames[-1].filename.rpartition('/phiomia/')[2]}:{frames[-1].lineno})" if frames else ""
-    return clean_error(f"{type(error).__name__}: {error}"[:1_800] + place)
-
-
 def _check(handlers: Mapping[str, Handler], concurrency: Mapping[str, int]) -> None:
     for name, handler in handlers.items():
-        if handler.job_type.TYPE != name or handler.job_type.QUEUE not in QUEUES:
+        if name != handler.job_type.TYPE or handler.job_type.QUEUE not in QUEUES:
             raise ValueError(f"the job type {name!r} has another name or an unknown queue")
     unknown = set(concurrency) - set(QUEUES)
     if unknown:
         raise ValueError(f"unknown queues: {', '.join(sorted(unknown))}")
+
+
+__all__ = ["CONCURRENCY", "Discard", "Handler", "Retry", "Timing", "Worker", "backoff_ms"]
