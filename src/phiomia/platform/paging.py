@@ -36,7 +36,7 @@ class Page(NamedTuple):
 
     def bounds(self) -> dict[str, int]:
         """The parameters of a paged statement; numbers that are no ids are moved to the nearest end."""
-        above = max(self.since_id or 0, self.min_id or 0)
+        above = max(0, self.since_id or 0, self.min_id or 0)
         below = HIGHEST_ID if self.max_id is None else self.max_id
         return {
             "page_above": min(above, HIGHEST_ID),
