@@ -1,0 +1,189 @@
+"""Follows the log: reads what is new, in its order, and hands it to those who listen."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
+
+from phiomia.platform.bus import Bus
+from phiomia.platform.db import Database, Unavailable
+from phiomia.platform.events import TOPIC, StreamEvent, read_stream, stream_bounds
+from phiomia.streaming.dispatch import Delivery, Render, plan
+from phiomia.streaming.encoding import Frames
+from phiomia.streaming.hall import Hall
+from phiomia.streaming.log_events import TokenEvent, decode_body
+from phiomia.streaming.ports import Renderer
+from phiomia.streaming.subscriptions import Client, Subscription, Subscriptions
+from phiomia.streaming.wire import Wire
+
+TOKENS_TOPIC = "tokens"
+PAGE = 500
+BREATH = 250
+RETRY_S = (0.1, 2.0)
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+class Resumable(Client, Protocol):
+    """A client that can wait for its past."""
+
+    wire: Wire
+    subscription: Subscription
+
+    def hold(self, seen: int) -> None:
+        """From now on keeps live events back, and never sends those up to `seen`."""
+        ...
+
+    def release(self) -> None:
+        """Sends what was kept back."""
+        ...
+
+
+class Feed:
+    """The events of the log after `position`."""
+
+    def __init__(self, db: Database, bus: Bus, renderer: Renderer, hall: Hall) -> None:
+        self.position = 0
+        self._db = db
+        self._renderer = renderer
+        self._hall = hall
+        self._woken = asyncio.Event()
+        self._unsubscribe = [
+            bus.subscribe(TOPIC, lambda _: self._woken.set()),
+            bus.subscribe(TOKENS_TOPIC, self._revoke),
+            bus.on_gap(self._woken.set),
+        ]
+
+    async def start(self, after: int | None = None) -> None:
+        """Begins after an event that another process has sent last, else with what comes next."""
+        if after is None:
+            after = await self._last()
+        self.position = after
+
+    def close(self) -> None:
+        """Listens to the bus no more."""
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
+
+    async def run(self) -> None:
+        """Dispatches events as they come, until cancelled."""
+        while True:
+            self._woken.clear()
+            events = await self._read(self.position, PAGE)
+            for event in events:
+                await self._dispatch(event)
+            if len(events) < PAGE:
+                await self._wait()
+
+    async def catch_up(self, client: Resumable, after: int) -> None:
+        """Sends what a client missed after an event, then lets live events come: no gap, nothing twice."""
+        last = await self._last()
+        if not client.subscription.active:
+            return
+        # A number that was never given can't be resumed from.
+        client.hold(after if after <= last else 0)
+        self._hall.add(client.subscription)
+        if after < self.position:
+            await self._replay(client, after, self.position)
+        client.release()
+
+    async def _replay(self, client: Resumable, after: int, until: int) -> None:
+        alone = Subscriptions()
+        past = Subscription(client.subscription.channel, client)
+        alone.add(past)
+        while after < until and not client.wire.closed:
+            events = await self._read(after, min(PAGE, until - after))
+            for event in events:
+                if event.seq <= until and client.subscription.active:
+                    self._hall.metrics.replayed_events += 1
+                    await self._render_and_send(event, self._plan(event, alone))
+                    await client.wire.drain()
+            if not events:
+                return
+            after = events[-1].seq
+
+    async def _dispatch(self, event: StreamEvent) -> None:
+        render = self._plan(event, self._hall.subscriptions)
+        # Set together with the audience, without waiting in between: who joins later finds this event in the log.
+        self.position = event.seq
+        self._hall.metrics.events += 1
+        if event.kind == "token":
+            self._revoke_logged(event)
+        await self._render_and_send(event, render)
+
+    def _plan(self, event: StreamEvent, listeners: Subscriptions) -> Render | None:
+        try:
+            return plan(event.kind, event.body, listeners)
+        except Exception:
+            self._fail(event)
+            return None
+
+    async def _render_and_send(self, event: StreamEvent, render: Render | None) -> None:
+        if render is None:
+            return
+        try:
+            deliveries = await self._render(render)
+            await send_all(deliveries, Frames(event.seq))
+        except Exception:
+            # One event that can't be shown must not keep the others from everybody.
+            self._fail(event)
+
+    async def _render(self, render: Render) -> list[Delivery]:
+        return await patiently(lambda: render(self._renderer))
+
+    async def _read(self, after: int, limit: int) -> Sequence[StreamEvent]:
+        async def read() -> Sequence[StreamEvent]:
+            async with self._db.read() as session:
+                return await read_stream(session, after, limit)
+
+        return await patiently(read)
+
+    async def _last(self) -> int:
+        async def read() -> int:
+            async with self._db.read() as session:
+                return (await stream_bounds(session))[1]
+
+        return await patiently(read)
+
+    async def _wait(self) -> None:
+        try:
+            await asyncio.wait_for(self._woken.wait(), self._hall.limits.poll_s)
+        except TimeoutError:
+            return
+
+    def _revoke(self, payload: bytes) -> None:
+        self._hall.revoke(int(number) for number in payload.split(b",") if number.strip().isdigit())
+
+    def _revoke_logged(self, event: StreamEvent) -> None:
+        try:
+            body = decode_body(event.kind, event.body)
+        except ValueError:
+            self._fail(event)
+            return
+        if isinstance(body, TokenEvent):
+            self._hall.revoke(body.ids)
+
+    def _fail(self, event: StreamEvent) -> None:
+        self._hall.metrics.events_failed += 1
+        log.exception("the event %s (%s) could not be sent", event.seq, event.kind)
+
+
+async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    """Asks again until the database answers."""
+    delay, longest = RETRY_S
+    while True:
+        try:
+            return await ask()
+        except Unavailable as error:
+            log.warning("streaming waits for the database: %s", error)
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, longest)
+
+
+async def send_all(deliveries: Sequence[Delivery], frames: Frames) -> None:
+    """Sends every delivery; lets others have the loop now and then."""
+    for number, (subscription, message) in enumerate(deliveries, 1):
+        if subscription.active:
+            subscription.client.deliver(subscription, message, frames)
+        if number % BREATH == 0:
+            await asyncio.sleep(0)

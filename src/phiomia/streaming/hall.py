@@ -1,0 +1,111 @@
+"""Everybody who listens in this process."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from phiomia.streaming.metrics import StreamingMetrics
+from phiomia.streaming.ports import StreamViewer
+from phiomia.streaming.state import ClientState
+from phiomia.streaming.subscriptions import Subscription, Subscriptions
+
+REMEMBERED_TOKENS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Times in seconds, sizes in bytes."""
+
+    heartbeat_s: float = 15.0
+    ping_s: float = 30.0
+    head_s: float = 10.0
+    close_s: float = 5.0
+    queued: int = 1024 * 1024
+    message: int = 64 * 1024
+    subscriptions: int = 500
+    poll_s: float = 1.0
+    leave_s: float = 10.0
+
+
+class Guest(Protocol):
+    """A client that can be asked to leave."""
+
+    kind: str
+    viewer: StreamViewer
+
+    def revoke(self) -> None:
+        """Ends the stream because its token is no longer good."""
+        ...
+
+    def go_away(self) -> None:
+        """Ends the stream because the process ends."""
+        ...
+
+    def abort(self) -> None:
+        """Closes at once."""
+        ...
+
+    def state(self) -> ClientState:
+        """Everything another process needs to go on."""
+        ...
+
+    def detach(self) -> None:
+        """Leaves the socket open for another process."""
+        ...
+
+
+class Hall:
+    """The clients, found by token, and their subscriptions."""
+
+    def __init__(self, metrics: StreamingMetrics, limits: Limits) -> None:
+        self.metrics = metrics
+        self.limits = limits
+        self.subscriptions = Subscriptions()
+        self.guests: dict[Guest, None] = {}
+        self._by_token: dict[int, dict[Guest, None]] = {}
+        self._revoked: deque[int] = deque(maxlen=REMEMBERED_TOKENS)
+
+    def enter(self, guest: Guest) -> None:
+        """Counts a client in."""
+        self.guests[guest] = None
+        self._by_token.setdefault(guest.viewer.token_id, {})[guest] = None
+        self._count(guest, 1)
+
+    def leave(self, guest: Guest) -> None:
+        """Counts a client out, once."""
+        if guest not in self.guests:
+            return
+        del self.guests[guest]
+        same_token = self._by_token[guest.viewer.token_id]
+        del same_token[guest]
+        if not same_token:
+            del self._by_token[guest.viewer.token_id]
+        self._count(guest, -1)
+
+    def add(self, subscription: Subscription) -> None:
+        """Lets events come."""
+        self.subscriptions.add(subscription)
+        self.metrics.subscriptions += 1
+
+    def remove(self, subscription: Subscription) -> None:
+        """Ends the events of a subscription."""
+        if self.subscriptions.remove(subscription):
+            self.metrics.subscriptions -= 1
+
+    def revoke(self, token_ids: Iterable[int]) -> None:
+        """Ends the streams of tokens that are no longer good."""
+        for token_id in token_ids:
+            self._revoked.append(token_id)
+            for guest in list(self._by_token.get(token_id, ())):
+                guest.revoke()
+
+    def is_revoked(self, token_id: int) -> bool:
+        """Whether a token was revoked a moment ago: perhaps after it had been looked up."""
+        return token_id in self._revoked
+
+    def _count(self, guest: Guest, change: int) -> None:
+        if guest.kind == "sse":
+            self.metrics.connected_sse += change
+        else:
+            self.metrics.connected_websocket += change

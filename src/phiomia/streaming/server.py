@@ -1,0 +1,200 @@
+"""Accepts connections and makes streams of them."""
+
+import asyncio
+import errno
+import logging
+import math
+import socket
+from collections.abc import Iterable
+
+from phiomia.streaming.arrival import CORS, PREFLIGHT, Arrival
+from phiomia.streaming.channels import SCOPES, Channel, ChannelError, check_access, parse_channel
+from phiomia.streaming.feed import Feed
+from phiomia.streaming.hall import Hall
+from phiomia.streaming.ports import Authenticator, StreamViewer
+from phiomia.streaming.request import ROOT, StreamRequest, is_below_root
+from phiomia.streaming.sse import SseClient
+from phiomia.streaming.state import ClientState
+from phiomia.streaming.websocket import WebSocketClient
+from phiomia.streaming.wire import Wire
+
+ACCEPTED_AT_ONCE = 64
+FULL_PAUSE_S = 0.5
+SLICE_S = 0.05
+SMALLEST_SLICE = 25
+_FULL = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+log = logging.getLogger(__name__)
+
+
+class StreamingServer:
+    """The listening sockets, and every connection on its way to be a stream."""
+
+    def __init__(self, hall: Hall, feed: Feed, authenticator: Authenticator) -> None:
+        self.hall = hall
+        self.feed = feed
+        self.authenticator = authenticator
+        self._loop = asyncio.get_running_loop()
+        self._listeners: list[socket.socket] = []
+        self._wires: dict[Wire, None] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def listen(self, listeners: Iterable[socket.socket]) -> None:
+        """Accepts from sockets that listen already."""
+        for listener in listeners:
+            listener.setblocking(False)
+            self._listeners.append(listener)
+            self._loop.add_reader(listener, self._accept, listener)
+
+    def stop_listening(self) -> None:
+        """Accepts no more; the next process may be listening on the same sockets."""
+        for listener in self._listeners:
+            self._loop.remove_reader(listener)
+            listener.close()
+        self._listeners.clear()
+
+    def states(self) -> list[ClientState]:
+        """Every stream as plain data."""
+        return [guest.state() for guest in self.hall.guests]
+
+    def resume(self, sock: socket.socket, state: ClientState) -> None:
+        """Goes on with a stream of another process."""
+        wire = self._take(sock)
+        if state.kind == "sse":
+            SseClient.resume(wire, self.hall, state)
+        else:
+            WebSocketClient.resume(wire, self.hall, state, self.authenticator)
+
+    async def close(self, limit_s: float) -> None:
+        """Sends everybody away in slices, so that they do not all return at once; done when the limit has passed."""
+        self.stop_listening()
+        for wire in [wire for wire in self._wires if isinstance(wire.owner, Arrival) and not wire.finishing]:
+            wire.abort()
+        deadline = self._loop.time() + limit_s
+        slices = max(1, int(limit_s * 0.7 / SLICE_S))
+        while self._wires and self._loop.time() < deadline:
+            guests = list(self.hall.guests)
+            for guest in guests[: max(SMALLEST_SLICE, math.ceil(len(guests) / slices))]:
+                guest.go_away()
+            slices = max(1, slices - 1)
+            await asyncio.sleep(SLICE_S)
+        for wire in list(self._wires):
+            wire.abort()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _take(self, sock: socket.socket) -> Wire:
+        wire = Wire(sock, self.hall.limits.queued, lambda gone: self._wires.pop(gone, None))
+        self._wires[wire] = None
+        return wire
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(ACCEPTED_AT_ONCE):
+            try:
+                sock, _address = listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                if error.errno not in _FULL:
+                    raise
+                self._pause_accepting(listener, error)
+                return
+            self.hall.metrics.accepted += 1
+            Arrival(self._take(sock), self._arrived, self.hall.limits.head_s)
+
+    def _pause_accepting(self, listener: socket.socket, error: OSError) -> None:
+        log.warning("no connection can be accepted: %s", error.strerror)
+        self._loop.remove_reader(listener)
+        self._loop.call_later(FULL_PAUSE_S, self._accept_on, listener)
+
+    def _accept_on(self, listener: socket.socket) -> None:
+        if listener in self._listeners:
+            self._loop.add_reader(listener, self._accept, listener)
+
+    def _arrived(self, arrival: Arrival, request: StreamRequest) -> None:
+        if request.method == "OPTIONS":
+            arrival.answer(204, PREFLIGHT)
+        elif request.method != "GET":
+            arrival.refuse(405, "Streams are read with GET.")
+        elif request.path == ROOT + "/health":
+            arrival.answer(200, [*CORS, ("content-type", "text/plain")], b"OK")
+        else:
+            task = self._loop.create_task(self._welcome(arrival, request))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _welcome(self, arrival: Arrival, request: StreamRequest) -> None:
+        try:
+            if request.is_websocket:
+                await self._open_websocket(arrival, request)
+            else:
+                await self._open_event_stream(arrival, request)
+        except ChannelError as error:
+            self._refuse(arrival, request, error)
+        except Exception:
+            log.exception("a stream could not be opened")
+            self._refuse(arrival, request, ChannelError(500, "Something went wrong on the server."))
+
+    def _refuse(self, arrival: Arrival, request: StreamRequest, error: ChannelError) -> None:
+        self.hall.metrics.refused += 1
+        if arrival.wire.owner is not arrival:
+            # The answer has begun; all that is left is to end it.
+            arrival.wire.abort()
+        elif request.is_websocket:
+            arrival.refuse_websocket(error.status, error.message)
+        else:
+            arrival.refuse(error.status, error.message)
+
+    async def _open_websocket(self, arrival: Arrival, request: StreamRequest) -> None:
+        if not is_below_root(request.path):
+            raise ChannelError(400, "There is no such stream.")
+        viewer = await self._authenticate(request)
+        self._check_still_good(arrival, viewer)
+        offered = request.subprotocols
+        if not arrival.begin_websocket(offered[0] if offered else None):
+            return
+        client = WebSocketClient(arrival.wire, self.hall, viewer, self.authenticator)
+        client.open()
+        if request.query.get("stream"):
+            client.command({"type": "subscribe", **request.query})
+        client.received(arrival.trailing)
+
+    async def _open_event_stream(self, arrival: Arrival, request: StreamRequest) -> None:
+        name = request.channel_name
+        if name is None:
+            raise ChannelError(400, "There is no such stream.")
+        viewer = await self._authenticate(request)
+        channel = parse_channel(name, request.query)
+        await check_access(channel, viewer, self.authenticator)
+        self._check_still_good(arrival, viewer)
+        await self._send_events(arrival, request, viewer, channel)
+
+    async def _send_events(
+        self, arrival: Arrival, request: StreamRequest, viewer: StreamViewer, channel: Channel
+    ) -> None:
+        arrival.begin_event_stream(chunked=request.is_http11)
+        client = SseClient(arrival.wire, self.hall, viewer, channel, chunked=request.is_http11)
+        client.open()
+        client.greet()
+        if request.last_event_id is None:
+            self.hall.add(client.subscription)
+        else:
+            await self.feed.catch_up(client, request.last_event_id)
+
+    async def _authenticate(self, request: StreamRequest) -> StreamViewer:
+        token = request.token
+        if token is None:
+            raise ChannelError(401, "An access token is needed.")
+        viewer = await self.authenticator.viewer(token)
+        if viewer is None:
+            raise ChannelError(401, "The access token is not valid.")
+        if not viewer.scopes & SCOPES:
+            raise ChannelError(401, "The scopes of the access token do not cover any stream.")
+        return viewer
+
+    def _check_still_good(self, arrival: Arrival, viewer: StreamViewer) -> None:
+        if self.hall.is_revoked(viewer.token_id):
+            raise ChannelError(401, "The access token is not valid.")
+        if arrival.is_gone:
+            raise ChannelError(400, "The client has gone.")
