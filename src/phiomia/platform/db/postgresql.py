@@ -10,11 +10,13 @@ import asyncpg
 
 from phiomia.platform.db.errors import Conflict, TooSlow, Unavailable
 from phiomia.platform.db.query import Compiled, Query
-from phiomia.platform.db.session import ReadSession, Row, WriteSession
+from phiomia.platform.db.session import ReadSession, Row, WriteSession, run_calls
 
 T = TypeVar("T")
 _TRIES = 4
 _WAIT_SECONDS = 8.0
+# The last is for statements that were prepared before a migration changed their table.
+_REPEATED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
 
 
 class _Session:
@@ -77,11 +79,15 @@ class PostgresqlDatabase:
         self._idle.append(await self._connect())
 
     async def close(self) -> None:
+        if not self._open:
+            return
         self._open = False
         for _ in range(self._size):
             await self._free.acquire()
         while self._idle:
             await self._idle.pop().close()
+        for _ in range(self._size):
+            self._free.release()
 
     def read(self) -> _Reading:
         return _Reading(self)
@@ -97,7 +103,7 @@ class PostgresqlDatabase:
         for attempt in range(_TRIES):
             try:
                 return await self._write_once(verb)
-            except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError) as error:
+            except _REPEATED as error:
                 if attempt == _TRIES - 1:
                     raise Unavailable(f"PostgreSQL: {error}") from error
                 await asyncio.sleep(0.01 * 2**attempt)
@@ -109,14 +115,16 @@ class PostgresqlDatabase:
             session.services = self.services
             async with session._connection.transaction():
                 result = await verb(cast("WriteSession", session))
-        for call in session.calls:
-            call()
+        run_calls(session.calls)
         return result
 
     async def acquire(self) -> asyncpg.Connection[Any]:
         """A connection of the pool, the one used last first. Raises Unavailable."""
+        if not self._open:
+            raise Unavailable("The database is not open.")
         try:
-            await asyncio.wait_for(self._free.acquire(), _WAIT_SECONDS)
+            async with asyncio.timeout(_WAIT_SECONDS):
+                await self._free.acquire()
         except TimeoutError:
             raise Unavailable("PostgreSQL: every connection is busy.") from None
         try:
@@ -177,11 +185,11 @@ class _Reading:
 
 def translate(error: BaseException) -> Exception | None:
     """The driver's error in our words, or None when it is not the driver's."""
-    if isinstance(error, asyncpg.SerializationError | asyncpg.DeadlockDetectedError):
+    if isinstance(error, _REPEATED):
         return None
     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
         return Conflict(str(error))
-    if isinstance(error, asyncpg.QueryCanceledError):
+    if isinstance(error, asyncpg.QueryCanceledError | TimeoutError):
         return TooSlow("The query took too long.")
     unavailable = (
         asyncpg.PostgresConnectionError,

@@ -1,8 +1,8 @@
 """A statement, written once in SQLAlchemy Core and compiled once for each database.
 
 Parameters are named (`P("viewer")`) and given at execution. Constants are rendered into the SQL, so
-that partial indexes match. An UPDATE of a table with a `rev` column raises it by itself: a write that
-forgot to would leave stale fragments in every cache.
+that partial indexes match. An UPDATE of a table with a `rev` column, and ON CONFLICT DO UPDATE, raise it
+by themselves: a write that forgot to would leave stale fragments in every cache.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from sqlalchemy import (
     BindParameter,
     Boolean,
     ColumnElement,
+    Insert,
     Integer,
     SmallInteger,
     Table,
@@ -35,7 +36,6 @@ from sqlalchemy.sql.expression import ClauseElement, Executable
 from sqlalchemy.types import TypeEngine
 
 
-
 class _SqliteCompiler(SQLiteCompiler):
     """SQLite's compiler adds a bound OFFSET 0 to every LIMIT; ours has none."""
 
@@ -49,7 +49,7 @@ class _SqliteCompiler(SQLiteCompiler):
 
 
 _TYPES: dict[type, TypeEngine[Any]] = {int: BigInteger(), str: Text(), bool: Boolean()}
-_SQLITE: Dialect = sqlite.dialect(paramstyle="qmark")  # type: ignore[no-untyped-call]
+_SQLITE: Dialect = sqlite.dialect(paramstyle="qmark")
 _SQLITE.statement_compiler = _SqliteCompiler
 _SQLITE.supports_native_boolean = True  # else "x IN (…)" becomes "x IN (…) = 1", which no index serves
 _POSTGRESQL: Dialect = PGDialect_asyncpg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
@@ -57,7 +57,7 @@ _POSTGRESQL: Dialect = PGDialect_asyncpg(paramstyle="numeric_dollar")  # type: i
 Build = Callable[[Callable[[Table], Any]], Executable]
 
 
-def P(name: str, kind: type = int) -> BindParameter[Any]:  # noqa: N802 (reads like SQL)
+def P(name: str, kind: type = int) -> BindParameter[Any]:
     """A named parameter of kind int (64 bits), str or bool."""
     return bindparam(name, type_=_TYPES[kind], value=None, unique=False)
 
@@ -67,7 +67,7 @@ def listed(name: str, kind: type = int) -> BindParameter[Any]:
     return bindparam(name, type_=ARRAY(_TYPES[kind]), value=None, unique=False)
 
 
-class any_of(functions.GenericFunction[bool]):  # noqa: N801 (reads like SQL)
+class any_of(functions.GenericFunction[bool]):
     """`any_of(column, listed("ids"))`: the column is in the list. One statement for any length."""
 
     type = Boolean()
@@ -81,7 +81,8 @@ class any_of(functions.GenericFunction[bool]):  # noqa: N801 (reads like SQL)
 @compiles(any_of, "sqlite")
 def _any_of_sqlite(element: any_of, compiler: Any, **kw: Any) -> str:
     column, values = element.clauses
-    return f"{compiler.process(column, **kw)} IN (SELECT value FROM json_each({compiler.process(values, **kw)}))"
+    left, right = compiler.process(column, **kw), compiler.process(values, **kw)
+    return f"{left} IN (SELECT value FROM json_each({right}))"  # noqa: S608 (both come from SQLAlchemy)
 
 
 @compiles(any_of, "postgresql")
@@ -174,13 +175,17 @@ def _raise_revision(statement: Any) -> Any:
         table = statement.table
         if isinstance(table, Table) and "rev" in table.c:
             return statement.values(rev=table.c.rev + 1)
+    if isinstance(statement, Insert) and "rev" in statement.table.c:
+        changed = getattr(statement._post_values_clause, "update_values_to_set", None)
+        if changed is not None and not {"rev", statement.table.c.rev} & set(changed):
+            changed["rev"] = statement.table.c.rev + 1
     return statement
 
 
 def _compile_raw(sql: str, dialect: Dialect) -> Compiled:
     names = list(dict.fromkeys(re.findall(r"(?<![:\w]):(\w+)", sql)))
     compiled = text(sql).compile(dialect=dialect)
-    order = list(compiled.positiontup or ())  # type: ignore[attr-defined]
+    order = list(compiled.positiontup or ())
     return Compiled(compiled.string, order, frozenset(name for name in names if name.endswith("_list")))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
@@ -88,3 +89,13 @@ class Database(Protocol):
         Raises Unavailable when nothing was written, Conflict, or what the verb raised (rolled back).
         """
         ...
+
+
+def run_calls(calls: Sequence[Callable[[], None]]) -> None:
+    """Makes the calls that waited for the commit. One that fails is reported: the write itself has succeeded."""
+    for call in calls:
+        try:
+            call()
+        except Exception as error:
+            context = {"message": "a call after the commit failed", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)

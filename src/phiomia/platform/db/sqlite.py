@@ -21,7 +21,7 @@ import msgspec
 
 from phiomia.platform.db.errors import Conflict, TooSlow, Unavailable
 from phiomia.platform.db.query import Compiled, Query
-from phiomia.platform.db.session import ReadSession, Row, WriteSession
+from phiomia.platform.db.session import ReadSession, Row, WriteSession, run_calls
 
 T = TypeVar("T")
 _encode = msgspec.json.encode
@@ -140,10 +140,10 @@ class SqliteDatabase:
         self._writer.start()
 
     async def close(self) -> None:
-        if self._writer is not None:
+        writer, self._writer = self._writer, None  # from now on writes are refused, not forgotten in the queue
+        if writer is not None:
             self._writes.put(None)
-            await asyncio.to_thread(self._writer.join)
-            self._writer = None
+            await asyncio.to_thread(writer.join)
         if self._scanners is not None:
             await asyncio.to_thread(self._scanners.shutdown)
             self._scanners = None
@@ -189,7 +189,7 @@ class SqliteDatabase:
         end = time.monotonic() + seconds
         connection.set_progress_handler(lambda: time.monotonic() > end, _PROGRESS_STEPS)
         try:
-            return cast("T", run_at_once(ask(cast("ReadSession", _Session(connection)))))
+            return run_at_once(ask(cast("ReadSession", _Session(connection))))
         finally:
             connection.set_progress_handler(None)
 
@@ -225,9 +225,9 @@ class SqliteDatabase:
             reason = translate(error) if isinstance(error, apsw.Error) else error
             for work in group:
                 work.error, work.calls = work.error or reason, []
-        for work in group:
+        for loop in {work.loop for work in group}:
             with contextlib.suppress(RuntimeError):  # the loop may be gone when the process is ending
-                work.loop.call_soon_threadsafe(_answer, work)
+                loop.call_soon_threadsafe(_answer_all, [work for work in group if work.loop is loop])
 
     def _run_verb(self, connection: apsw.Connection, work: _Write) -> None:
         if work.future.cancelled():
@@ -304,7 +304,8 @@ def translate(error: BaseException) -> Exception:
         | apsw.ReadOnlyError
         | apsw.CorruptError
         | apsw.NotADBError
-        | apsw.NoMemError,
+        | apsw.NoMemError
+        | apsw.ProtocolError,
     ):
         return Unavailable(f"SQLite: {error}")
     return cast("Exception", error)
@@ -319,12 +320,12 @@ def _bind(compiled: Compiled, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple([parameters[name] for name in compiled.names])
 
 
-def _answer(work: _Write) -> None:
-    for call in work.calls:
-        call()
-    if work.future.cancelled():
-        return
-    if work.error is not None:
-        work.future.set_exception(work.error)
-    else:
-        work.future.set_result(work.result)
+def _answer_all(group: list[_Write]) -> None:
+    for work in group:
+        run_calls(work.calls)
+        if work.future.cancelled():
+            continue
+        if work.error is not None:
+            work.future.set_exception(work.error)
+        else:
+            work.future.set_result(work.result)

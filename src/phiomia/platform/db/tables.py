@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Integer, MetaData, SmallInteger, Text
-from sqlalchemy.sql.elements import TextClause
 from sqlalchemy import text as sql_text
+from sqlalchemy.sql.elements import TextClause
 
 metadata = MetaData(
     naming_convention={
@@ -27,7 +27,9 @@ def id_column(name: str = "id") -> Column[int]:
     return Column(name, BigInteger, primary_key=True, autoincrement=False)
 
 
-def reference(name: str, target: str, *, nullable: bool = False, on_delete: str = "CASCADE", **more: Any) -> Column[int]:
+def reference(
+    name: str, target: str, *, nullable: bool = False, on_delete: str = "CASCADE", **more: Any
+) -> Column[int]:
     """A column that points at another table's row."""
     return Column(name, BigInteger, ForeignKey(target, ondelete=on_delete), nullable=nullable, **more)
 
