@@ -1,1 +1,1 @@
-"""What an account is told of. Begin with `notify.py`."""
+"""What members are told. Begin with `notify.py`; `rules.py` says who is told, `effects.py` of what."""

@@ -1,0 +1,163 @@
+"""Notifying members: of what was done to one of them, or of one status that concerns many."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Select, select, union
+
+from phiomia.domain.notifications.events import Notified
+from phiomia.domain.notifications.group import group_key
+from phiomia.domain.notifications.models import notifications
+from phiomia.domain.notifications.retract import retract_from_all
+from phiomia.domain.notifications.rules import about, recipient, recipients_query, sender
+from phiomia.domain.notifications.types import NotificationType
+from phiomia.domain.relationships.models import follows
+from phiomia.domain.statuses.models import poll_votes, polls, status_mentions, statuses
+from phiomia.domain.statuses.visibility import Visibility
+from phiomia.platform.clock import now_ms
+from phiomia.platform.db import P, Query, WriteSession, insert_into
+from phiomia.platform.db.session import Row
+from phiomia.platform.events import append_stream, record
+from phiomia.platform.ids import new_id
+
+# An entry of the streaming log stays small, whoever is notified.
+_PAIRS_AN_ENTRY = 500
+
+
+def _among(*sources: Select[tuple[int]]) -> ColumnElement[bool]:
+    chosen: ColumnElement[bool] = recipient.in_(union(*sources) if len(sources) > 1 else sources[0])
+    return chosen
+
+
+_ONE = recipients_query(recipient == P("recipient"))
+_MENTIONED = recipients_query(
+    _among(select(status_mentions.c.account_id).where(status_mentions.c.status_id == about, ~status_mentions.c.silent))
+)
+_WITH_BELL = recipients_query(
+    _among(select(follows.c.account_id).where(follows.c.target_id == sender, follows.c.notify))
+)
+_BOOSTERS = recipients_query(_among(select(statuses.c.account_id).where(statuses.c.reblog_of_id == about)))
+_POLLED = recipients_query(
+    _among(
+        select(poll_votes.c.account_id)
+        .join(polls, polls.c.id == poll_votes.c.poll_id)
+        .where(polls.c.status_id == about),
+        select(statuses.c.account_id).where(statuses.c.id == about),
+    )
+)
+_STATUS = Query(
+    select(
+        statuses.c.account_id,
+        statuses.c.visibility,
+        statuses.c.in_reply_to_account_id,
+        statuses.c.reblog_of_id,
+    ).where(statuses.c.id == about)
+)
+_INSERT = insert_into(
+    notifications,
+    "id",
+    "account_id",
+    "from_account_id",
+    "status_id",
+    "type",
+    "group_key",
+    "filtered",
+    "created_at",
+)
+
+
+async def notify(
+    session: WriteSession, recipient_id: int, type_: str, from_account_id: int, status_id: int | None = None
+) -> None:
+    """Tells one account that another did something, unless the rules say no. Call it late in a transaction."""
+    rows = await session.all(
+        _ONE, recipient=recipient_id, sender=from_account_id, status=status_id, type=str(type_), now=now_ms()
+    )
+    await _write(session, type_, from_account_id, status_id, rows)
+
+
+async def notify_mentioned(session: WriteSession, status_id: int) -> None:
+    """Tells the local accounts that a status names."""
+    await _notify_many(session, _MENTIONED, NotificationType.MENTION, status_id)
+
+
+async def notify_followers_with_bell(session: WriteSession, status_id: int) -> None:
+    """Tells the followers who asked to hear of each new status; not of boosts, or of answers to others."""
+    status = await _load(session, status_id)
+    if status is not None and status.is_news:
+        await _tell(session, _WITH_BELL, NotificationType.STATUS, status.account_id, status_id)
+
+
+async def notify_poll_ended(session: WriteSession, status_id: int) -> None:
+    """Tells the local voters, and the author, that the poll of a status is over."""
+    await _notify_many(session, _POLLED, NotificationType.POLL, status_id)
+
+
+async def notify_edited(session: WriteSession, status_id: int) -> None:
+    """Tells those who boosted a status that it has changed, in place of what an earlier edit told them."""
+    await retract_from_all(session, NotificationType.UPDATE, status_id)
+    await _notify_many(session, _BOOSTERS, NotificationType.UPDATE, status_id)
+
+
+class _Status(NamedTuple):
+    account_id: int
+    visibility: int
+    in_reply_to_account_id: int | None
+    reblog_of_id: int | None
+
+    @property
+    def is_news(self) -> bool:
+        """Whether followers count it as a new post of the author."""
+        answers_other = self.in_reply_to_account_id not in (None, self.account_id)
+        return self.reblog_of_id is None and self.visibility != Visibility.DIRECT and not answers_other
+
+
+async def _load(session: WriteSession, status_id: int) -> _Status | None:
+    row = await session.one(_STATUS, status=status_id)
+    return None if row is None else _Status(*row)
+
+
+async def _notify_many(session: WriteSession, query: Query, type_: str, status_id: int) -> None:
+    status = await _load(session, status_id)
+    if status is not None:
+        await _tell(session, query, type_, status.account_id, status_id)
+
+
+async def _tell(session: WriteSession, query: Query, type_: str, sender_id: int, status_id: int) -> None:
+    rows = await session.all(query, sender=sender_id, status=status_id, type=str(type_), now=now_ms())
+    await _write(session, type_, sender_id, status_id, rows)
+
+
+async def _write(
+    session: WriteSession, type_: str, sender_id: int, status_id: int | None, recipients: Sequence[Row]
+) -> None:
+    now = now_ms()
+    ids = [new_id() for _ in recipients]
+    await session.execute_many(
+        _INSERT,
+        [
+            {
+                "id": id_,
+                "account_id": account_id,
+                "from_account_id": sender_id,
+                "status_id": status_id,
+                "type": str(type_),
+                "group_key": group_key(type_, id_, status_id, now),
+                "filtered": bool(filtered),
+                "created_at": now,
+            }
+            for id_, (account_id, filtered) in zip(ids, recipients, strict=True)
+        ],
+    )
+    pairs = [(id_, account_id) for id_, (account_id, filtered) in zip(ids, recipients, strict=True) if not filtered]
+    if pairs:
+        await record(session, Notified(str(type_), sender_id, status_id, pairs))
+        await _stream(session, pairs)
+
+
+async def _stream(session: WriteSession, pairs: Sequence[tuple[int, int]]) -> None:
+    if len(pairs) == 1:
+        await append_stream(session, "notification", {"id": pairs[0][0], "account": pairs[0][1]})
+        return
+    for start in range(0, len(pairs), _PAIRS_AN_ENTRY):
+        await append_stream(session, "notification", {"ids": pairs[start : start + _PAIRS_AN_ENTRY]})

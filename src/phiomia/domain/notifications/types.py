@@ -1,0 +1,31 @@
+"""What a notification can be about, as the entity spells it."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class NotificationType(StrEnum):
+    """The kinds that this server writes."""
+
+    MENTION = "mention"
+    STATUS = "status"
+    REBLOG = "reblog"
+    FOLLOW = "follow"
+    FOLLOW_REQUEST = "follow_request"
+    FAVOURITE = "favourite"
+    POLL = "poll"
+    UPDATE = "update"
+    QUOTE = "quote"
+    QUOTED_UPDATE = "quoted_update"
+    ADMIN_SIGN_UP = "admin.sign_up"
+    ADMIN_REPORT = "admin.report"
+
+
+# About what one did oneself, or what the server's staff has to know: no policy holds them back.
+NEVER_FILTERED: Final = (
+    NotificationType.POLL,
+    NotificationType.UPDATE,
+    NotificationType.QUOTED_UPDATE,
+    NotificationType.ADMIN_SIGN_UP,
+    NotificationType.ADMIN_REPORT,
+)
