@@ -21,7 +21,7 @@ _LANDLOCK_CREATE: Final = 444
 _LANDLOCK_ADD: Final = 445
 _LANDLOCK_RESTRICT: Final = 446
 _LANDLOCK_PATH_BENEATH: Final = 1
-_WRITE_FILE, _READ_FILE, _REMOVE_FILE, _MAKE_REG, _TRUNCATE = 1 << 1, 1 << 2, 1 << 5, 1 << 8, 1 << 14
+_WRITE_FILE, _READ_FILE, _TRUNCATE = 1 << 1, 1 << 2, 1 << 14
 _FILE_RIGHTS: Final = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1, 5: (1 << 16) - 1}
 _TCP_RIGHTS: Final = 0b11
 _SIGNAL_AND_SOCKET_SCOPE: Final = 0b11
@@ -50,7 +50,7 @@ def _bound(which: int, soft: int, hard: int | None = None) -> None:
 
 
 def confine(out_dir: str) -> list[str]:
-    """Raise every wall this kernel has, leaving only `out_dir` writable; gives the names of those that stand."""
+    """Raise every wall this kernel has, leaving only the files in `out_dir`; gives the names of those that stand."""
     _prctl(_PR_SET_PDEATHSIG, _SIGKILL)
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     walls: dict[str, Callable[[], None]] = {
@@ -85,7 +85,7 @@ def _allow_only(out_dir: str) -> None:
     attributes = struct.pack(f"={len(fields)}Q", *fields)
     ruleset = _checked(_libc.syscall(_LANDLOCK_CREATE, attributes, ctypes.c_size_t(len(attributes)), 0), "landlock")
     directory = os.open(out_dir, os.O_PATH | os.O_DIRECTORY)
-    allowed = handled & (_WRITE_FILE | _READ_FILE | _REMOVE_FILE | _MAKE_REG | _TRUNCATE)
+    allowed = handled & (_WRITE_FILE | _READ_FILE | _TRUNCATE)
     rule = struct.pack("=Qi", allowed, directory)
     _checked(_libc.syscall(_LANDLOCK_ADD, ruleset, _LANDLOCK_PATH_BENEATH, rule, 0), "landlock")
     _checked(_libc.syscall(_LANDLOCK_RESTRICT, ruleset, 0), "landlock")

@@ -21,6 +21,9 @@ def main() -> None:
     # Imported before the doors close, because afterwards no library can be opened any more.
     from phiomia.platform.jail import picture
 
+    for name in picture.NAMES:
+        # Made now, since inside the jail existing files can be written, but none made: a bound for the disk.
+        open(os.path.join(request["out_dir"], name), "xb").close()
     confine.confine(request["out_dir"])
     json.dump(answer(picture, source, request), sys.stdout)
 

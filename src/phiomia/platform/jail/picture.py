@@ -10,6 +10,7 @@ import pyvips
 from phiomia.platform.jail.profile import describe_profile
 from phiomia.platform.jail.sniff import SNIFFED_BYTES, Format, sniff_format
 
+NAMES: Final = ("original", "thumbnail", "static")
 CROPPED: Final = {"avatar": (400, 400), "header": (1500, 500)}
 # The longest side that every format we write can hold (WebP's).
 _LONGEST_SIDE: Final = 16_383
@@ -22,6 +23,8 @@ _LOADERS: Final = {
 }
 _TURNED: Final = (5, 6, 7, 8)
 _WHITE: Final = [255, 255, 255]
+# As options of the loader: the parameter of the same name that thumbnail_source has is ignored.
+_STRICT: Final = "fail_on=error"
 
 pyvips.operation_block_set("VipsForeignLoad", True)
 for _loader in _LOADERS.values():
@@ -71,17 +74,28 @@ def make(source: int, request: dict[str, Any]) -> dict[str, Any]:
         return _make_attachment(source, header, wish) if wish.kind == "attachment" else _make_crop(source, header, wish)
     except pyvips.Error as error:
         raise _explain(error, kind) from None
+    except UnicodeDecodeError:
+        # The library's message quotes bytes of the file.
+        raise Refused("corrupt", "unreadable, and so is the explanation") from None
 
 
 def read_header(source: int, kind: Format) -> Header:
     """Size and nature of the picture in a file, without decoding it."""
-    image = pyvips.Image.new_from_source(_rewound(source), "", access="sequential")
-    fields = set(image.get_fields())
-    turned = kind != "heif" and "orientation" in fields and image.get("orientation") in _TURNED
+    image: Any = pyvips.Image.new_from_source(_rewound(source), "", access="sequential")
     frames = image.get_n_pages() if kind in ("gif", "webp") else 1
-    width, height = (image.height, image.width) if turned and frames == 1 else (image.width, image.height)
-    profile = "icc-profile-data" in fields and not describe_profile(image.get("icc-profile-data")).startswith("sRGB")
-    return Header(kind, width, height, frames, "palette" in fields, profile or image.interpretation == "cmyk")
+    turned = kind != "heif" and frames == 1 and _has(image, "orientation") and image.get("orientation") in _TURNED
+    width, height = (image.height, image.width) if turned else (image.width, image.height)
+    return Header(kind, width, height, frames, _has(image, "palette"), _needs_conversion(image))
+
+
+def _has(image: Any, field: str) -> bool:
+    return bool(image.get_typeof(field))
+
+
+def _needs_conversion(image: Any) -> bool:
+    if not _has(image, "icc-profile-data"):
+        return bool(image.interpretation == "cmyk")
+    return not describe_profile(image.get("icc-profile-data")).startswith("sRGB")
 
 
 def check_header(header: Header, limits: dict[str, Any]) -> None:
@@ -130,9 +144,15 @@ def _crop_target(header: Header, wish: _Wish) -> tuple[int, int]:
 
 def _decode(source: int, header: Header, size: tuple[int, int]) -> Any:
     """The picture (of an animation the first frame), upright, in 8-bit sRGB or grey, in memory."""
-    options = {"export_profile": "srgb"} if header.profile else {}
+    options: dict[str, Any] = {"export_profile": "srgb"} if header.profile else {}
     image = pyvips.Image.thumbnail_source(
-        _rewound(source), size[0], height=size[1], size="force", fail_on="error", no_rotate=header.animated, **options
+        _rewound(source),
+        size[0],
+        height=size[1],
+        size="force",
+        option_string=_STRICT,
+        no_rotate=header.animated,
+        **options,
     )
     return _in_eight_bits(image).copy_memory()
 
@@ -143,9 +163,8 @@ def _decode_frames(source: int, header: Header, size: tuple[int, int]) -> Any:
         size[0],
         height=size[1],
         size="force",
-        fail_on="error",
+        option_string=f"n=-1,{_STRICT}",
         no_rotate=True,
-        option_string="n=-1",
     )
     return _in_eight_bits(image)
 
@@ -228,12 +247,12 @@ def _hash(image: Any) -> str:
         tiny = tiny.flatten(background=_WHITE)
     pixels = tiny.cast("uchar").write_to_memory()
     rows = [[pixels[at : at + 3] for at in range(row, row + 96, 3)] for row in range(0, 32 * 96, 96)]
-    return str(blurhash.encode(rows, components_x=4, components_y=3))
+    return str(blurhash.encode(rows, components_x=4, components_y=3))  # type: ignore[no-untyped-call]
 
 
 def _explain(error: Any, kind: Format) -> Refused:
     message = " ".join(str(error).split())
-    if kind == "heif" and "nsupported" in message:
+    if kind == "heif" and ("not been built in" in message or "nsupported" in message):
         return Refused("unsupported_type", message)
     if "File too large" in message:
         return Refused("too_large", message)

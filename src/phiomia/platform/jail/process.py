@@ -5,11 +5,12 @@ import os
 import secrets
 import shutil
 import signal
+import stat
 import sys
-import tempfile
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import Process
 from pathlib import Path
-from typing import Annotated, BinaryIO, Final, Literal, cast
+from tempfile import TemporaryFile, mkdtemp
+from typing import Annotated, BinaryIO, Final, Literal
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -79,12 +80,14 @@ async def process_image(
     limits = limits or ImageLimits()
     await asyncio.to_thread(_check_size, source, limits.source_bytes)
     async with _seat():
-        scratch = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix=".jail-", dir=out_dir))
+        # Here and below a few quick file operations are not sent to a thread, so that a cancellation in between
+        # cannot leave anything lying about.
+        scratch = Path(mkdtemp(prefix=".jail-", dir=out_dir))
         try:
             answer = await _run_child(source, scratch, kind, focus, limits)
             if isinstance(answer, _Refused):
                 raise JailError(answer.reason, answer.message)
-            return await asyncio.to_thread(_accept, answer, scratch, out_dir)
+            return _accept(answer, scratch, out_dir)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
@@ -102,50 +105,43 @@ def _check_size(source: Path, most: int) -> None:
 
 
 async def _run_child(source: Path, scratch: Path, kind: Kind, focus: _Focus, limits: ImageLimits) -> _Done | _Refused:
-    paths = {"source": os.path.abspath(source), "out_dir": os.path.abspath(scratch)}
-    request = {**paths, "kind": kind, "focus": focus, "limits": limits}
-    with tempfile.TemporaryFile(dir=scratch) as errors:
-        child = await _start_child(errors)
-        try:
-            async with asyncio.timeout(limits.wall_seconds):
-                said = await _converse(child, msgspec.json.encode(request))
-                status = await child.wait()
-        except TimeoutError:
-            raise JailError("timeout", f"not finished after {limits.wall_seconds} s") from None
-        finally:
-            await _end(child)
+    # Files, not pipes: they need no reader that a child could hold up or flood.
+    with TemporaryFile(dir=scratch) as asked, TemporaryFile(dir=scratch) as said, TemporaryFile(dir=scratch) as errors:
+        asked.write(_request(source, scratch, kind, focus, limits))
+        asked.seek(0)
+        status = await _run_to_end(asked, said, errors, limits.wall_seconds)
         if status != 0:
             raise _explain_exit(status, errors)
+        return _read_answer(said)
+
+
+async def _run_to_end(asked: BinaryIO, said: BinaryIO, errors: BinaryIO, seconds: float) -> int:
+    child = await _start_child(asked, said, errors)
     try:
-        return _answer.decode(said)
-    except msgspec.DecodeError as error:
-        raise JailError("crashed", f"unintelligible answer: {error}") from None
+        async with asyncio.timeout(seconds):
+            return await child.wait()
+    except TimeoutError:
+        raise JailError("timeout", f"not finished after {seconds} s") from None
+    finally:
+        await _end(child)
 
 
-async def _start_child(errors: BinaryIO) -> Process:
+def _request(source: Path, scratch: Path, kind: Kind, focus: _Focus, limits: ImageLimits) -> bytes:
+    paths = {"source": str(source.absolute()), "out_dir": str(scratch.absolute())}
+    return msgspec.json.encode({**paths, "kind": kind, "focus": focus, "limits": limits})
+
+
+async def _start_child(asked: BinaryIO, said: BinaryIO, errors: BinaryIO) -> Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
         *_COMMAND,
-        stdin=PIPE,
-        stdout=PIPE,
+        stdin=asked,
+        stdout=said,
         stderr=errors,
         env=_ENVIRONMENT,
         cwd="/",
         start_new_session=True,
     )
-
-
-async def _converse(child: Process, request: bytes) -> bytes:
-    """Everything the child says, as far as we are ready to listen."""
-    stdin, stdout = cast(asyncio.StreamWriter, child.stdin), cast(asyncio.StreamReader, child.stdout)
-    stdin.write(request)
-    stdin.close()
-    said = b""
-    while piece := await stdout.read(_ANSWER_BYTES):
-        said += piece
-        if len(said) > _ANSWER_BYTES:
-            raise JailError("crashed", "the answer is too long")
-    return said
 
 
 async def _end(child: Process) -> None:
@@ -156,6 +152,15 @@ async def _end(child: Process) -> None:
     except ProcessLookupError:
         pass
     await child.wait()
+
+
+def _read_answer(said: BinaryIO) -> _Done | _Refused:
+    said.seek(0)
+    try:
+        answer: _Done | _Refused = _answer.decode(said.read(_ANSWER_BYTES))
+    except msgspec.DecodeError as error:
+        raise JailError("crashed", f"unintelligible answer: {error}") from None
+    return answer
 
 
 def _explain_exit(status: int, errors: BinaryIO) -> JailError:
@@ -209,7 +214,11 @@ def _check_written(path: Path, content_type: str) -> int:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise JailError("crashed", f"missing from the decoder's output: {error}") from None
-    with open(handle, "rb") as file:
-        if f"image/{sniff_format(file.read(SNIFFED_BYTES))}" != content_type:
+    try:
+        found = os.fstat(handle)
+        regular = stat.S_ISREG(found.st_mode)
+        if not regular or f"image/{sniff_format(os.read(handle, SNIFFED_BYTES))}" != content_type:
             raise JailError("crashed", f"the decoder's output is no {content_type}")
-        return os.fstat(handle).st_size
+        return found.st_size
+    finally:
+        os.close(handle)

@@ -31,23 +31,35 @@ class _Machine(NamedTuple):
 
 
 _MACHINES: Final = {
-    # chmod chown lchown fchownat fchmodat; socket connect socketpair; fork vfork execve execveat; kill tkill
-    # rt_sigqueueinfo rt_tgsigqueueinfo; ptrace process_vm_readv process_vm_writev; mount unshare setns;
-    # bpf userfaultfd perf_event_open; add_key request_key keyctl
     "x86_64": _Machine(
-        0xC000_003E,
-        56,
-        234,
-        (90, 92, 94, 260, 268, 41, 42, 53, 57, 58, 59, 322, 62, 200, 129, 297)
-        + (101, 310, 311, 165, 272, 308, 321, 323, 298, 248, 249, 250),
+        architecture=0xC000_003E,
+        clone=56,
+        tgkill=234,
+        refused=(
+            *(90, 92, 94, 260, 268),  # chmod chown lchown fchownat fchmodat
+            *(41, 42, 53),  # socket connect socketpair
+            *(57, 58, 59, 322),  # fork vfork execve execveat
+            *(62, 200, 129, 297),  # kill tkill rt_sigqueueinfo rt_tgsigqueueinfo
+            *(101, 310, 311),  # ptrace process_vm_readv process_vm_writev
+            *(165, 272, 308),  # mount unshare setns
+            *(321, 323, 298),  # bpf userfaultfd perf_event_open
+            *(248, 249, 250),  # add_key request_key keyctl
+        ),
     ),
-    # the same, as far as they exist there
     "aarch64": _Machine(
-        0xC000_00B7,
-        220,
-        131,
-        (54, 53, 198, 203, 199, 221, 281, 129, 130, 138, 240)
-        + (117, 270, 271, 40, 97, 268, 280, 282, 241, 217, 218, 219),
+        architecture=0xC000_00B7,
+        clone=220,
+        tgkill=131,
+        refused=(
+            *(54, 53),  # fchownat fchmodat
+            *(198, 203, 199),  # socket connect socketpair
+            *(221, 281),  # execve execveat
+            *(129, 130, 138, 240),  # kill tkill rt_sigqueueinfo rt_tgsigqueueinfo
+            *(117, 270, 271),  # ptrace process_vm_readv process_vm_writev
+            *(40, 97, 268),  # mount unshare setns
+            *(280, 282, 241),  # bpf userfaultfd perf_event_open
+            *(217, 218, 219),  # add_key request_key keyctl
+        ),
     ),
 }
 
