@@ -22,7 +22,6 @@ class Api:
     bearers: Bearers
     fragments: Fragments
     rates: Rates
-    metrics: Any = None
     answers: dict[str, Any] = field(default_factory=dict)  # small documents kept for a while, by name
 
     @property

@@ -26,6 +26,7 @@ from phiomia.api.params import Form, Reader, read_form
 from phiomia.domain.oauth.bearers import Bearer
 from phiomia.platform import limits
 from phiomia.platform.log import get_logger
+from phiomia.platform.metrics import http
 from phiomia.platform.rates import Allowance
 
 log = get_logger("api")
@@ -182,7 +183,6 @@ def _responder(declared: Endpoint, api: Api) -> Callable[..., Awaitable[None]]:
     handler = declared.handler
     upload_bytes = declared.upload_bytes
     rate = getattr(api.config.rate_limits, declared.rate) if declared.rate else None
-    observe = api.metrics.request(declared.method, declared.path) if api.metrics else None
 
     async def respond(req: falcon.asgi.Request, resp: falcon.asgi.Response, **path: str) -> None:
         start = time.perf_counter()
@@ -209,11 +209,10 @@ def _responder(declared: Endpoint, api: Api) -> Callable[..., Awaitable[None]]:
         resp.set_header("Access-Control-Allow-Origin", "*")
         resp.set_header("Access-Control-Expose-Headers", EXPOSED)
         resp.set_header("X-Request-Id", req.get_header("X-Request-Id") or secrets.token_hex(8))
-        if observe is not None:
-            seconds = time.perf_counter() - start
-            observe(resp.status_code, seconds)
-            if seconds * 1000 > api.config.log.slow_ms:
-                log.warning("slow request", method=declared.method, path=declared.path, ms=round(seconds * 1000))
+        seconds = time.perf_counter() - start
+        http.observe(declared.method, resp.status_code, seconds)
+        if seconds * 1000 > api.config.log.slow_ms:
+            log.warning("slow request", method=declared.method, path=declared.path, ms=round(seconds * 1000))
 
     return respond
 

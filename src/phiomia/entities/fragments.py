@@ -10,10 +10,10 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from phiomia.domain.accounts.queries import load_accounts
+from phiomia.domain.accounts.queries import load_accounts, load_revisions
 from phiomia.domain.accounts.views import AccountView
 from phiomia.domain.instance.emojis import load_emojis
-from phiomia.domain.statuses.queries import find_rows, load_statuses, load_votes
+from phiomia.domain.statuses.queries import load_statuses, load_votes
 from phiomia.domain.statuses.views import FeedRow, PollView
 from phiomia.entities.account import render_account
 from phiomia.entities.links import Links
@@ -127,19 +127,24 @@ class Fragments:
             if row.id in statuses and (row.original_id is None or row.original_id in statuses)
         ]
 
+    def has_poll(self, row: FeedRow) -> bool:
+        """Whether what the row shows has a poll, whose form differs between viewers; True when that isn't known."""
+        kept = self._statuses.get(row.original_id or row.id)
+        return kept is None or kept.poll is not None
+
     async def accounts(self, session: ReadSession, ids: Sequence[int]) -> dict[int, bytes]:
         """Account entities by id, always as they stand now."""
-        views = await load_accounts(session, ids)
-        found = {}
-        missing = []
-        for view in views.values():
-            kept = self._accounts.get(view.id)
-            if kept is not None and kept.rev == view.rev:
-                found[view.id] = kept.body
+        found, missing = {}, []
+        for account_id, rev in await load_revisions(session, ids):
+            kept = self._accounts.get(account_id)
+            if kept is not None and kept.rev == rev:
+                found[account_id] = kept.body
             else:
-                missing.append(view)
-        for account_id, fragment in (await self._render_accounts(session, missing)).items():
-            found[account_id] = fragment.body
+                missing.append(account_id)
+        if missing:
+            views = await load_accounts(session, missing)
+            for account_id, fragment in (await self._render_accounts(session, views.values())).items():
+                found[account_id] = fragment.body
         return found
 
     async def account(self, session: ReadSession, view: AccountView) -> bytes:
@@ -265,15 +270,3 @@ def _whole(
 ) -> bytes:
     poll = b"" if status.poll is None else b',"poll":' + polls[id_]
     return b"".join((status.body, poll, _ACCOUNT, author.body, boost, flags, _END))
-
-
-async def render_one(
-    fragments: Fragments, session: ReadSession, status_id: int, viewer: int | None
-) -> bytes | None:
-    """One Status entity, or None when the viewer may not see it."""
-    rows = await find_rows(session, [status_id], viewer)
-    row = rows.get(status_id)
-    return None if row is None else await fragments.one(session, row, viewer)
-
-
-__all__ = ["AccountFragment", "Fragments", "Kept", "StatusFragment", "render_one"]

@@ -12,8 +12,8 @@ class Links:
         self.base = base
         self.domain = domain
         self.media = media
-        self.no_avatar = f"{base}/static/avatar.svg"
-        self.no_header = f"{base}/static/header.svg"
+        self.no_avatar = f"{base}/static/avatar.png"
+        self.no_header = f"{base}/static/header.png"
 
     def account(self, view: AccountView) -> str:
         """The page of an account."""

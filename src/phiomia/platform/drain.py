@@ -32,8 +32,13 @@ ACCEPTED_GRACE_S = 0.2
 TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
+Divert = Callable[[asyncio.Transport, bytes], bool]
+
+
 class GuardedProtocol(HttpToolsProtocol):
     """uvicorn's protocol with a limit for heads, and an end for requests and clients that do not get on."""
+
+    divert: Divert | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -56,6 +61,9 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Feeds the parser; what is still unfinished afterwards is watched."""
+        if self.divert is not None and not self.head_bytes and not self.in_request and self.divert(self.transport, data):
+            self.transport.abort()  # ours only: the connection lives on in the process that took it
+            return
         self.received += len(data)
         if self.in_head:
             self.head_bytes += len(data)
@@ -207,16 +215,18 @@ async def serve_web(
     drain_idle_s: float | None = None,
     drain_s: float | None = None,
     probe: Callable[[], Awaitable[None]] | None = None,
+    divert: Divert | None = None,
 ) -> None:
     """Serves the application on the sockets until a signal, and then until the last request is answered.
 
+    `divert` sees the first bytes of each request and may give the connection away (True): it is forgotten here.
     `probe` does what a request does, before the first one is accepted; when it raises, nothing is accepted at all.
     """
     if probe is not None:
         await probe()
     config = uvicorn.Config(
         app,
-        http=GuardedProtocol,
+        http=type("Protocol", (GuardedProtocol,), {"divert": staticmethod(divert)} if divert else {}),
         ws="none",
         lifespan="off",
         interface="asgi3",

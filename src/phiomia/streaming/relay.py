@@ -34,7 +34,9 @@ RESTART = 1012
 SLICE = 25
 UNAVAILABLE = "Streaming is not available at the moment."
 # Those that belong to one connection only; the handshake of the second connection makes its own.
-_OF_CONNECTION = {b"connection", b"keep-alive", b"transfer-encoding", b"te", b"trailer", b"upgrade", b"content-length"}
+_OF_CONNECTION = {b"connection", b"keep-alive", b"transfer-encoding", b"te", b"trailer", b"upgrade"}
+# What is passed on are GETs, whose body is nobody's business.
+_OF_BODY = _OF_CONNECTION | {b"content-length", b"expect"}
 _OF_HANDSHAKE = {
     b"host",
     b"sec-websocket-extensions",
@@ -149,7 +151,7 @@ async def _first_to_end(*work: Awaitable[Any]) -> None:
 
 async def _carry_http(outer: _Outer, inner: _Inner) -> None:
     http = h11.Connection(h11.CLIENT)
-    headers = [(name, value) for name, value in outer.scope["headers"] if name not in _OF_CONNECTION]
+    headers = [(name, value) for name, value in outer.scope["headers"] if name not in _OF_BODY]
     request = h11.Request(method=outer.scope["method"], target=_target_of(outer.scope), headers=headers)
     inner.writer.write((http.send(request) or b"") + (http.send(h11.EndOfMessage()) or b""))
     begun = asyncio.Event()

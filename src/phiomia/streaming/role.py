@@ -4,10 +4,12 @@ import asyncio
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from phiomia.platform.bus import Bus
 from phiomia.platform.config import Config
 from phiomia.platform.db import Database
+from phiomia.platform.passing import Taker
 from phiomia.streaming.feed import Feed
 from phiomia.streaming.hall import Hall, Limits
 from phiomia.streaming.metrics import StreamingMetrics
@@ -24,6 +26,7 @@ class StreamingContext:
     authenticator: Authenticator
     renderer: Renderer
     config: Config
+    handed_over: Path | None = None  # folder in which the web gives connections away
     limits: Limits = field(default_factory=Limits)
     metrics: StreamingMetrics = field(default_factory=StreamingMetrics)
 
@@ -40,8 +43,11 @@ async def run_streaming(
     stopping = asyncio.create_task(stop.wait())
     try:
         server.listen(sockets)
+        taker = Taker(context.handed_over, server.adopt) if context.handed_over else None
         ready()
         await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if taker is not None:
+            taker.close()
         await server.close(context.limits.leave_s)
     finally:
         feed.close()

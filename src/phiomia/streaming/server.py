@@ -103,6 +103,12 @@ class StreamingServer:
             self.hall.metrics.accepted += 1
             Arrival(self._take(sock), self._arrived, self.hall.limits.head_s)
 
+    def adopt(self, sock: socket.socket, data: bytes) -> None:
+        """Welcomes a connection that another process accepted and read `data` from."""
+        self.hall.metrics.accepted += 1
+        arrival = Arrival(self._take(sock), self._arrived, self.hall.limits.head_s)
+        arrival.received(data)
+
     def _pause_accepting(self, listener: socket.socket, error: OSError) -> None:
         log.warning("no connection can be accepted: %s", error.strerror)
         self._loop.remove_reader(listener)

@@ -34,8 +34,8 @@ class Wire:
     """Reads and writes one non-blocking socket in the running loop."""
 
     __slots__ = (
-        "_begun", "_drained", "_linger", "_loop", "_outgoing", "_reading", "_tell_closed", "_writing", "closed", "finishing", "limit",
-        "owner", "queued", "sock",
+        "_begun", "_drained", "_linger", "_loop", "_outgoing", "_reading", "_tell_closed", "_writing",
+        "closed", "finishing", "limit", "owner", "queued", "sock",
     )  # fmt: skip
 
     def __init__(self, sock: socket.socket, limit: int, closed: Callable[["Wire"], None]) -> None:

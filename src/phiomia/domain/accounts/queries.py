@@ -8,11 +8,19 @@ from phiomia.domain.accounts.models import accounts
 from phiomia.domain.accounts.views import AccountView
 from phiomia.domain.errors import NotFound
 from phiomia.platform.db import P, Query, ReadSession, any_of, listed
+from phiomia.platform.db.session import Row
 
 _VIEW = select(*[accounts.c[name] for name in AccountView.__struct_fields__])
 
 _BY_IDS = Query(_VIEW.where(any_of(accounts.c.id, listed("ids"))))
 _BY_HANDLE = Query(_VIEW.where(accounts.c.username_key == P("username", str), accounts.c.domain == P("domain", str)))
+
+_REVISIONS = Query(select(accounts.c.id, accounts.c.rev).where(any_of(accounts.c.id, listed("ids"))))
+
+
+async def load_revisions(session: ReadSession, ids: Sequence[int]) -> Sequence[Row]:
+    """(id, revision) of those accounts that exist."""
+    return await session.all(_REVISIONS, ids=list(ids)) if ids else []
 
 
 async def load_accounts(session: ReadSession, ids: Sequence[int]) -> dict[int, AccountView]:

@@ -1,11 +1,13 @@
 """Tables of what holds between two accounts."""
 
+from typing import Any
+
 from sqlalchemy import Column, Index, PrimaryKeyConstraint, Table
 
 from phiomia.platform.db.tables import flag, id_column, metadata, moment, reference, small, words
 
 
-def _pair(name: str, *more: Column[object]) -> Table:
+def _pair(name: str, *more: Column[Any]) -> Table:
     """`account_id` does it to `target_id`; `id` orders lists and is their cursor."""
     return Table(
         name,

@@ -7,7 +7,7 @@ boosted status is. Suspended authors are seen by nobody.
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.sql.selectable import FromClause
 
 from phiomia.domain.accounts.models import accounts
@@ -48,7 +48,7 @@ def can_see(audience: Audience) -> bool:
             return audience.mentioned
 
 
-def visible_to(status: FromClause, viewer: BindParameter[Any]) -> ColumnElement[bool]:
+def visible_to(status: FromClause, viewer: ColumnElement[Any]) -> ColumnElement[bool]:
     """The same as a condition on a FROM of statuses; the viewer 0 is nobody."""
     author = status.c.account_id
     not_suspended = (

@@ -138,6 +138,38 @@ _VOTES = Query(
 )
 _APPS = Query(select(apps.c.id, apps.c.name, apps.c.website).where(any_of(apps.c.id, listed("ids"))))
 
+_FAVOURITED_BY = Query(
+    select(favourites.c.account_id).where(favourites.c.status_id == P("id"), any_of(favourites.c.account_id, listed("viewers")))
+)
+_BOOSTED_BY = Query(
+    select(statuses.c.account_id).where(statuses.c.reblog_of_id == P("id"), any_of(statuses.c.account_id, listed("viewers")))
+)
+_BOOKMARKED_BY = Query(
+    select(bookmarks.c.account_id).where(bookmarks.c.status_id == P("id"), any_of(bookmarks.c.account_id, listed("viewers")))
+)
+_PINNED_BY = Query(select(pins.c.account_id).where(pins.c.status_id == P("id"), any_of(pins.c.account_id, listed("viewers"))))
+_MUTED_BY = Query(
+    select(conversation_mutes.c.account_id)
+    .select_from(conversation_mutes.join(statuses, statuses.c.conversation_id == conversation_mutes.c.conversation_id))
+    .where(statuses.c.id == P("id"), any_of(conversation_mutes.c.account_id, listed("viewers")))
+)
+
+
+async def flags_for_viewers(session: ReadSession, row: FeedRow, viewers: Sequence[int]) -> dict[int, dict[str, bool]]:
+    """The flags that are set, for those of many viewers who have any: as keyword arguments of a FeedRow."""
+    shown = row.original_id or row.id
+    found: dict[int, dict[str, bool]] = {}
+    for name, query in (
+        ("favourited", _FAVOURITED_BY),
+        ("boosted", _BOOSTED_BY),
+        ("bookmarked", _BOOKMARKED_BY),
+        ("pinned", _PINNED_BY),
+        ("muted", _MUTED_BY),
+    ):
+        for viewer in await session.column(query, id=shown, viewers=list(viewers)):
+            found.setdefault(viewer, {})[name] = True
+    return found
+
 
 async def feed_rows(session: ReadSession, query: Query, viewer: int | None, **parameters: Any) -> list[FeedRow]:
     """Runs a statement of `page_query`."""

@@ -1,0 +1,46 @@
+"""Health and metrics of the web role: /health (alive), /health/ready (touches the database), /metrics."""
+
+import ipaddress
+
+import falcon
+import falcon.asgi
+
+from phiomia.platform import metrics
+from phiomia.platform.db import Database
+from phiomia.platform.health import is_ready
+
+
+class _Alive:
+    async def on_get(self, _req: falcon.asgi.Request, resp: falcon.asgi.Response) -> None:
+        resp.content_type = "text/plain"
+        resp.data = b"OK"
+
+
+class _Ready:
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def on_get(self, _req: falcon.asgi.Request, resp: falcon.asgi.Response) -> None:
+        ready = await is_ready(self._db)
+        resp.status = falcon.HTTP_200 if ready else falcon.HTTP_503
+        resp.content_type = "text/plain"
+        resp.data = b"OK" if ready else b"the database does not answer"
+        if not ready:
+            resp.set_header("Retry-After", "5")
+
+
+class _Metrics:
+    async def on_get(self, req: falcon.asgi.Request, resp: falcon.asgi.Response) -> None:
+        # Figures are for the machine's own collector; through a proxy they would be everybody's.
+        address = req.remote_addr or ""
+        if req.get_header("X-Forwarded-For") or not address or not ipaddress.ip_address(address).is_loopback:
+            raise falcon.HTTPNotFound
+        resp.content_type = "text/plain; version=0.0.4; charset=utf-8"
+        resp.data = metrics.exposition()
+
+
+def mount_health(app: falcon.asgi.App, db: Database) -> None:
+    """Adds the paths."""
+    app.add_route("/health", _Alive())
+    app.add_route("/health/ready", _Ready(db))
+    app.add_route("/metrics", _Metrics())

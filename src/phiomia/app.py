@@ -1,0 +1,249 @@
+"""The composition root: settings become a database, a bus, a storage, and from these the three roles.
+
+`run_serve` starts everything under the supervisor, `run_role` is one process of it. Nothing else in the
+program knows how the parts are joined.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from phiomia.domain.oauth.bearers import Bearers
+from phiomia.entities.fragments import Fragments
+from phiomia.entities.links import Links
+from phiomia.platform import log
+from phiomia.platform.bus import open_bus
+from phiomia.platform.config import Config
+from phiomia.platform.db import Database, open_database
+from phiomia.platform.events import Services
+from phiomia.platform.health import TOUCH
+from phiomia.platform.listen import inherited_sockets
+from phiomia.platform.notify import tell_ready
+from phiomia.platform.storage import DiskStorage
+from phiomia.side_effects import SIDE_EFFECTS
+
+ROLES = ("web", "worker", "streaming")
+
+
+@dataclass
+class Parts:
+    """What every role stands on, opened."""
+
+    config: Config
+    db: Database
+    bus: Any
+    storage: DiskStorage
+    links: Links
+
+
+@contextlib.asynccontextmanager
+async def open_parts(config: Config, role: str) -> Any:
+    """Opens what a role needs and closes it in the end."""
+    durable = config.database.synchronous if role != "worker" else "normal"  # a job that is lost runs again
+    db = open_database(
+        config.database_url,
+        pool=config.database.pool,
+        synchronous=durable,
+        cache_mb=config.database.cache_mb,
+        busy_seconds=config.database.busy_seconds,
+    )
+    bus = open_bus(_bus_url(config))
+    storage = DiskStorage(config.data_dir / "media", f"{config.base_url}/media")
+    db.services = Services(side_effects=SIDE_EFFECTS, bus=bus, config=config)
+    await bus.start()
+    try:
+        await db.start()
+        yield Parts(config, db, bus, storage, Links(config.base_url, config.domain, storage.url))
+    finally:
+        await db.close()
+        await bus.close()
+
+
+def _bus_url(config: Config) -> str:
+    if config.bus.url:
+        return config.bus.url
+    hub = os.environ.get("PHIOMIA_BUS_SOCKET")
+    return f"unix:{hub}" if hub else "local:"
+
+
+def build_web(parts: Parts) -> Any:
+    """The web role's ASGI application: API, pages, media, health."""
+    import falcon.asgi  # the worker does without it
+
+    from phiomia.api.context import Api
+    from phiomia.api.files import mount_files
+    from phiomia.api.health import mount_health
+    from phiomia.api.routes import mount_api
+    from phiomia.platform.rates import Rates
+    from phiomia.web.routes import WebContext
+    from phiomia.web.routes import mount as mount_pages
+
+    config = parts.config
+    rates = Rates(config.data_dir / "run" / "rates")
+    bearers = Bearers(parts.db, parts.bus, config.caches.tokens)
+    fragments = Fragments(parts.links, statuses=config.caches.statuses, accounts=config.caches.accounts)
+    api = Api(config, parts.db, parts.bus, parts.storage, bearers, fragments, rates)
+    app = falcon.asgi.App()
+    app.req_options.strip_url_path_trailing_slash = True
+    app.req_options.auto_parse_form_urlencoded = False
+    mount_api(app, api)
+    mount_files(app, parts.storage)
+    mount_health(app, parts.db)
+    mount_pages(app, WebContext(config=config, db=parts.db, bus=parts.bus, rates=rates, bearers=bearers))
+    return app
+
+
+async def run_web(config: Config) -> None:
+    """Serves the web until told to stop."""
+    from phiomia.platform.drain import serve_web
+    from phiomia.platform.passing import Giver
+
+    async with open_parts(config, "web") as parts:
+        app = build_web(parts)
+        giver = Giver(streaming_folder(config))
+
+        def divert(transport: asyncio.Transport, data: bytes) -> bool:
+            if b" /api/v1/streaming" not in data[:28]:
+                return False
+            return giver.give(transport.get_extra_info("socket").fileno(), data)
+
+        async def probe() -> None:
+            async with parts.db.read() as session:
+                await session.value(TOUCH)
+
+        await serve_web(app, _sockets(config.bind), tell_ready, probe=probe, divert=divert)
+
+
+async def run_worker(config: Config) -> None:
+    """Runs jobs until told to stop."""
+    from phiomia.jobs import HANDLERS, PERIODIC, WorkerContext
+    from phiomia.platform.jobs.periodic import run_periodic
+    from phiomia.platform.jobs.worker import Worker
+
+    async with open_parts(config, "worker") as parts:
+        stop = _stop_on_signal()
+        context = WorkerContext(config=config, db=parts.db, bus=parts.bus, storage=parts.storage, links=parts.links)
+        name = f"{socket.gethostname()}:{os.getpid()}"
+        worker = Worker(parts.db, parts.bus, HANDLERS, worker_name=name, context=context)
+        periodic = asyncio.create_task(run_periodic(parts.db, PERIODIC, stop, holder=f"{name}:{secrets.token_hex(4)}"))
+        async with parts.db.read() as session:
+            await session.value(TOUCH)
+        tell_ready()
+        await worker.run(stop)
+        await periodic
+
+
+async def run_streaming_role(config: Config) -> None:
+    """Serves streams until told to stop."""
+    from phiomia.streaming.role import StreamingContext, run_streaming
+    from phiomia.streams import Listeners, Renderings
+
+    async with open_parts(config, "streaming") as parts:
+        stop = _stop_on_signal()
+        bearers = Bearers(parts.db, parts.bus, config.caches.tokens)
+        fragments = Fragments(parts.links, statuses=config.caches.statuses // 4, accounts=config.caches.accounts // 4)
+        context = StreamingContext(
+            db=parts.db,
+            bus=parts.bus,
+            authenticator=Listeners(parts.db, bearers),
+            renderer=Renderings(parts.db, fragments),
+            config=config,
+            handed_over=streaming_folder(config),
+        )
+        sockets = _sockets(config.streaming_bind) if config.streaming_bind else []
+        await run_streaming(context, sockets, tell_ready, stop)
+
+
+def streaming_folder(config: Config) -> Path:
+    """Where the web gives streaming connections away."""
+    return config.data_dir / "run" / "streaming"
+
+
+def run_role(config: Config, role: str) -> None:
+    """One process of a role, until a signal. Raises Unavailable when the database can't be opened."""
+    import uvloop
+
+    log.configure(config.log.level, config.log.format)
+    run: Callable[[Config], Any] = {"web": run_web, "worker": run_worker, "streaming": run_streaming_role}[role]
+    uvloop.run(run(config))
+
+
+def run_serve(config: Config, *, first_run: bool = False, demo: bool = False, roles: tuple[str, ...] = ROLES) -> None:
+    """Brings the database up to date, then becomes the supervisor of all roles. Does not return."""
+    from phiomia.platform.handover import replace_process
+
+    prepare(config, first_run=first_run, demo=demo)
+    replace_process(supervise(config, roles))
+
+
+def prepare(config: Config, *, first_run: bool = False, demo: bool = False) -> None:
+    """Directories, schema, and on the first run an owner and perhaps a demonstration."""
+    from phiomia.upgrade import schema
+
+    for folder in (config.data_dir, config.data_dir / "run", config.data_dir / "tmp", config.data_dir / "media"):
+        folder.mkdir(parents=True, exist_ok=True)
+    asyncio.run(schema.upgrade(config.database_url))
+    if first_run or demo:
+        asyncio.run(_first_run(config, demo=demo))
+
+
+async def _first_run(config: Config, *, demo: bool) -> None:
+    from phiomia.first_run import fill_demo, welcome_owner
+
+    async with open_parts(config, "web") as parts:
+        await welcome_owner(config, parts.db)
+        if demo:
+            await fill_demo(config, parts.db, parts.storage, parts.links)
+
+
+def supervise(config: Config, roles: tuple[str, ...] = ROLES) -> Any:
+    """The supervisor's settings: what to listen on, which children to keep."""
+    from phiomia.platform.topology import PYTHON, Child, Settings
+
+    run = config.data_dir / "run"
+    child = (PYTHON, "-P", "-m", "phiomia", "child")
+    listen: dict[str, tuple[str, ...]] = {"web": (config.bind,)} if "web" in roles else {}
+    if config.streaming_bind and "streaming" in roles:
+        listen["streaming"] = (config.streaming_bind,)
+    children = {
+        "worker": Child("worker", (*child, "worker"), processes=config.processes.worker),
+        "streaming": Child(
+            "streaming",
+            (*child, "streaming"),
+            processes=config.processes.streaming,
+            listen="streaming" if "streaming" in listen else "",
+        ),
+        "web": Child(
+            "web", (*child, "web"), processes=config.processes.web, listen="web", stop_signal=signal.SIGINT
+        ),
+    }
+    return Settings(
+        listen=listen,
+        children=tuple(made for role, made in children.items() if role in roles),
+        bus_path=str(run / "bus.sock"),
+        status_path=str(run / "status.json"),
+    )
+
+
+def _sockets(bind: str) -> list[socket.socket]:
+    inherited = inherited_sockets()
+    if inherited:
+        return inherited
+    from phiomia.platform.listen import bind as open_socket
+
+    return [open_socket(bind)]
+
+
+def _stop_on_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop

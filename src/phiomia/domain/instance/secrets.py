@@ -1,0 +1,33 @@
+"""Keys that are made once, at the first start, and kept in the database."""
+
+from collections.abc import Callable
+
+from sqlalchemy import select
+
+from phiomia.domain.instance.models import server_facts
+from phiomia.platform.db import Database, P, Query, WriteSession
+from phiomia.platform.db.query import column_parameter
+
+_READ = Query(select(server_facts.c.value).where(server_facts.c.name == P("name", str)))
+_KEEP = Query(
+    lambda insert: (
+        insert(server_facts)
+        .values(name=P("name", str), value=column_parameter(server_facts, "value"))
+        .on_conflict_do_nothing()
+    )
+)
+
+
+async def keep_fact(db: Database, name: str, make: Callable[[], bytes]) -> bytes:
+    """The value of a fact; made and stored if there is none yet, once for all processes."""
+    async with db.read() as session:
+        known = await session.value(_READ, name=name)
+    if known is not None:
+        return bytes(known)
+    made = make()
+
+    async def keep(session: WriteSession) -> bytes:
+        await session.execute(_KEEP, name=name, value=made)
+        return bytes(await session.value(_READ, name=name))
+
+    return await db.write(keep)

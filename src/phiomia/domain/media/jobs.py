@@ -1,0 +1,72 @@
+"""Later work about uploads."""
+
+from pathlib import Path
+from typing import Protocol
+
+from phiomia.domain.media.discard import discard_forgotten_sources, discard_unattached
+from phiomia.domain.media.process import process_media
+from phiomia.platform.clock import DAY, HOUR, now_ms
+from phiomia.platform.config import Config
+from phiomia.platform.db import Database
+from phiomia.platform.jobs.defer import Job
+from phiomia.platform.jobs.handlers import Handler
+from phiomia.platform.jobs.periodic import Periodic
+from phiomia.platform.storage import Storage
+
+UNATTACHED_MS = DAY
+
+
+class ProcessMedia(Job, frozen=True):
+    """Decode an upload and store what may be shown."""
+
+    TYPE = "media.process"
+    QUEUE = "local"
+
+    media_id: int
+
+
+class DiscardMedia(Job, frozen=True):
+    """Remove uploads that nobody has posted within a day."""
+
+    TYPE = "media.discard"
+    QUEUE = "scheduled"
+
+
+class Context(Protocol):
+    """What the handlers need of the worker's context."""
+
+    @property
+    def db(self) -> Database:
+        """The database."""
+        ...
+
+    @property
+    def storage(self) -> Storage:
+        """Where the files are."""
+        ...
+
+    @property
+    def config(self) -> Config:
+        """The settings."""
+        ...
+
+
+async def run_process_media(context: Context, job: ProcessMedia) -> None:
+    """Handler of ProcessMedia."""
+    await process_media(context.db, context.storage, _temporary(context), job.media_id)
+
+
+async def run_discard_media(context: Context, job: DiscardMedia) -> None:
+    """Handler of DiscardMedia."""
+    before = now_ms() - UNATTACHED_MS
+    while await context.db.write(lambda session: discard_unattached(session, before)):
+        pass
+    await discard_forgotten_sources(_temporary(context), before)
+
+
+def _temporary(context: Context) -> Path:
+    return context.config.data_dir / "tmp"
+
+
+HANDLERS = (Handler(ProcessMedia, run_process_media, limit_s=180.0), Handler(DiscardMedia, run_discard_media))
+PERIODIC = (Periodic("media.discard", HOUR, DiscardMedia),)

@@ -1,0 +1,125 @@
+"""Takes an upload in: checked at a glance, kept in a file that survives us, noted with the job that will decode it."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from phiomia.domain.errors import Invalid
+from phiomia.domain.media.jobs import ProcessMedia
+from phiomia.domain.media.kinds import MediaKind, MediaState
+from phiomia.domain.media.models import media
+from phiomia.domain.media.process import focus_meta
+from phiomia.domain.media.sources import source_of, thumbnail_of
+from phiomia.platform.clock import now_ms
+from phiomia.platform.db import WriteSession, insert_into
+from phiomia.platform.ids import new_id
+from phiomia.platform.jail.sniff import SNIFFED_BYTES, sniff_format
+from phiomia.platform.jobs.defer import defer
+from phiomia.platform.json import encode
+from phiomia.platform.limits import IMAGE_TYPES, MEDIA_DESCRIPTION
+
+INVALID_TYPE: Final = "Validation failed: File content type is invalid"
+_UNTOLD: Final = ("", "application/octet-stream", "binary/octet-stream")
+_ALIASES: Final = ("image/jpg", "image/pjpeg", "image/x-png", "image/heic-sequence", "image/heif-sequence")
+
+
+class NewMedia(msgspec.Struct, frozen=True):
+    """What somebody uploads, beside the file."""
+
+    account_id: int
+    content_type: str = ""
+    size: int = 0
+    description: str | None = None
+    focus: tuple[float, float] | None = None
+
+
+_INSERT = insert_into(
+    media, "id", "account_id", "kind", "state", "content_type", "bytes", "meta", "description", "created_at"
+)
+
+
+def check_picture(path: Path, declared: str) -> None:
+    """Refuses what is clearly no picture that we decode. Raises Invalid.
+
+    The bytes decide: clients often name one picture format and send another, but what calls itself anything else
+    than a picture is refused.
+    """
+    with open(path, "rb") as file:
+        head = file.read(SNIFFED_BYTES)
+    if not head:
+        raise Invalid("Validation failed: File is empty")
+    kind = declared.partition(";")[0].strip().lower()
+    if kind not in (*_UNTOLD, *IMAGE_TYPES, *_ALIASES) or sniff_format(head) is None:
+        raise Invalid(INVALID_TYPE)
+
+
+def clean_description(text: str | None) -> str | None:
+    """The description as it is kept. Raises Invalid."""
+    description = (text or "").strip()
+    if len(description) > MEDIA_DESCRIPTION:
+        raise Invalid(f"Validation failed: Description is too long (maximum is {MEDIA_DESCRIPTION} characters)")
+    return description or None
+
+
+def parse_focus(text: str | None) -> tuple[float, float] | None:
+    """The point "x,y" that matters most, each axis from -1 to 1. Raises Invalid."""
+    if text is None or not text.strip():
+        return None
+    try:
+        x, y = (float(part) for part in text.split(","))
+    except ValueError:
+        raise Invalid("Validation failed: Focus must be two numbers with a comma between them") from None
+    if not (-1 <= x <= 1 and -1 <= y <= 1):
+        raise Invalid("Validation failed: Focus must lie between -1.0 and 1.0 on both axes")
+    return x, y
+
+
+def keep_source(temporary: Path, media_id: int, file: Path, thumbnail: Path | None = None) -> None:
+    """Moves the uploaded files to where the job looks for them; they survive a power cut from then on. Blocks."""
+    source_of(temporary, media_id).parent.mkdir(parents=True, exist_ok=True)
+    if thumbnail is not None:
+        _move(thumbnail, thumbnail_of(temporary, media_id))
+    _move(file, source_of(temporary, media_id))
+
+
+async def create_media(session: WriteSession, media_id: int, new: NewMedia) -> None:
+    """Notes an upload whose source is kept, and lets it be decoded."""
+    await session.execute(
+        _INSERT,
+        id=media_id,
+        account_id=new.account_id,
+        kind=int(MediaKind.IMAGE),
+        state=int(MediaState.PROCESSING),
+        content_type=new.content_type[:100],
+        bytes=new.size,
+        meta=encode(focus_meta(new.focus)),
+        description=new.description,
+        created_at=now_ms(),
+    )
+    await defer(session, ProcessMedia(media_id))
+
+
+def _move(source: Path, target: Path) -> None:
+    with open(source, "rb") as file:
+        os.fsync(file.fileno())
+    shutil.move(source, target)
+    directory = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+__all__ = [
+    "INVALID_TYPE",
+    "NewMedia",
+    "check_picture",
+    "clean_description",
+    "create_media",
+    "keep_source",
+    "new_id",
+    "parse_focus",
+]

@@ -1,0 +1,131 @@
+"""What follows a status in feeds and streams, inside its transaction or, for crowds, as a job."""
+
+from typing import Any
+
+from sqlalchemy import select
+
+from phiomia.domain.accounts.models import accounts
+from phiomia.domain.statuses.events import StatusBoosted, StatusCreated, StatusDeleted, StatusEdited
+from phiomia.domain.statuses.models import status_mentions, status_tags, statuses
+from phiomia.domain.statuses.visibility import Visibility
+from phiomia.domain.tags.models import tags
+from phiomia.domain.timelines.fan_out import fan_out, lists_with, put_into_own_feed
+from phiomia.domain.timelines.feeds import forget_status
+from phiomia.domain.timelines.models import home_feed
+from phiomia.platform import limits
+from phiomia.platform.db import P, Query, WriteSession
+from phiomia.platform.events import append_stream
+from phiomia.platform.jobs.defer import Job, defer
+
+_FOLLOWERS = Query(select(accounts.c.followers_count).where(accounts.c.id == P("id")))
+_FACTS = Query(
+    select(
+        statuses.c.account_id,
+        statuses.c.visibility,
+        statuses.c.local,
+        statuses.c.reblog_of_id,
+        statuses.c.in_reply_to_account_id,
+        statuses.c.media_count,
+        statuses.c.language,
+    ).where(statuses.c.id == P("id"))
+)
+_TAGS = Query(
+    select(tags.c.name)
+    .select_from(tags.join(status_tags, status_tags.c.tag_id == tags.c.id))
+    .where(status_tags.c.status_id == P("id"))
+)
+_MENTIONED = Query(select(status_mentions.c.account_id).where(status_mentions.c.status_id == P("id")))
+_FEEDS = Query(select(home_feed.c.account_id).where(home_feed.c.original_id == P("id")))
+
+
+class FanOut(Job, frozen=True):
+    """Puts a status of somebody with many followers into their feeds."""
+
+    TYPE = "timelines.fan_out"
+    QUEUE = "local"
+
+    status_id: int
+
+
+async def deliver_created(session: WriteSession, event: StatusCreated) -> None:
+    """Own feed, followers' feeds, streams."""
+    await _deliver(session, event.status_id, event.account_id, event.status_id, event.local)
+
+
+async def deliver_boosted(session: WriteSession, event: StatusBoosted) -> None:
+    """The same for a boost."""
+    await _deliver(session, event.status_id, event.account_id, event.original_id, event.local)
+
+
+async def _deliver(session: WriteSession, status_id: int, author_id: int, original_id: int, local: bool) -> None:
+    home: list[int] = []
+    if local:
+        await put_into_own_feed(session, author_id, status_id, original_id)
+        home = [author_id]
+    if (await session.value(_FOLLOWERS, id=author_id) or 0) <= limits.FAN_OUT_AT_ONCE:
+        home += await fan_out(session, status_id)
+    else:
+        await defer(session, FanOut(status_id=status_id))
+    await _append(session, "status", status_id, home)
+
+
+async def run_fan_out(context: Any, job: FanOut) -> None:
+    """The job: feeds of a crowd, then a stream event for them."""
+
+    async def spread(session: WriteSession) -> None:
+        home = await fan_out(session, job.status_id)
+        if home:
+            await _append(session, "status", job.status_id, home, crowd=True)
+
+    await context.db.write(spread)
+
+
+async def deliver_edited(session: WriteSession, event: StatusEdited) -> None:
+    """Tells everybody who has the status in a feed."""
+    await _append(session, "edit", event.status_id, await session.column(_FEEDS, id=event.status_id))
+
+
+async def deliver_deleted(session: WriteSession, event: StatusDeleted) -> None:
+    """Takes it out of feeds and tells those who may have it on their screens."""
+    home = await forget_status(session, event.status_id, event.reblog_of_id)
+    await append_stream(
+        session,
+        "delete",
+        {
+            "id": event.status_id,
+            "account": event.account_id,
+            "visibility": Visibility(event.visibility).word,
+            "local": event.local,
+            "boost": event.reblog_of_id is not None,
+            "tags": event.tags,
+            "home": sorted({*home, event.account_id}),
+        },
+    )
+
+
+async def _append(
+    session: WriteSession, kind: str, status_id: int, home: list[int], *, crowd: bool = False
+) -> None:
+    facts = await session.one(_FACTS, id=status_id)
+    if facts is None:
+        return
+    author_id, visibility, local, reblog_of_id, reply_account_id, media_count, language = facts
+    body: dict[str, Any] = {
+        "id": status_id,
+        "account": author_id,
+        # The second event of a crowd's status is for home feeds alone: the public streams had the first.
+        "visibility": "private" if crowd else Visibility(visibility).word,
+        "local": bool(local),
+        "boost": reblog_of_id is not None,
+        "reply": reply_account_id is not None and reply_account_id != author_id,
+        "media": media_count > 0,
+        "language": language,
+        "home": home,
+    }
+    if not crowd:
+        if visibility == Visibility.PUBLIC and reblog_of_id is None:
+            body["tags"] = await session.column(_TAGS, id=status_id)
+        body["lists"] = await lists_with(session, status_id)
+        if kind == "edit":
+            body["mentions"] = await session.column(_MENTIONED, id=status_id)
+    await append_stream(session, kind, body)

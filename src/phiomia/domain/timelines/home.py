@@ -1,0 +1,56 @@
+"""The home timeline: the stored feed, and beyond its end the same by query, so that there is no cliff."""
+
+from sqlalchemy import or_, select
+
+from phiomia.domain.relationships.conditions import not_blocked_or_muted
+from phiomia.domain.relationships.models import follows
+from phiomia.domain.statuses.models import status_mentions, statuses
+from phiomia.domain.statuses.pages import FeedPages
+from phiomia.domain.statuses.views import FeedRow
+from phiomia.domain.statuses.visibility import Visibility
+from phiomia.domain.timelines.models import home_feed
+from phiomia.platform.clock import now_ms
+from phiomia.platform.db import P, ReadSession
+from phiomia.platform.paging import Page
+
+_VIEWER = P("viewer")
+_feed_status = statuses.alias("fs")
+
+_FEED = FeedPages(
+    select(home_feed.c.status_id.label("cursor"), home_feed.c.status_id.label("id")).where(
+        home_feed.c.account_id == _VIEWER
+    ),
+    home_feed.c.status_id,
+)
+
+_followed = select(follows.c.target_id).where(follows.c.account_id == _VIEWER)
+_addressed = (
+    select(status_mentions.c.status_id)
+    .where(status_mentions.c.status_id == statuses.c.id, status_mentions.c.account_id == _VIEWER)
+    .exists()
+)
+_BEYOND = FeedPages(
+    select(statuses.c.id.label("cursor"), statuses.c.id).where(
+        or_(statuses.c.account_id.in_(_followed), statuses.c.account_id == _VIEWER),
+        or_(statuses.c.visibility < Visibility.DIRECT, statuses.c.account_id == _VIEWER, _addressed),
+        or_(
+            statuses.c.in_reply_to_account_id.is_(None),
+            statuses.c.in_reply_to_account_id == statuses.c.account_id,
+            statuses.c.in_reply_to_account_id == _VIEWER,
+            statuses.c.account_id == _VIEWER,
+            statuses.c.in_reply_to_account_id.in_(_followed),
+        ),
+        not_blocked_or_muted(statuses.c.account_id, _VIEWER),
+    ),
+    statuses.c.id,
+)
+
+
+async def load_home(session: ReadSession, account_id: int, page: Page) -> list[FeedRow]:
+    """A page of the account's home timeline, newest first."""
+    rows = await _FEED.rows(session, page, account_id)
+    if len(rows) >= page.limit or page.upwards:
+        return rows
+    oldest = rows[-1].cursor if rows else page.max_id
+    rest = Page(oldest, page.since_id, None, page.limit - len(rows))
+    return rows + await _BEYOND.rows(session, rest, account_id, now=now_ms())

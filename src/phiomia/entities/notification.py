@@ -1,0 +1,38 @@
+"""The entity Notification, spliced like statuses."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from phiomia.domain.notifications.views import NotificationRow
+from phiomia.domain.statuses.queries import rows_of
+from phiomia.entities.fragments import Fragments
+from phiomia.platform.clock import iso
+from phiomia.platform.db import ReadSession
+
+
+async def render_notifications(
+    fragments: Fragments, session: ReadSession, rows: Sequence[NotificationRow], viewer: int
+) -> list[bytes]:
+    """Notifications with their accounts and statuses; those whose account or status is gone are left out."""
+    wanted = {row.status_id for row in rows if row.status_id is not None}
+    lines = await rows_of(session, sorted(wanted), viewer) if wanted else {}
+    pages = list(lines.values())
+    statuses = dict(zip((line.id for line in pages), await fragments.each(session, pages, viewer), strict=False))
+    accounts = await fragments.accounts(session, sorted({row.from_account_id for row in rows}))
+    shown = []
+    for row in rows:
+        account = accounts.get(row.from_account_id)
+        status = None if row.status_id is None else statuses.get(row.status_id)
+        if account is None or (row.status_id is not None and status is None):
+            continue
+        head = msgspec.json.encode(
+            {"id": str(row.id), "type": row.type, "group_key": row.group_key, "created_at": iso(row.created_at)}
+        )
+        parts = [head[:-1], b',"account":', account]
+        if status is not None:
+            parts += [b',"status":', status]
+        if row.filtered:
+            parts.append(b',"filtered":true')
+        shown.append(b"".join((*parts, b"}")))
+    return shown

@@ -1,0 +1,75 @@
+"""Every kind of job with its handler, and those that recur; joined with the worker in `app.py`."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from phiomia.domain.media.jobs import HANDLERS as MEDIA
+from phiomia.domain.media.jobs import PERIODIC as MEDIA_PERIODIC
+from phiomia.domain.relationships.unmute import end_expired_mutes
+from phiomia.domain.statuses.jobs import EndPolls, ForgetIdempotencyKeys, run_end_polls, run_forget_idempotency_keys
+from phiomia.domain.timelines.deliver import FanOut, run_fan_out
+from phiomia.domain.timelines.feeds import trim_feeds
+from phiomia.domain.users.jobs import SendConfirmation, SendPasswordReset, send_confirmation, send_password_reset
+from phiomia.domain.users.mail import Mailer, OutboxMailer
+from phiomia.entities.links import Links
+from phiomia.platform import limits
+from phiomia.platform.bus import Bus
+from phiomia.platform.clock import HOUR, MINUTE, SECOND, now_ms
+from phiomia.platform.config import Config
+from phiomia.platform.db import Database
+from phiomia.platform.events import trim_stream
+from phiomia.platform.jobs import Job
+from phiomia.platform.jobs.handlers import Handler
+from phiomia.platform.jobs.periodic import Periodic
+from phiomia.platform.storage import Storage
+
+
+@dataclass
+class WorkerContext:
+    """What handlers work with."""
+
+    config: Config
+    db: Database
+    bus: Bus
+    storage: Storage
+    links: Links
+    mailer: Mailer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.mailer = OutboxMailer(self.config.data_dir / "outbox")
+
+
+class Tidy(Job, frozen=True):
+    """Shorten feeds and the stream log, end mutes whose time is over."""
+
+    TYPE = "tidy"
+    QUEUE = "scheduled"
+
+
+async def run_tidy(context: Any, _job: Tidy) -> None:
+    """Handler of Tidy."""
+    db: Database = context.db
+    before = now_ms() - limits.STREAM_LOG_SECONDS * SECOND
+    await db.write(lambda session: trim_stream(session, before))
+    while await db.write(trim_feeds):
+        pass
+    while await db.write(end_expired_mutes):
+        pass
+
+
+_HANDLERS = (
+    Handler(FanOut, run_fan_out),
+    Handler(EndPolls, run_end_polls),
+    Handler(ForgetIdempotencyKeys, run_forget_idempotency_keys),
+    Handler(SendConfirmation, send_confirmation),
+    Handler(SendPasswordReset, send_password_reset),
+    Handler(Tidy, run_tidy),
+    *MEDIA,
+)
+HANDLERS = {handler.job_type.TYPE: handler for handler in _HANDLERS}
+PERIODIC = (
+    Periodic("tidy", 5 * MINUTE, Tidy),
+    Periodic("end_polls", 15 * SECOND, EndPolls),
+    Periodic("forget_idempotency_keys", HOUR, ForgetIdempotencyKeys),
+    *MEDIA_PERIODIC,
+)

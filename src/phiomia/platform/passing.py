@@ -1,0 +1,102 @@
+"""Passing an accepted connection to another process: its descriptor and what was already read of it.
+
+The web listens on the port that everybody knows; a stream's connection belongs to the streaming process,
+which keeps it while web processes come and go. So the web gives the socket away and forgets it.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+_MOST = 64 * 1024
+_PENDING = 256
+
+
+class Giver:
+    """Gives connections to whichever process takes them in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._peer: socket.socket | None = None
+
+    def give(self, fd: int, data: bytes) -> bool:
+        """Passes a descriptor with what was read; False when nobody takes it. The caller then closes its own."""
+        for _ in range(2):
+            peer = self._peer or self._connect()
+            if peer is None:
+                return False
+            try:
+                socket.send_fds(peer, [data[:_MOST]], [fd])
+            except (OSError, ValueError):
+                peer.close()
+                self._peer = None
+            else:
+                return True
+        return False
+
+    def _connect(self) -> socket.socket | None:
+        with contextlib.suppress(FileNotFoundError):
+            newest_first = sorted(self._folder.glob("*.sock"), key=lambda path: path.stat().st_mtime, reverse=True)
+            for path in newest_first:
+                peer = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+                try:
+                    peer.connect(str(path))
+                except OSError:
+                    peer.close()
+                    continue
+                self._peer = peer
+                return peer
+        return None
+
+
+class Taker:
+    """Takes connections that others give: `taken(socket, data)` for each."""
+
+    def __init__(self, folder: Path, taken: Callable[[socket.socket, bytes], None]) -> None:
+        self._path = folder / f"{os.getpid()}.sock"
+        self._taken = taken
+        self._loop = asyncio.get_running_loop()
+        self._givers: set[socket.socket] = set()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for left in folder.glob("*.sock"):
+            if not Path(f"/proc/{left.stem}").exists():
+                left.unlink(missing_ok=True)
+        self._path.unlink(missing_ok=True)
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+        self._listener.bind(str(self._path))
+        self._path.chmod(0o600)
+        self._listener.listen(_PENDING)
+        self._loop.add_reader(self._listener, self._accept)
+
+    def close(self) -> None:
+        """Takes no more; givers look for somebody else."""
+        self._path.unlink(missing_ok=True)
+        for sock in (self._listener, *self._givers):
+            self._loop.remove_reader(sock)
+            sock.close()
+        self._givers.clear()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(BlockingIOError, InterruptedError):
+            giver, _ = self._listener.accept()
+            giver.setblocking(False)
+            self._givers.add(giver)
+            self._loop.add_reader(giver, self._receive, giver)
+
+    def _receive(self, giver: socket.socket) -> None:
+        try:
+            data, fds, _flags, _address = socket.recv_fds(giver, _MOST, 4)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data, fds = b"", []
+        if not data and not fds:
+            self._loop.remove_reader(giver)
+            self._givers.discard(giver)
+            giver.close()
+            return
+        for fd in fds:
+            self._taken(socket.socket(fileno=fd), data)

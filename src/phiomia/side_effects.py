@@ -1,0 +1,39 @@
+"""The one table: what follows each event, at once in its transaction or later as a job."""
+
+from collections.abc import Mapping
+
+from phiomia.domain.notifications import effects as tell
+from phiomia.domain.relationships import events as relationships
+from phiomia.domain.search.effects import (
+    index_new_status,
+    index_updated_account,
+    reindex_edited_status,
+    unindex_deleted_status,
+)
+from phiomia.domain.statuses import events as statuses
+from phiomia.domain.statuses.conversations import keep_conversations
+from phiomia.domain.timelines.deliver import deliver_boosted, deliver_created, deliver_deleted, deliver_edited
+from phiomia.domain.timelines.effects import on_blocked, on_followed, on_muted, on_unfollowed
+from phiomia.platform.events import Event, SideEffects
+
+# What appends to the streaming log stands last: on PostgreSQL it orders the commits from there on.
+SIDE_EFFECTS: Mapping[type[Event], SideEffects] = {
+    statuses.StatusCreated: SideEffects(
+        now=(index_new_status, tell.on_status_created, keep_conversations, deliver_created)
+    ),
+    statuses.StatusEdited: SideEffects(now=(reindex_edited_status, tell.on_status_edited, deliver_edited)),
+    statuses.StatusDeleted: SideEffects(now=(unindex_deleted_status, tell.on_status_deleted, deliver_deleted)),
+    statuses.StatusBoosted: SideEffects(now=(tell.on_status_boosted, deliver_boosted)),
+    statuses.StatusFavourited: SideEffects(now=(tell.on_status_favourited,)),
+    statuses.StatusUnfavourited: SideEffects(now=(tell.on_status_unfavourited,)),
+    statuses.PollEnded: SideEffects(now=(tell.on_poll_ended,)),
+    relationships.Followed: SideEffects(now=(on_followed, tell.on_followed)),
+    relationships.FollowRequested: SideEffects(now=(tell.on_follow_requested,)),
+    relationships.FollowAccepted: SideEffects(now=(tell.on_request_over,)),
+    relationships.FollowRejected: SideEffects(now=(tell.on_request_over,)),
+    relationships.FollowWithdrawn: SideEffects(now=(tell.on_request_over,)),
+    relationships.Unfollowed: SideEffects(now=(on_unfollowed, tell.on_unfollowed)),
+    relationships.Blocked: SideEffects(now=(on_blocked, tell.on_blocked)),
+    relationships.Muted: SideEffects(now=(on_muted, tell.on_muted)),
+}
+
