@@ -1,0 +1,157 @@
+"""`phiomia jobs`: what waits, what has died, and what to do about it."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import msgspec
+import typer
+
+from phiomia.platform.clock import iso
+from phiomia.platform.config import ConfigError, load_config
+from phiomia.platform.db import Database, Unavailable, WriteSession, open_database
+from phiomia.platform.jobs.view import (
+    DeadJob,
+    QueueCounts,
+    count_dead,
+    count_jobs,
+    discard_dead,
+    discard_some_dead,
+    find_dead,
+    retry_dead,
+    retry_some_dead,
+)
+
+T = TypeVar("T")
+_SCAN_SECONDS = 60.0
+
+app = typer.Typer(name="jobs", help="Background jobs: what waits, what has died.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+All = Annotated[bool, typer.Option("--all", help="Every dead job.")]
+DeadId = Annotated[int | None, typer.Argument(metavar="[ID]", help="Which one; `phiomia jobs dead` lists them.")]
+
+
+@app.command()
+def counts(as_json: AsJson = False) -> None:
+    """Show how many jobs of each queue are due, wait for their time, or run."""
+    queues, dead = _with_database(_count)
+    if as_json:
+        _print_json({"queues": [queue._asdict() for queue in queues], "dead": dead})
+        return
+    rows = [
+        (queue.queue, str(queue.ready), str(queue.delayed), str(queue.running), _show_wait(queue)) for queue in queues
+    ]
+    _print_table(["queue", "ready", "delayed", "running", "oldest waits"], rows, right=range(1, 5))
+    print(f"{dead} dead" + (" (phiomia jobs dead)" if dead else ""))
+
+
+@app.command()
+def dead(
+    before: Annotated[int | None, typer.Option(help="Only those with a smaller id: the next page.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="How many.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List jobs that have used up their attempts, the youngest first."""
+    jobs = _with_database(lambda db: _find_dead(db, before, limit))
+    if as_json:
+        _print_json([{**job._asdict(), "id": str(job.id), "args": msgspec.Raw(job.args.encode())} for job in jobs])
+        return
+    rows = [(str(job.id), job.type, job.args, str(job.attempt), iso(job.died_at), job.error) for job in jobs]
+    _print_table(["id", "type", "arguments", "attempts", "died", "error"], rows, right=[3])
+    if len(jobs) == limit:
+        print(f"More: phiomia jobs dead --before {jobs[-1].id}")
+
+
+@app.command()
+def retry(id_: DeadId = None, all_: All = False, as_json: AsJson = False) -> None:
+    """Put a dead job, or all of them, back into the queue with all its attempts."""
+    _report("retried", _change(id_, all_, retry_dead, retry_some_dead), as_json)
+
+
+@app.command()
+def discard(id_: DeadId = None, all_: All = False, as_json: AsJson = False) -> None:
+    """Forget a dead job, or all of them, for good."""
+    _report("discarded", _change(id_, all_, discard_dead, discard_some_dead), as_json)
+
+
+async def _count(db: Database) -> tuple[list[QueueCounts], int]:
+    return await db.scan(count_jobs, _SCAN_SECONDS), await db.scan(count_dead, _SCAN_SECONDS)
+
+
+async def _find_dead(db: Database, before: int | None, limit: int) -> list[DeadJob]:
+    async with db.read() as session:
+        return await find_dead(session, before=before, limit=limit)
+
+
+def _change(
+    id_: int | None,
+    all_: bool,
+    change_one: Callable[[WriteSession, int], Awaitable[bool]],
+    change_some: Callable[[WriteSession], Awaitable[int]],
+) -> int:
+    if (id_ is None) is not all_:
+        _fail("Say which: an id, or --all.", 2)
+    if id_ is None:
+        return _with_database(lambda db: _change_all(db, change_some))
+    if not _with_database(lambda db: db.write(lambda session: change_one(session, id_))):
+        _fail(f"There is no dead job {id_}.", 1)
+    return 1
+
+
+async def _change_all(db: Database, change_some: Callable[[WriteSession], Awaitable[int]]) -> int:
+    total = 0
+    while changed := await db.write(change_some):  # in steps, so that nobody waits long for the writer
+        total += changed
+    return total
+
+
+def _with_database(work: Callable[[Database], Awaitable[T]]) -> T:
+    async def run() -> T:
+        db = open_database(load_config().database_url)
+        await db.start()
+        try:
+            return await work(db)
+        finally:
+            await db.close()
+
+    try:
+        return asyncio.run(run())
+    except (ConfigError, Unavailable) as error:
+        _fail(str(error), 1)
+
+
+def _fail(reason: str, status: int) -> NoReturn:
+    print(reason, file=sys.stderr)
+    raise typer.Exit(status)
+
+
+def _report(what: str, count: int, as_json: bool) -> None:
+    if as_json:
+        _print_json({what: count})
+    else:
+        print(f"{count} {what}.")
+
+
+def _print_json(value: Any) -> None:
+    print(msgspec.json.format(msgspec.json.encode(value)).decode())
+
+
+def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="right" if place in right else "left", no_wrap=place == 0)
+    for row in rows:
+        table.add_row(*row)
+    Console(markup=False, highlight=False).print(table)
+
+
+def _show_wait(queue: QueueCounts) -> str:
+    seconds = queue.oldest_ready_ms // 1000
+    if not queue.ready:
+        return "-"
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min" if seconds < 7_200 else f"{seconds // 3_600} h"
