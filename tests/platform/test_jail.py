@@ -502,13 +502,14 @@ def test_a_cancelled_request_takes_its_child_along(
     assert list(jail.out.iterdir()) == []
 
 
-def test_processor_time_and_memory_run_out(jail: Jail, upload: Path, tmp_path: Path) -> None:
-    noise = pyvips.Image.gaussnoise(700, 700 * 10, mean=128, sigma=60).cast("uchar")
-    moving = noise.bandjoin([noise.rot180(), noise]).copy(interpretation="srgb")
-    moving.set_type(pyvips.GValue.gint_type, "page-height", 700)
-    slow = tmp_path / "slow.webp"
-    moving.webpsave(str(slow), effort=0, lossless=True)
-    assert jail.refuse(slow, limits=ImageLimits(cpu_seconds=1, frames=10)).reason == "timeout"
+def test_processor_time_runs_out(jail: Jail, upload: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = "from phiomia.platform.jail import confine\nconfine.limit_resources(1, 1 << 30, 1 << 20)"
+    hostile(monkeypatch, f"{limit}\nwhile True: pass")
+    error = jail.refuse(upload)
+    assert error.reason == "timeout" and "processor" in error.message
+
+
+def test_memory_runs_out(jail: Jail, upload: Path) -> None:
     assert jail.refuse(upload, limits=ImageLimits(memory_bytes=40_000_000)).reason == "crashed"
 
 
