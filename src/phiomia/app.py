@@ -82,7 +82,7 @@ def build_web(parts: Parts) -> Any:
     from phiomia.api.health import mount_health
     from phiomia.api.routes import mount_api
     from phiomia.platform.rates import Rates
-    from phiomia.web.routes import WebContext
+    from phiomia.web.context import WebContext
     from phiomia.web.routes import mount as mount_pages
 
     config = parts.config
@@ -96,7 +96,7 @@ def build_web(parts: Parts) -> Any:
     mount_api(app, api)
     mount_files(app, parts.storage)
     mount_health(app, parts.db)
-    mount_pages(app, WebContext(config=config, db=parts.db, bus=parts.bus, rates=rates, bearers=bearers))
+    mount_pages(app, WebContext(config=config, db=parts.db, rates=rates))
     return app
 
 
@@ -220,9 +220,7 @@ def supervise(config: Config, roles: tuple[str, ...] = ROLES) -> Any:
             processes=config.processes.streaming,
             listen="streaming" if "streaming" in listen else "",
         ),
-        "web": Child(
-            "web", (*child, "web"), processes=config.processes.web, listen="web", stop_signal=signal.SIGINT
-        ),
+        "web": Child("web", (*child, "web"), processes=config.processes.web, listen="web", stop_signal=signal.SIGINT),
     }
     return Settings(
         listen=listen,

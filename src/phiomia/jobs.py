@@ -36,7 +36,7 @@ class WorkerContext:
     mailer: Mailer = field(init=False)
 
     def __post_init__(self) -> None:
-        self.mailer = OutboxMailer(self.config.data_dir / "outbox")
+        self.mailer = OutboxMailer(self.config)
 
 
 class Tidy(Job, frozen=True):

@@ -204,9 +204,7 @@ async def follow_account(call: Call, params: FollowParams) -> object:
     return await show_relationship(call, target)
 
 
-@endpoint(
-    "POST", "/api/v1/accounts/:id/unfollow", scopes=("write:follows", "follow"), returns="entity:Relationship"
-)
+@endpoint("POST", "/api/v1/accounts/:id/unfollow", scopes=("write:follows", "follow"), returns="entity:Relationship")
 async def unfollow_account(call: Call, params: None) -> object:
     """Ends a follow or withdraws a request."""
     target = await _existing(call)
@@ -249,9 +247,7 @@ async def mute_account(call: Call, params: MuteParams) -> object:
     target = await _existing(call)
     until = now_ms() + params.duration * SECOND if params.duration else None
     await call.api.db.write(
-        lambda session: mute(
-            session, call.actor, target, hide_notifications=params.notifications, expires_at=until
-        )
+        lambda session: mute(session, call.actor, target, hide_notifications=params.notifications, expires_at=until)
     )
     return await show_relationship(call, target)
 

@@ -25,9 +25,7 @@ async def conversations(call: Call, params: Paging) -> bytes:
     return b"[" + b",".join(shown) + b"]"
 
 
-@endpoint(
-    "POST", "/api/v1/conversations/:id/read", scopes=("write:conversations",), returns="entity:Conversation"
-)
+@endpoint("POST", "/api/v1/conversations/:id/read", scopes=("write:conversations",), returns="entity:Conversation")
 async def read(call: Call, params: None) -> bytes:
     """Marks a conversation as read."""
     conversation_id = call.id

@@ -24,7 +24,7 @@ from phiomia.api.context import Api
 from phiomia.api.errors import ApiError, from_exception
 from phiomia.api.params import Form, Reader, read_form
 from phiomia.domain.oauth.bearers import Bearer
-from phiomia.platform import limits
+from phiomia.platform.asgi import App
 from phiomia.platform.log import get_logger
 from phiomia.platform.metrics import http
 from phiomia.platform.rates import Allowance
@@ -116,7 +116,7 @@ class Call:
     @property
     def actor(self) -> int:
         """The account that acts; only on endpoints with access `user`."""
-        assert self.bearer is not None and self.bearer.account_id is not None  # noqa: S101
+        assert self.bearer is not None and self.bearer.account_id is not None
         return self.bearer.account_id
 
     @property
@@ -141,7 +141,7 @@ class Call:
         self.resp.set_header(name, value)
 
 
-def mount(app: falcon.asgi.App, api: Api) -> None:
+def mount(app: App, api: Api) -> None:
     """Adds every declared endpoint to the Falcon app."""
     by_path: dict[str, list[Endpoint]] = {}
     for declared in ENDPOINTS:
@@ -265,12 +265,10 @@ def _check_access(declared: Endpoint, bearer: Bearer | None) -> None:
 
 def _count(declared: Endpoint, rate: tuple[int, int] | None, call: Call) -> None:
     rules = call.api.config.rate_limits
-    who: int | str | None = call.viewer
-    allowance = (
-        call.api.rates.count("account", who, *rules.account)
-        if who is not None
-        else call.api.rates.count("ip", who := _network(call.address), *rules.ip)
-    )
+    viewer = call.viewer
+    who: int | str = viewer if viewer is not None else _network(call.address)
+    general = rules.account if viewer is not None else rules.ip
+    allowance = call.api.rates.count("account" if viewer is not None else "ip", who, *general)
     if call.req.query_string and not _PAGING.isdisjoint(call.req.params):
         allowance = _closest(allowance, call.api.rates.count("paging", who, *rules.paging))
     if rate is not None and declared.rate is not None:

@@ -6,6 +6,7 @@ import mimetypes
 import falcon
 import falcon.asgi
 
+from phiomia.platform.asgi import App
 from phiomia.platform.storage import DiskStorage, safe_headers
 
 
@@ -13,7 +14,9 @@ class _Files:
     def __init__(self, storage: DiskStorage) -> None:
         self._storage = storage
 
-    async def __call__(self, req: falcon.asgi.Request, resp: falcon.asgi.Response, **path: str) -> None:
+    async def __call__(self, req: falcon.asgi.Request, resp: falcon.asgi.Response | None, **path: str) -> None:
+        if resp is None:  # a WebSocket
+            return
         try:
             file = self._storage.path(path["key"])
         except ValueError:
@@ -26,6 +29,6 @@ class _Files:
         resp.data = await asyncio.to_thread(file.read_bytes)
 
 
-def mount_files(app: falcon.asgi.App, storage: DiskStorage) -> None:
+def mount_files(app: App, storage: DiskStorage) -> None:
     """Adds /media/…"""
     app.add_sink(_Files(storage), r"/media/(?P<key>[A-Za-z0-9_./-]+)\Z")

@@ -6,6 +6,7 @@ import falcon
 import falcon.asgi
 
 from phiomia.platform import metrics
+from phiomia.platform.asgi import App
 from phiomia.platform.db import Database
 from phiomia.platform.health import is_ready
 
@@ -39,7 +40,7 @@ class _Metrics:
         resp.data = metrics.exposition()
 
 
-def mount_health(app: falcon.asgi.App, db: Database) -> None:
+def mount_health(app: App, db: Database) -> None:
     """Adds the paths."""
     app.add_route("/health", _Alive())
     app.add_route("/health/ready", _Ready(db))

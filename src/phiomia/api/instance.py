@@ -67,9 +67,7 @@ async def _vapid_public_key(call: Call) -> str:
 
     private = await keep_fact(call.api.db, "vapid_private_key", _make_vapid_key)
     key = serialization.load_der_private_key(private, None)
-    point = key.public_key().public_bytes(
-        serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
-    )
+    point = key.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
     return base64.urlsafe_b64encode(point).decode()
 
 

@@ -60,6 +60,10 @@ async def set_markers(call: Call, params: SetMarkers) -> object:
 
 def _render(found: dict[str, Marker]) -> dict[str, Any]:
     return {
-        name: {"last_read_id": str(marker.last_read_id), "version": marker.version, "updated_at": iso(marker.updated_at)}
+        name: {
+            "last_read_id": str(marker.last_read_id),
+            "version": marker.version,
+            "updated_at": iso(marker.updated_at),
+        }
         for name, marker in found.items()
     }

@@ -60,9 +60,7 @@ async def notifications(call: Call, params: NotificationParams) -> bytes:
     return b"[" + b",".join(shown) + b"]"
 
 
-@endpoint(
-    "GET", "/api/v1/notifications/unread_count", scopes=("read:notifications",), returns="entity:UnreadCount"
-)
+@endpoint("GET", "/api/v1/notifications/unread_count", scopes=("read:notifications",), returns="entity:UnreadCount")
 async def unread_count(call: Call, params: UnreadParams) -> object:
     """How many came since the marker."""
     async with call.api.db.read() as session:

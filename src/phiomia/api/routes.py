@@ -10,6 +10,7 @@ import msgspec
 import phiomia.api
 from phiomia.api.context import Api
 from phiomia.api.endpoint import mount
+from phiomia.platform.asgi import App
 
 _PLUMBING = {"context", "endpoint", "errors", "idempotency", "paging", "params", "routes", "openapi", "account_lists"}
 
@@ -21,14 +22,16 @@ def load_endpoints() -> None:
             importlib.import_module(f"phiomia.api.{module.name}")
 
 
-def mount_api(app: falcon.asgi.App, api: Api) -> None:
+def mount_api(app: App, api: Api) -> None:
     """Adds the REST API to the web application."""
     load_endpoints()
     mount(app, api)
     app.add_sink(_unknown, "/api/")
 
 
-async def _unknown(req: falcon.asgi.Request, resp: falcon.asgi.Response, **_path: str) -> None:
+async def _unknown(req: falcon.asgi.Request, resp: falcon.asgi.Response | None, **_path: str) -> None:
+    if resp is None:  # a WebSocket; ours never come this far
+        return
     resp.set_header("Access-Control-Allow-Origin", "*")
     if req.path.startswith("/api/v1/streaming"):
         # The streaming process takes these connections before the web reads them; nobody was there.

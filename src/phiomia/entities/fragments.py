@@ -163,7 +163,17 @@ class Fragments:
         missing_accounts: set[int] = set()
         get_status, get_account = self._statuses.get, self._accounts.get
         for row in rows:
-            _, id_, rev, account_id, account_rev, original_id, original_rev, original_account_id, original_account_rev = row[:9]
+            (
+                _,
+                id_,
+                rev,
+                account_id,
+                account_rev,
+                original_id,
+                original_rev,
+                original_account_id,
+                original_account_rev,
+            ) = row[:9]
             kept = get_status(id_)
             if kept is not None and kept.rev == rev:
                 statuses[id_] = kept

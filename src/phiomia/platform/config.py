@@ -91,9 +91,7 @@ class Instance(Struct, frozen=True, forbid_unknown_fields=True):
     languages: Annotated[list[str], Meta(description="ISO 639 codes of the server's languages")] = field(
         default_factory=lambda: ["en"]
     )
-    rules: Annotated[list[str], Meta(description="the server's rules, one sentence each")] = field(
-        default_factory=list
-    )
+    rules: Annotated[list[str], Meta(description="the server's rules, one sentence each")] = field(default_factory=list)
 
 
 class Log(Struct, frozen=True, forbid_unknown_fields=True):
@@ -114,12 +112,12 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
     public_url: Annotated[str, Meta(description="address people see; empty: http:// and `bind`")] = ""
     local_domain: Annotated[str, Meta(description="the part after @; empty: host of public_url")] = ""
-    trusted_proxies: Annotated[
-        list[str], Meta(description="networks whose X-Forwarded-* headers are believed")
-    ] = field(default_factory=lambda: ["127.0.0.0/8", "::1/128"])
-    allow_private: Annotated[
-        list[str], Meta(description="private networks that federation may reach")
-    ] = field(default_factory=list)
+    trusted_proxies: Annotated[list[str], Meta(description="networks whose X-Forwarded-* headers are believed")] = (
+        field(default_factory=lambda: ["127.0.0.0/8", "::1/128"])
+    )
+    allow_private: Annotated[list[str], Meta(description="private networks that federation may reach")] = field(
+        default_factory=list
+    )
     database: Database = field(default_factory=Database)
     bus: Bus = field(default_factory=Bus)
     processes: Processes = field(default_factory=Processes)

@@ -37,7 +37,7 @@ VIDEO_BYTES: Final = 99 * 1024 * 1024
 IMAGE_PIXELS: Final = 33_177_600
 VIDEO_PIXELS: Final = 8_294_400
 VIDEO_FRAME_RATE: Final = 120
-IMAGE_TYPES: Final = ("image/jpeg", "image/png", "image/gif", "image/heic", "image/heif", "image/webp", "image/avif")
+IMAGE_TYPES: Final = ("image/jpeg", "image/png", "image/gif", "image/webp", "image/avif")
 
 JSON_BODY_BYTES: Final = 1024 * 1024
 BODY_SECONDS: Final = 60.0

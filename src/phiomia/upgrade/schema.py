@@ -36,7 +36,8 @@ async def current(database_url: str) -> frozenset[str]:
     with _open(database_url) as open_schema:
         connection = await open_schema.connect()
         try:
-            return await connection.read()
+            found: frozenset[str] = await connection.read()
+            return found
         finally:
             await connection.close()
 

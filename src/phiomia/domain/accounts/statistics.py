@@ -16,7 +16,9 @@ class Statistics(msgspec.Struct, frozen=True):
     domains: int
 
 
-_LOCAL = Query(select(func.count(), func.coalesce(func.sum(accounts.c.statuses_count), 0)).where(accounts.c.domain == ""))
+_LOCAL = Query(
+    select(func.count(), func.coalesce(func.sum(accounts.c.statuses_count), 0)).where(accounts.c.domain == "")
+)
 _ACTIVE = Query(
     select(func.count()).select_from(accounts).where(accounts.c.domain == "", accounts.c.last_status_at > P("since"))
 )

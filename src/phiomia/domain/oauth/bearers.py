@@ -11,8 +11,9 @@ from phiomia.domain.accounts.models import accounts
 from phiomia.domain.oauth.models import access_tokens
 from phiomia.domain.oauth.scopes import opens
 from phiomia.domain.users.models import users
-from phiomia.platform.db import Database, P, Query
+from phiomia.platform.db import Database, Query
 from phiomia.platform.db.query import column_parameter
+from phiomia.platform.db.session import Row
 
 TOPIC = "tokens"
 _KEEP_SECONDS = 5.0
@@ -67,6 +68,11 @@ _BEARER = Query(
 )
 
 
+def _as_flags(row: Row) -> list[Any]:
+    # SQLite has no booleans: the columns between account and role are 0 or 1.
+    return [*row[:7], *map(bool, row[7:12]), row[12] or 0, row[13]]
+
+
 def hash_secret(secret: str) -> bytes:
     """What is stored of a random secret."""
     return sha256(secret.encode("utf-8", "surrogatepass")).digest()
@@ -92,7 +98,7 @@ class Bearers:
         if row is None:
             self._known.pop(token, None)
             return None
-        bearer = Bearer(row[0], row[1], row[2], row[3], row[4], row[5], row[6], *map(bool, row[7:12]), row[12] or 0, row[13])
+        bearer = Bearer(*_as_flags(row))
         if len(self._known) >= self._most:
             self._known.clear()
         self._known[token] = (now + _KEEP_SECONDS, bearer)

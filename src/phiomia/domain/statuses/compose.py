@@ -162,12 +162,12 @@ def check_poll(poll: PollDraft) -> None:
     if any(not option.strip() for option in options):
         raise Invalid("Validation failed: Poll options can't be blank")
     if any(len(option) > limits.POLL_OPTION_CHARACTERS for option in options):
-        raise Invalid(f"Validation failed: Poll items can't be longer than {limits.POLL_OPTION_CHARACTERS} characters each")
+        raise Invalid(
+            f"Validation failed: Poll items can't be longer than {limits.POLL_OPTION_CHARACTERS} characters each"
+        )
     if len({option.strip() for option in options}) < len(options):
         raise Invalid("Validation failed: Poll items contain duplicates")
     if poll.expires_in > limits.POLL_MAX_SECONDS:
         raise Invalid("Validation failed: Poll the duration is too far into the future")
     if poll.expires_in < limits.POLL_MIN_SECONDS:
         raise Invalid("Validation failed: Poll the duration is too soon")
-
-

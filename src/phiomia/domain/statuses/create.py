@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import case, select, update
+from sqlalchemy import select
 
-from phiomia.domain.accounts.models import accounts
 from phiomia.domain.errors import Invalid, NotFound
 from phiomia.domain.media.attach import attach_media
+from phiomia.domain.statuses.counters import count_reply, count_status
 from phiomia.domain.statuses.draft import PollDraft, StatusDraft
 from phiomia.domain.statuses.events import StatusCreated
 from phiomia.domain.statuses.models import poll_options, polls, status_mentions, status_tags, statuses
@@ -27,19 +27,6 @@ _INSERT = insert_into(statuses, *_COLUMNS)
 _PARENT = Query(
     select(statuses.c.id, statuses.c.account_id, statuses.c.conversation_id, statuses.c.reblog_of_id).where(
         statuses.c.id == P("id"), visible_to(statuses, P("viewer"))
-    )
-)
-_REPLIED = Query(
-    update(statuses).where(statuses.c.id == P("id")).values(replies_count=statuses.c.replies_count + 1)
-)
-_POSTED = Query(
-    update(accounts)
-    .where(accounts.c.id == P("id"))
-    .values(
-        statuses_count=accounts.c.statuses_count + 1,
-        last_status_at=case(
-            (accounts.c.last_status_at > P("at"), accounts.c.last_status_at), else_=P("at")
-        ),
     )
 )
 _MENTION = Query(
@@ -105,8 +92,8 @@ async def create_status(session: WriteSession, draft: StatusDraft) -> int:
     if draft.poll is not None and poll_id is not None:
         await write_poll(session, poll_id, id_, draft.account_id, draft.poll, now)
     if parent is not None:
-        await session.execute(_REPLIED, id=parent.id)
-    await session.execute(_POSTED, id=draft.account_id, at=created_at)
+        await count_reply(session, parent.id, draft.visibility, by=1)
+    await count_status(session, draft.account_id, draft.visibility, created_at)
     await record(
         session,
         StatusCreated(
@@ -151,11 +138,7 @@ async def write_tags(session: WriteSession, status_id: int, named: list[tuple[st
     ids = await use_tags(session, named, now)
     await session.execute_many(
         _TAG,
-        [
-            {"tag_id": ids[key], "status_id": status_id, "display_name": display}
-            for key, display in named
-            if key in ids
-        ],
+        [{"tag_id": ids[key], "status_id": status_id, "display_name": display} for key, display in named if key in ids],
     )
 
 
@@ -174,8 +157,11 @@ async def write_poll(
         hide_totals=draft.hide_totals,
         expires_at=now + draft.expires_in * SECOND,
     )
-    await session.execute_many(
-        _OPTION,
-        [{"poll_id": poll_id, "position": place, "title": title} for place, title in enumerate(draft.options)],
-    )
+    await write_options(session, poll_id, draft.options)
 
+
+async def write_options(session: WriteSession, poll_id: int, titles: list[str]) -> None:
+    """Writes the answers of a poll."""
+    await session.execute_many(
+        _OPTION, [{"poll_id": poll_id, "position": place, "title": title} for place, title in enumerate(titles)]
+    )

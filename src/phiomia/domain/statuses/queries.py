@@ -105,14 +105,23 @@ _VISIBLE = page_query(
     )
 )
 _GIVEN = page_query(select(statuses.c.id.label("cursor"), statuses.c.id).where(any_of(statuses.c.id, listed("ids"))))
-_ROWS = Query(select(*[statuses.c[name] for name in StatusRow.__struct_fields__]).where(any_of(statuses.c.id, listed("ids"))))
+_ROWS = Query(
+    select(*[statuses.c[name] for name in StatusRow.__struct_fields__]).where(any_of(statuses.c.id, listed("ids")))
+)
 _VISIBLE_ROW = Query(
     select(*[statuses.c[name] for name in StatusRow.__struct_fields__]).where(
         statuses.c.id == P("id"), visible_to(statuses, VIEWER)
     )
 )
 _MENTIONS = Query(
-    select(status_mentions.c.status_id, accounts.c.id, accounts.c.username, accounts.c.domain, accounts.c.url, accounts.c.uri)
+    select(
+        status_mentions.c.status_id,
+        accounts.c.id,
+        accounts.c.username,
+        accounts.c.domain,
+        accounts.c.url,
+        accounts.c.uri,
+    )
     .select_from(status_mentions.join(accounts, accounts.c.id == status_mentions.c.account_id))
     .where(any_of(status_mentions.c.status_id, listed("ids")), status_mentions.c.silent.is_(False))
     .order_by(status_mentions.c.status_id, accounts.c.id)
@@ -139,15 +148,23 @@ _VOTES = Query(
 _APPS = Query(select(apps.c.id, apps.c.name, apps.c.website).where(any_of(apps.c.id, listed("ids"))))
 
 _FAVOURITED_BY = Query(
-    select(favourites.c.account_id).where(favourites.c.status_id == P("id"), any_of(favourites.c.account_id, listed("viewers")))
+    select(favourites.c.account_id).where(
+        favourites.c.status_id == P("id"), any_of(favourites.c.account_id, listed("viewers"))
+    )
 )
 _BOOSTED_BY = Query(
-    select(statuses.c.account_id).where(statuses.c.reblog_of_id == P("id"), any_of(statuses.c.account_id, listed("viewers")))
+    select(statuses.c.account_id).where(
+        statuses.c.reblog_of_id == P("id"), any_of(statuses.c.account_id, listed("viewers"))
+    )
 )
 _BOOKMARKED_BY = Query(
-    select(bookmarks.c.account_id).where(bookmarks.c.status_id == P("id"), any_of(bookmarks.c.account_id, listed("viewers")))
+    select(bookmarks.c.account_id).where(
+        bookmarks.c.status_id == P("id"), any_of(bookmarks.c.account_id, listed("viewers"))
+    )
 )
-_PINNED_BY = Query(select(pins.c.account_id).where(pins.c.status_id == P("id"), any_of(pins.c.account_id, listed("viewers"))))
+_PINNED_BY = Query(
+    select(pins.c.account_id).where(pins.c.status_id == P("id"), any_of(pins.c.account_id, listed("viewers")))
+)
 _MUTED_BY = Query(
     select(conversation_mutes.c.account_id)
     .select_from(conversation_mutes.join(statuses, statuses.c.conversation_id == conversation_mutes.c.conversation_id))
@@ -223,7 +240,9 @@ async def load_statuses(session: ReadSession, ids: Sequence[int]) -> dict[int, S
             media=media.get(row.id, []),
             mentions=mentions.get(row.id, []),
             tags=tagged.get(row.id, []),
-            emojis=[emojis[name] for name in decode_strings(row.emojis) if name in emojis] if row.emojis != "[]" else [],
+            emojis=[emojis[name] for name in decode_strings(row.emojis) if name in emojis]
+            if row.emojis != "[]"
+            else [],
             poll=polled.get(row.id),
             application=applications.get(row.application_id or 0),
         )
@@ -263,7 +282,7 @@ async def _load_polls(session: ReadSession, query: Query, ids: Sequence[int]) ->
     options: dict[int, list[PollOptionView]] = {}
     for poll_id, title, votes in await session.all(_OPTIONS, ids=[row[0] for row in rows]):
         options.setdefault(poll_id, []).append(PollOptionView(title, votes))
-    return [PollView(*row, options=tuple(options.get(row[0], ()))) for row in rows]
+    return [PollView(*(*row, tuple(options.get(row[0], ())))) for row in rows]
 
 
 async def _load_emojis(session: ReadSession, rows: Iterable[StatusRow]) -> dict[str, EmojiView]:

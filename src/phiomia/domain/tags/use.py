@@ -10,7 +10,11 @@ _USE = Query(
     lambda insert: (
         insert(tags)
         .values(
-            id=P("id"), name=P("name", str), display_name=P("display_name", str), created_at=P("at"), last_used_at=P("at")
+            id=P("id"),
+            name=P("name", str),
+            display_name=P("display_name", str),
+            created_at=P("at"),
+            last_used_at=P("at"),
         )
         .on_conflict_do_update(index_elements=["name"], set_={"last_used_at": P("at")})
     )

@@ -18,7 +18,9 @@ _AUTHOR = P("author")
 
 
 @cache
-def _own(only_media: bool, exclude_replies: bool, exclude_boosts: bool, exclude_direct: bool, tagged: bool) -> FeedPages:
+def _own(
+    only_media: bool, exclude_replies: bool, exclude_boosts: bool, exclude_direct: bool, tagged: bool
+) -> FeedPages:
     boosted = statuses.alias("boosted")
     conditions: list[ColumnElement[bool]] = [
         statuses.c.account_id == _AUTHOR,
@@ -26,9 +28,7 @@ def _own(only_media: bool, exclude_replies: bool, exclude_boosts: bool, exclude_
         # A boost is seen where the boosted status is.
         or_(
             statuses.c.reblog_of_id.is_(None),
-            select(boosted.c.id)
-            .where(boosted.c.id == statuses.c.reblog_of_id, visible_to(boosted, _VIEWER))
-            .exists(),
+            select(boosted.c.id).where(boosted.c.id == statuses.c.reblog_of_id, visible_to(boosted, _VIEWER)).exists(),
         ),
     ]
     if only_media:

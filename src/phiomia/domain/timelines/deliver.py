@@ -103,9 +103,7 @@ async def deliver_deleted(session: WriteSession, event: StatusDeleted) -> None:
     )
 
 
-async def _append(
-    session: WriteSession, kind: str, status_id: int, home: list[int], *, crowd: bool = False
-) -> None:
+async def _append(session: WriteSession, kind: str, status_id: int, home: list[int], *, crowd: bool = False) -> None:
     facts = await session.one(_FACTS, id=status_id)
     if facts is None:
         return

@@ -38,7 +38,7 @@ def _recipients() -> Select[tuple[int]]:
     language_wanted = or_(
         follows.c.languages.is_(None),
         _new.c.language.is_(None),
-        follows.c.languages.like(literal("%\"").concat(_new.c.language).concat(literal("\"%"))),
+        follows.c.languages.like(literal('%"').concat(_new.c.language).concat(literal('"%'))),
     )
     boost_wanted = or_(
         _new.c.reblog_of_id.is_(None),
@@ -49,7 +49,11 @@ def _recipients() -> Select[tuple[int]]:
             not_muted(_original.c.account_id, follower),
             # The same status is not shown again while it is among the recent ones.
             ~select(_feed.c.status_id)
-            .where(_feed.c.original_id == _new.c.reblog_of_id, _feed.c.account_id == follower, _feed.c.status_id > P("recent"))
+            .where(
+                _feed.c.original_id == _new.c.reblog_of_id,
+                _feed.c.account_id == follower,
+                _feed.c.status_id > P("recent"),
+            )
             .exists(),
         ),
     )
@@ -99,11 +103,13 @@ _OWN = Query(
     )
 )
 _LISTS = Query(
-    select(lists.c.id).select_from(
+    select(lists.c.id)
+    .select_from(
         list_accounts.join(lists, lists.c.id == list_accounts.c.list_id).join(
             _new, _new.c.account_id == list_accounts.c.account_id
         )
-    ).where(_new.c.id == _STATUS, _new.c.visibility < Visibility.DIRECT)
+    )
+    .where(_new.c.id == _STATUS, _new.c.visibility < Visibility.DIRECT)
 )
 
 

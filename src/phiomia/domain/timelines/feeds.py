@@ -49,17 +49,13 @@ _written_by = (
     )
     .where(_feed.c.account_id == _ACCOUNT, or_(statuses.c.account_id == _OTHER, _original.c.account_id == _OTHER))
 )
-_REMOVE = Query(
-    delete(home_feed).where(home_feed.c.account_id == _ACCOUNT, home_feed.c.status_id.in_(_written_by))
-)
+_REMOVE = Query(delete(home_feed).where(home_feed.c.account_id == _ACCOUNT, home_feed.c.status_id.in_(_written_by)))
 _posted_by = (
     select(_feed.c.status_id)
     .select_from(_feed.join(statuses, statuses.c.id == _feed.c.status_id))
     .where(_feed.c.account_id == _ACCOUNT, statuses.c.account_id == _OTHER)
 )
-_UNFOLLOW = Query(
-    delete(home_feed).where(home_feed.c.account_id == _ACCOUNT, home_feed.c.status_id.in_(_posted_by))
-)
+_UNFOLLOW = Query(delete(home_feed).where(home_feed.c.account_id == _ACCOUNT, home_feed.c.status_id.in_(_posted_by)))
 _FORGET = Query(delete(home_feed).where(home_feed.c.original_id == P("status")).returning(home_feed.c.account_id))
 _FORGET_BOOST = Query(
     delete(home_feed)
@@ -74,9 +70,7 @@ _last_kept = (
     .offset(literal(limits.HOME_FEED - 1))
 )
 _TRIM = Query(
-    delete(home_feed).where(
-        home_feed.c.account_id == _ACCOUNT, home_feed.c.status_id < _last_kept.scalar_subquery()
-    )
+    delete(home_feed).where(home_feed.c.account_id == _ACCOUNT, home_feed.c.status_id < _last_kept.scalar_subquery())
 )
 _LONG = Query(
     select(home_feed.c.account_id)

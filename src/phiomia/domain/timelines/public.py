@@ -74,8 +74,10 @@ def _tagged(local: bool, remote: bool, only_media: bool, signed_in: bool, furthe
 
 def _has_all() -> ColumnElement[bool]:
     other = status_tags.alias("all_tags")
-    found = select(func.count()).select_from(other).where(
-        other.c.status_id == statuses.c.id, any_of(other.c.tag_id, listed("all"))
+    found = (
+        select(func.count())
+        .select_from(other)
+        .where(other.c.status_id == statuses.c.id, any_of(other.c.tag_id, listed("all")))
     )
     return found.scalar_subquery() >= P("all_count")
 

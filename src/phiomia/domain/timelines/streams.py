@@ -21,8 +21,8 @@ _unwanted_mention = (
     .where(
         _mention.c.status_id == _status.c.id,
         or_(
-            ~not_blocked(_mention.c.account_id, _viewer.c.id),  # type: ignore[arg-type]
-            ~not_muted(_mention.c.account_id, _viewer.c.id),  # type: ignore[arg-type]
+            ~not_blocked(_mention.c.account_id, _viewer.c.id),
+            ~not_muted(_mention.c.account_id, _viewer.c.id),
         ),
         _mention.c.account_id != _viewer.c.id,
     )
@@ -34,8 +34,8 @@ _MAY_BE_SHOWN = Query(
     .where(
         any_of(_viewer.c.id, listed("viewers")),
         _viewer.c.state < AccountState.SUSPENDED,
-        not_blocked(_status.c.account_id, _viewer.c.id),  # type: ignore[arg-type]
-        not_muted(_status.c.account_id, _viewer.c.id),  # type: ignore[arg-type]
+        not_blocked(_status.c.account_id, _viewer.c.id),
+        not_muted(_status.c.account_id, _viewer.c.id),
         ~_unwanted_mention,
     )
 )
