@@ -23,6 +23,7 @@ class StatusEdited(Event, frozen=True):
     account_id: int
     visibility: int
     local: bool
+    mentions: list[int] = []  # accounts that the text did not name before
 
 
 class StatusDeleted(Event, frozen=True):
@@ -35,6 +36,8 @@ class StatusDeleted(Event, frozen=True):
     tags: list[str] = []
     reblog_of_id: int | None = None
     media_keys: list[str] = []
+    mentions: list[int] = []  # accounts it was addressed to
+    remote_boosters: list[int] = []  # accounts of other servers that had boosted it
 
 
 class StatusBoosted(Event, frozen=True):

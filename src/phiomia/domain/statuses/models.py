@@ -83,7 +83,8 @@ polls = Table(
     moment("expires_at", nullable=True),
     count("voters_count"),
     moment("notified_at", nullable=True),
-    Index("ix_polls_expires", "expires_at"),
+    # Of a poll whose end has been announced nobody asks when it was.
+    _partial("ix_polls_expires", "expires_at", where="notified_at IS NULL"),
 )
 
 poll_options = Table(

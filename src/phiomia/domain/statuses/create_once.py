@@ -1,0 +1,51 @@
+"""Creating a status once, however often the client had to ask."""
+
+from sqlalchemy import delete, select
+
+from phiomia.domain.accounts.models import accounts
+from phiomia.domain.statuses.create import create_status
+from phiomia.domain.statuses.draft import StatusDraft
+from phiomia.domain.statuses.models import idempotency_keys
+from phiomia.platform.clock import SECOND, now_ms
+from phiomia.platform.db import P, Query, WriteSession
+from phiomia.platform.limits import IDEMPOTENCY_SECONDS
+
+# Of two requests at the same moment, the second waits to see the first.
+_LOCK = Query(select(accounts.c.id).where(accounts.c.id == P("id")).with_for_update(key_share=True))
+_KNOWN = Query(
+    select(idempotency_keys.c.status_id).where(
+        idempotency_keys.c.account_id == P("account"),
+        idempotency_keys.c.key == P("of_key", str),
+        idempotency_keys.c.created_at > P("since"),
+    )
+)
+_REMEMBER = Query(
+    lambda insert: (
+        insert(idempotency_keys)
+        .values(account_id=P("account"), key=P("of_key", str), status_id=P("status"), created_at=P("now"))
+        .on_conflict_do_update(
+            index_elements=["account_id", "key"], set_={"status_id": P("status"), "created_at": P("now")}
+        )
+    )
+)
+_FORGET = Query(delete(idempotency_keys).where(idempotency_keys.c.created_at <= P("before")))
+
+
+async def create_status_once(session: WriteSession, draft: StatusDraft, key: str) -> int:
+    """Writes the draft, or gives the id of what the author wrote under the same key within the hour.
+
+    Raises NotFound, Invalid.
+    """
+    now = now_ms()
+    await session.one(_LOCK, id=draft.account_id)
+    known = await session.value(_KNOWN, account=draft.account_id, of_key=key, since=now - IDEMPOTENCY_SECONDS * SECOND)
+    if known is not None:
+        return int(known)
+    status_id = await create_status(session, draft)
+    await session.execute(_REMEMBER, account=draft.account_id, of_key=key, status=status_id, now=now)
+    return status_id
+
+
+async def forget_keys(session: WriteSession) -> int:
+    """Forgets the keys whose hour is over; gives their number."""
+    return await session.execute(_FORGET, before=now_ms() - IDEMPOTENCY_SECONDS * SECOND)

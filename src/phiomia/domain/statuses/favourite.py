@@ -1,0 +1,46 @@
+"""Favouriting a status, and taking that back."""
+
+from sqlalchemy import delete, select
+
+from phiomia.domain.statuses.counters import count_favourite
+from phiomia.domain.statuses.events import StatusFavourited, StatusUnfavourited
+from phiomia.domain.statuses.models import favourites, statuses
+from phiomia.domain.statuses.targets import find_target, find_unblocked_target, meant
+from phiomia.platform.clock import now_ms
+from phiomia.platform.db import P, Query, WriteSession
+from phiomia.platform.events import record
+from phiomia.platform.ids import new_id
+
+_INSERT = Query(
+    lambda insert: (
+        insert(favourites)
+        .values(id=P("id"), account_id=P("account_id"), status_id=P("status_id"), created_at=P("created_at"))
+        .on_conflict_do_nothing(index_elements=["account_id", "status_id"])
+    )
+)
+_DELETE = Query(
+    delete(favourites)
+    .where(favourites.c.account_id == P("actor"), favourites.c.status_id == meant())
+    .returning(favourites.c.status_id)
+)
+_AUTHOR = Query(select(statuses.c.account_id).where(statuses.c.id == P("id")))
+
+
+async def favourite(session: WriteSession, actor_id: int, status_id: int) -> None:
+    """Favourites a status; nothing happens a second time. Raises NotFound, NotAllowed."""
+    target = await find_unblocked_target(session, actor_id, status_id)
+    added = await session.execute(_INSERT, id=new_id(), account_id=actor_id, status_id=target.id, created_at=now_ms())
+    if added:
+        await count_favourite(session, target.id, by=1)
+        await record(session, StatusFavourited(target.id, actor_id, target.account_id))
+
+
+async def unfavourite(session: WriteSession, actor_id: int, status_id: int) -> None:
+    """Takes a favourite back, also of what the actor may no longer see. Raises NotFound if there is neither."""
+    favoured = await session.value(_DELETE, id=status_id, actor=actor_id)
+    if favoured is None:
+        await find_target(session, actor_id, status_id)
+        return
+    await count_favourite(session, favoured, by=-1)
+    author_id = await session.value(_AUTHOR, id=favoured)
+    await record(session, StatusUnfavourited(favoured, actor_id, author_id))
