@@ -1,0 +1,16 @@
+"""What the pages stand on, made once by the composition root."""
+
+from dataclasses import dataclass
+
+from phiomia.platform.config import Config
+from phiomia.platform.db import Database
+from phiomia.platform.rates import Rates
+
+
+@dataclass(frozen=True)
+class WebContext:
+    """The parts that pages use. The bus is reached through `db.services`."""
+
+    config: Config
+    db: Database
+    rates: Rates

@@ -1,0 +1,31 @@
+"""Which page is where."""
+
+from typing import Any
+
+import falcon.asgi
+
+from phiomia.web import authorize, authorized_applications, confirm, home, password, sign_in, sign_up
+from phiomia.web.assets import Static
+from phiomia.web.context import WebContext
+from phiomia.web.visit import page
+
+
+def mount(app: "falcon.asgi.App[Any, Any]", context: WebContext) -> None:
+    """Adds every page to the Falcon app."""
+    app.add_route("/", page(context, get=home.show_home))
+    app.add_route("/about", page(context, get=home.show_about))
+    app.add_route("/auth/sign_in", page(context, get=sign_in.show_form, post=sign_in.sign_in))
+    app.add_route("/auth/sign_out", page(context, get=sign_in.ask_sign_out, post=sign_in.sign_out))
+    app.add_route("/auth/sign_up", page(context, get=sign_up.show_form, post=sign_up.join))
+    app.add_route("/auth/confirm", page(context, get=confirm.show_form, post=confirm.confirm))
+    app.add_route("/auth/password", page(context, get=password.show_form, post=password.change))
+    app.add_route(
+        "/oauth/authorize",
+        page(context, get=authorize.ask, post=authorize.answer, delete=authorize.deny),
+    )
+    app.add_route("/oauth/authorize/native", page(context, get=authorize.show_code))
+    app.add_route(
+        "/oauth/authorized_applications",
+        page(context, get=authorized_applications.list_apps, post=authorized_applications.revoke),
+    )
+    app.add_route("/static/{name}", Static())
