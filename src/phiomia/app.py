@@ -125,13 +125,13 @@ async def run_worker(config: Config) -> None:
     """Runs jobs until told to stop."""
     from phiomia.jobs import HANDLERS, PERIODIC, WorkerContext
     from phiomia.platform.jobs.periodic import run_periodic
-    from phiomia.platform.jobs.worker import Worker
+    from phiomia.platform.jobs.worker import Timing, Worker
 
     async with open_parts(config, "worker") as parts:
         stop = _stop_on_signal()
         context = WorkerContext(config=config, db=parts.db, bus=parts.bus, storage=parts.storage, links=parts.links)
         name = f"{socket.gethostname()}:{os.getpid()}"
-        worker = Worker(parts.db, parts.bus, HANDLERS, worker_name=name, context=context)
+        worker = Worker(parts.db, parts.bus, HANDLERS, worker_name=name, context=context, timing=Timing(stop_s=8.0))
         periodic = asyncio.create_task(run_periodic(parts.db, PERIODIC, stop, holder=f"{name}:{secrets.token_hex(4)}"))
         async with parts.db.read() as session:
             await session.value(TOUCH)
@@ -195,11 +195,13 @@ def prepare(config: Config, *, first_run: bool = False, demo: bool = False) -> N
 
 
 async def _first_run(config: Config, *, demo: bool) -> None:
-    from phiomia.first_run import fill_demo, welcome_owner
+    from phiomia.first_run import welcome_owner
 
     async with open_parts(config, "web") as parts:
         await welcome_owner(config, parts.db)
         if demo:
+            from phiomia.demo import fill_demo
+
             await fill_demo(config, parts.db, parts.storage, parts.links)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from phiomia.domain.media.jobs import HANDLERS as MEDIA
 from phiomia.domain.media.jobs import PERIODIC as MEDIA_PERIODIC
 from phiomia.domain.relationships.unmute import end_expired_mutes
+from phiomia.domain.search.jobs import HANDLERS as SEARCH
 from phiomia.domain.statuses.jobs import EndPolls, ForgetIdempotencyKeys, run_end_polls, run_forget_idempotency_keys
 from phiomia.domain.timelines.deliver import FanOut, run_fan_out
 from phiomia.domain.timelines.feeds import trim_feeds
@@ -65,6 +66,7 @@ _HANDLERS = (
     Handler(SendPasswordReset, send_password_reset),
     Handler(Tidy, run_tidy),
     *MEDIA,
+    *SEARCH,
 )
 HANDLERS = {handler.job_type.TYPE: handler for handler in _HANDLERS}
 PERIODIC = (

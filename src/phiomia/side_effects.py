@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 
+from phiomia.domain.accounts.events import AccountUpdated
 from phiomia.domain.notifications import effects as tell
 from phiomia.domain.relationships import events as relationships
 from phiomia.domain.search.effects import (
+    index_new_account,
     index_new_status,
     index_updated_account,
+    note_boost,
+    note_favourite,
     reindex_edited_status,
     unindex_deleted_status,
 )
@@ -14,18 +18,21 @@ from phiomia.domain.statuses import events as statuses
 from phiomia.domain.statuses.conversations import keep_conversations
 from phiomia.domain.timelines.deliver import deliver_boosted, deliver_created, deliver_deleted, deliver_edited
 from phiomia.domain.timelines.effects import on_blocked, on_followed, on_muted, on_unfollowed
+from phiomia.domain.users.events import UserSignedUp
 from phiomia.platform.events import Event, SideEffects
 
 # What appends to the streaming log stands last: on PostgreSQL it orders the commits from there on.
 SIDE_EFFECTS: Mapping[type[Event], SideEffects] = {
+    AccountUpdated: SideEffects(now=(index_updated_account,)),
+    UserSignedUp: SideEffects(now=(index_new_account,)),
     statuses.StatusCreated: SideEffects(
         now=(index_new_status, tell.on_status_created, keep_conversations, deliver_created)
     ),
     statuses.StatusEdited: SideEffects(now=(reindex_edited_status, tell.on_status_edited, deliver_edited)),
     statuses.StatusDeleted: SideEffects(now=(unindex_deleted_status, tell.on_status_deleted, deliver_deleted)),
-    statuses.StatusBoosted: SideEffects(now=(tell.on_status_boosted, deliver_boosted)),
-    statuses.StatusFavourited: SideEffects(now=(tell.on_status_favourited,)),
-    statuses.StatusUnfavourited: SideEffects(now=(tell.on_status_unfavourited,)),
+    statuses.StatusBoosted: SideEffects(now=(note_boost, tell.on_status_boosted, deliver_boosted)),
+    statuses.StatusFavourited: SideEffects(now=(note_favourite, tell.on_status_favourited)),
+    statuses.StatusUnfavourited: SideEffects(now=(note_favourite, tell.on_status_unfavourited)),
     statuses.PollEnded: SideEffects(now=(tell.on_poll_ended,)),
     relationships.Followed: SideEffects(now=(on_followed, tell.on_followed)),
     relationships.FollowRequested: SideEffects(now=(tell.on_follow_requested,)),
@@ -36,4 +43,3 @@ SIDE_EFFECTS: Mapping[type[Event], SideEffects] = {
     relationships.Blocked: SideEffects(now=(on_blocked, tell.on_blocked)),
     relationships.Muted: SideEffects(now=(on_muted, tell.on_muted)),
 }
-

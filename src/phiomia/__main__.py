@@ -1,0 +1,5 @@
+"""`python -m phiomia`."""
+
+from phiomia.cli.main import main
+
+main()
