@@ -107,7 +107,8 @@ class StreamingServer:
         """Welcomes a connection that another process accepted and read `data` from."""
         self.hall.metrics.accepted += 1
         arrival = Arrival(self._take(sock), self._arrived, self.hall.limits.head_s)
-        arrival.received(data)
+        if data:
+            arrival.received(data)
 
     def _pause_accepting(self, listener: socket.socket, error: OSError) -> None:
         log.warning("no connection can be accepted: %s", error.strerror)
