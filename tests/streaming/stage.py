@@ -13,8 +13,9 @@ from typing import Any
 
 import aiohttp
 import apsw
+import asyncpg
 import uvloop
-from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 
 from phiomia.platform.bus import LocalBus
@@ -170,20 +171,26 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-def create_log(path: Path) -> str:
-    """A SQLite database that holds the log alone."""
-    connection = apsw.Connection(str(path))
-    connection.execute(str(CreateTable(stream_events).compile(dialect=sqlite.dialect())))
-    connection.close()
-    return f"sqlite:///{path}"
+async def create_log(url: str) -> None:
+    """Makes the table of the log in an empty database."""
+    if url.startswith("sqlite:"):
+        connection = apsw.Connection(url.removeprefix("sqlite:///"))
+        connection.execute(str(CreateTable(stream_events).compile(dialect=sqlite.dialect())))
+        connection.close()
+        return
+    server = await asyncpg.connect(url)
+    await server.execute(str(CreateTable(stream_events).compile(dialect=postgresql.dialect())))
+    await server.close()
 
 
 @asynccontextmanager
-async def open_stage(folder: Path, **limits: Any) -> AsyncIterator[Stage]:
+async def open_stage(folder: Path, database_url: str = "", **limits: Any) -> AsyncIterator[Stage]:
     """A role that serves on a TCP port and a unix socket."""
     bus = LocalBus()
     await bus.start()
-    db = open_database(create_log(folder / "log.sqlite3"), synchronous="normal")
+    url = database_url or f"sqlite:///{folder / 'log.sqlite3'}"
+    await create_log(url)
+    db = open_database(url, synchronous="normal")
     db.services = SimpleNamespace(bus=bus)
     await db.start()
     stage = Stage(db, bus, folder, Limits(**({"leave_s": 1.0, "poll_s": 0.5} | limits)))

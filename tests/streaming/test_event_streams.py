@@ -168,6 +168,20 @@ def test_who_returns_gets_what_was_missed_and_nothing_twice(tmp_path: Path, way:
     perform(play)
 
 
+def test_both_databases_feed_a_stream(tmp_path: Path, database_url: str) -> None:
+    async def play() -> None:
+        async with open_stage(tmp_path, database_url) as stage, aiohttp.ClientSession(headers=bearer()) as http:
+            await asyncio.gather(*[stage.post(number, home=[ALICE]) for number in range(30)])
+            await stage.until(lambda: stage.metrics.events == 30)
+            posting = asyncio.gather(*[stage.post(number, home=[ALICE]) for number in range(30, 60)])
+            starts = (3, 10, 29)
+            got = await asyncio.gather(*[_read_numbers(stage, http, start, 60) for start in starts])
+            assert got == [list(range(start + 1, 61)) for start in starts]
+            await posting
+
+    perform(play)
+
+
 def test_events_during_the_return_wait_for_their_turn(tmp_path: Path) -> None:
     async def play() -> None:
         async with open_stage(tmp_path) as stage, aiohttp.ClientSession(headers=bearer()) as http:
