@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Protocol
 
+from phiomia.domain.instance.files import DeleteFiles, delete_files
 from phiomia.domain.media.discard import discard_forgotten_sources, discard_unattached
 from phiomia.domain.media.process import process_media
 from phiomia.platform.clock import DAY, HOUR, now_ms
@@ -68,5 +69,9 @@ def _temporary(context: Context) -> Path:
     return context.config.data_dir / "tmp"
 
 
-HANDLERS = (Handler(ProcessMedia, run_process_media, limit_s=180.0), Handler(DiscardMedia, run_discard_media))
+HANDLERS = (
+    Handler(ProcessMedia, run_process_media, limit_s=180.0),
+    Handler(DiscardMedia, run_discard_media),
+    Handler(DeleteFiles, delete_files),
+)
 PERIODIC = (Periodic("media.discard", HOUR, DiscardMedia),)

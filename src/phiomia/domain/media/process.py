@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from phiomia.domain.media.kinds import MediaState
 from phiomia.domain.media.models import media
-from phiomia.domain.media.sources import forget_sources, source_of, thumbnail_of
+from phiomia.domain.media.sources import forget_sources, is_kept, source_of, thumbnail_of
 from phiomia.platform.db import Database, P, Query, WriteSession
 from phiomia.platform.db.query import column_parameter
 from phiomia.platform.jail.process import process_image
@@ -74,7 +74,7 @@ async def process_media(db: Database, storage: Storage, temporary: Path, media_i
 
 async def _decode(db: Database, storage: Storage, temporary: Path, media_id: int) -> None:
     source = source_of(temporary, media_id)
-    if not source.exists():
+    if not is_kept(source):
         await db.write(lambda session: _fail(session, media_id, LOST))
         return
     with tempfile.TemporaryDirectory(dir=source.parent, prefix="decoding-") as out_dir:
@@ -94,7 +94,7 @@ async def _decode(db: Database, storage: Storage, temporary: Path, media_id: int
 
 async def _make_pictures(source: Path, thumbnail: Path, out_dir: Path, media_id: int) -> Pictures:
     result = await process_image(source, kind="attachment", out_dir=out_dir)
-    own = await process_image(thumbnail, kind="attachment", out_dir=out_dir) if thumbnail.exists() else None
+    own = await process_image(thumbnail, kind="attachment", out_dir=out_dir) if is_kept(thumbnail) else None
     preview = preview_of(own or result)
     return Pictures(
         result.original,

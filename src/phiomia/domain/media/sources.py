@@ -15,6 +15,11 @@ def thumbnail_of(temporary: Path, media_id: int) -> Path:
     return temporary / _FOLDER / f"{media_id}.thumbnail"
 
 
+def is_kept(file: Path) -> bool:
+    """Whether the file is there."""
+    return file.exists()
+
+
 def forget_sources(temporary: Path, media_id: int) -> None:
     """Removes both."""
     source_of(temporary, media_id).unlink(missing_ok=True)

@@ -15,7 +15,6 @@ from phiomia.domain.media.process import focus_meta
 from phiomia.domain.media.sources import source_of, thumbnail_of
 from phiomia.platform.clock import now_ms
 from phiomia.platform.db import WriteSession, insert_into
-from phiomia.platform.ids import new_id
 from phiomia.platform.jail.sniff import SNIFFED_BYTES, sniff_format
 from phiomia.platform.jobs.defer import defer
 from phiomia.platform.json import encode
@@ -111,15 +110,3 @@ def _move(source: Path, target: Path) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
-
-
-__all__ = [
-    "INVALID_TYPE",
-    "NewMedia",
-    "check_picture",
-    "clean_description",
-    "create_media",
-    "keep_source",
-    "new_id",
-    "parse_focus",
-]

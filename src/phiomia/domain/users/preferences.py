@@ -1,0 +1,78 @@
+"""What somebody has chosen for posting and reading."""
+
+import msgspec
+from sqlalchemy import func, select, update
+
+from phiomia.domain.users.models import users
+from phiomia.platform.db import P, Query, ReadSession, WriteSession
+from phiomia.platform.db.query import column_parameter
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """How posts are shown; kept as JSON."""
+
+    expand_media: str = "default"  # default, show_all, hide_all
+    expand_spoilers: bool = False
+    autoplay_gifs: bool = False
+
+
+class Preferences(msgspec.Struct, frozen=True):
+    """Everything the entity Preferences shows, and the role."""
+
+    rev: int
+    role: int
+    visibility: int
+    sensitive: bool
+    language: str | None
+    quote_policy: str
+    reading: Reading
+
+
+class PostingDefaults(msgspec.Struct, frozen=True, kw_only=True):
+    """What new posts begin with; None leaves a thing as it is, an empty language means none."""
+
+    visibility: int | None = None
+    sensitive: bool | None = None
+    language: str | None = None
+    quote_policy: str | None = None
+
+
+_PREFERENCES = Query(
+    select(
+        users.c.rev,
+        users.c.role,
+        users.c.default_visibility,
+        users.c.default_sensitive,
+        users.c.default_language,
+        users.c.default_quote_policy,
+        users.c.settings,
+    ).where(users.c.account_id == P("account"))
+)
+_UPDATE = Query(
+    update(users)
+    .where(users.c.account_id == P("account"))
+    .values(
+        default_visibility=func.coalesce(
+            column_parameter(users, "default_visibility", "visibility"), users.c.default_visibility
+        ),
+        default_sensitive=func.coalesce(
+            column_parameter(users, "default_sensitive", "sensitive"), users.c.default_sensitive
+        ),
+        default_language=func.nullif(func.coalesce(P("language", str), users.c.default_language), ""),
+        default_quote_policy=func.coalesce(P("quote_policy", str), users.c.default_quote_policy),
+    )
+)
+_decode_reading = msgspec.json.Decoder(Reading).decode
+
+
+async def load_preferences(session: ReadSession, account_id: int) -> Preferences:
+    """What the person behind an account has chosen."""
+    rev, role, visibility, sensitive, language, quote_policy, settings = (
+        await session.all(_PREFERENCES, account=account_id)
+    )[0]
+    return Preferences(rev, role, visibility, bool(sensitive), language, quote_policy, _decode_reading(settings))
+
+
+async def change_posting_defaults(session: WriteSession, account_id: int, chosen: PostingDefaults) -> None:
+    """Writes what new posts begin with."""
+    await session.execute(_UPDATE, account=account_id, **msgspec.structs.asdict(chosen))
