@@ -1,6 +1,6 @@
 """A member's text becomes a draft: HTML, mentions, tags, limits. Reads only; no transaction is open."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -67,12 +67,14 @@ async def compose(
     session: ReadSession, account_id: int, typed: StatusText, places: Places, local_domain: str
 ) -> StatusDraft:
     """The draft of a new status. Raises Invalid."""
+    typed = _uncover(typed)
     found = scan(typed.text)
     check_length(typed.text, typed.spoiler_text, found)
     _check_substance(typed)
     if typed.poll is not None:
         check_poll(typed.poll)
-    written = await write(session, typed.text, typed.spoiler_text, found, places, local_domain)
+    answers = typed.poll.options if typed.poll else ()
+    written = await write(session, typed.text, typed.spoiler_text, found, places, local_domain, answers)
     return StatusDraft(
         account_id=account_id,
         content=written.content,
@@ -92,9 +94,15 @@ async def compose(
 
 
 async def write(
-    session: ReadSession, text: str, spoiler: str, found: Scan, places: Places, local_domain: str
+    session: ReadSession,
+    text: str,
+    spoiler: str,
+    found: Scan,
+    places: Places,
+    local_domain: str,
+    answers: Sequence[str] = (),
 ) -> Written:
-    """HTML of a text, with its mentions, tags and emoji resolved."""
+    """HTML of a text, with its mentions and tags resolved, and the emoji of all that is written."""
     named = {mention.key: mention for mention in found.mentions}
     known = await _find_accounts(session, named, local_domain) if named else {}
     targets = {
@@ -108,7 +116,7 @@ async def write(
     tags: dict[str, str] = {}
     for hashtag in found.hashtags:
         tags.setdefault(normalise_tag(hashtag.name), hashtag.name)
-    shortcodes = find_shortcodes(f"{spoiler}\n{text}") if ":" in text or ":" in spoiler else []
+    shortcodes = find_shortcodes("\n".join((spoiler, text, *answers)))
     emojis = await load_emojis(session, shortcodes) if shortcodes else {}
     return Written(
         content=render(text, found, targets, lambda name: places.tag(normalise_tag(name))) if text else "",
@@ -145,8 +153,15 @@ def check_length(text: str, spoiler: str, found: Scan) -> None:
         raise Invalid(f"Validation failed: Text character limit of {limits.STATUS_CHARACTERS} exceeded")
 
 
+def _uncover(typed: StatusText) -> StatusText:
+    """A warning with nothing behind it is the text."""
+    if typed.text.strip() or typed.media_ids or typed.poll is not None:
+        return typed
+    return msgspec.structs.replace(typed, text=typed.spoiler_text, spoiler_text="")
+
+
 def _check_substance(typed: StatusText) -> None:
-    if not typed.text.strip() and not typed.media_ids and not (typed.spoiler_text.strip() and typed.poll):
+    if not typed.text.strip() and not typed.media_ids and typed.poll is None:
         raise Invalid("Validation failed: Text can't be blank")
     if len(typed.media_ids) > limits.MEDIA_ATTACHMENTS:
         raise Invalid(f"Validation failed: Cannot attach more than {limits.MEDIA_ATTACHMENTS} files")

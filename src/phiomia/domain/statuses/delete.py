@@ -6,6 +6,7 @@ from sqlalchemy import delete, select, update
 
 from phiomia.domain.accounts.models import accounts
 from phiomia.domain.errors import NotFound
+from phiomia.domain.instance.files import defer_deletion
 from phiomia.domain.media.models import media
 from phiomia.domain.statuses.counters import count_boost, count_reply, uncount_boosts_of, uncount_status
 from phiomia.domain.statuses.events import StatusDeleted
@@ -74,7 +75,9 @@ async def delete_status(session: WriteSession, actor_id: int, status_id: int, *,
 
 
 async def _take_media(session: WriteSession, status_id: int) -> list[str]:
-    return [key for row in await session.all(_DELETE_MEDIA, id=status_id) for key in row if key]
+    keys = [key for row in await session.all(_DELETE_MEDIA, id=status_id) for key in row if key]
+    await defer_deletion(session, *keys)
+    return keys
 
 
 async def _lower_counters(session: WriteSession, doomed: _Doomed) -> None:

@@ -1,13 +1,17 @@
 """Editing a status: the version before is kept, and readers are told that there is another."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from sqlalchemy import delete, select, update
 
 from phiomia.domain.errors import NotFound
 from phiomia.domain.media.attach import attach_media, detach_others
+from phiomia.domain.media.describe import Description
 from phiomia.domain.media.models import media
+from phiomia.domain.media.process import focus_meta
+from phiomia.domain.media.queries import load_media
 from phiomia.domain.statuses.create import write_options, write_poll, write_tags
 from phiomia.domain.statuses.draft import PollDraft, StatusDraft
 from phiomia.domain.statuses.events import StatusEdited
@@ -27,7 +31,7 @@ from phiomia.platform.db import P, Query, WriteSession, insert_into
 from phiomia.platform.db.query import column_parameter
 from phiomia.platform.events import record
 from phiomia.platform.ids import new_id
-from phiomia.platform.json import encode
+from phiomia.platform.json import decode, encode
 
 _OWN = Query(
     select(statuses.c.id)
@@ -61,7 +65,9 @@ _MENTION = Query(
 )
 _DROP_TAGS = Query(delete(status_tags).where(status_tags.c.status_id == P("id")))
 _DESCRIBE = Query(
-    update(media).where(media.c.id == P("media_id")).values(description=column_parameter(media, "description", "said"))
+    update(media)
+    .where(media.c.id == P("of_id"))
+    .values(description=column_parameter(media, "description", "text"), meta=P("new_meta", str))
 )
 _CHANGE_POLL = Query(
     update(polls)
@@ -78,7 +84,7 @@ class Revision(msgspec.Struct, frozen=True):
     """What an edit makes of a status: the draft's text, media and poll; the rest of the draft stays as it was."""
 
     draft: StatusDraft
-    descriptions: Mapping[int, str | None] = {}  # of the draft's media, by id
+    descriptions: Mapping[int, Description] = {}  # what changes in the draft's media, by id
     edited_at: int | None = None
 
 
@@ -88,10 +94,12 @@ async def edit_status(session: WriteSession, actor_id: int, status_id: int, revi
         raise NotFound
     before = (await load_statuses(session, [status_id]))[status_id]
     now = now_ms()
-    edited = _differs(before, revision)
+    described = await _describe(session, revision)
+    edited = bool(described) or _differs(before, revision.draft)
     if edited:
         await _keep(session, before)
-        await _change_media(session, before, revision)
+        await _change_media(session, before, revision.draft.media_ids)
+        await session.execute_many(_DESCRIBE, described)
     poll_id = await _change_poll(session, before, revision.draft, now)
     if not edited:
         await session.execute(_RENEW, id=status_id)
@@ -113,9 +121,22 @@ async def edit_status(session: WriteSession, actor_id: int, status_id: int, revi
     return True
 
 
-def _differs(before: StatusView, revision: Revision) -> bool:
-    row, draft = before.row, revision.draft
-    descriptions = {one.id: one.description for one in before.media}
+async def _describe(session: WriteSession, revision: Revision) -> list[dict[str, Any]]:
+    """What has to be written for those of the media whose description or focus becomes another."""
+    changes = {id_: change for id_, change in revision.descriptions.items() if id_ in revision.draft.media_ids}
+    rows = []
+    for view in (await load_media(session, sorted(changes))).values() if changes else ():
+        change = changes[view.id]
+        text = change.text if change.describes else view.description
+        meta = decode(view.meta)
+        focused = meta | focus_meta(change.focus)
+        if text != view.description or focused != meta:
+            rows.append({"of_id": view.id, "text": text, "new_meta": encode(focused)})
+    return rows
+
+
+def _differs(before: StatusView, draft: StatusDraft) -> bool:
+    row = before.row
     return (
         # The HTML of the same text changes when somebody it names comes into being: no edit of the author's.
         (row.source != draft.source if row.local else row.content != draft.content)
@@ -123,13 +144,8 @@ def _differs(before: StatusView, revision: Revision) -> bool:
         or bool(row.sensitive) != draft.sensitive
         or row.language != draft.language
         or [one.id for one in before.media] != draft.media_ids
-        or any(descriptions.get(id_) != text for id_, text in _relevant(revision).items())
         or _other_poll(before, draft.poll)
     )
-
-
-def _relevant(revision: Revision) -> dict[int, str | None]:
-    return {id_: text for id_, text in revision.descriptions.items() if id_ in revision.draft.media_ids}
 
 
 def _other_poll(before: StatusView, draft: PollDraft | None) -> bool:
@@ -173,15 +189,11 @@ async def _update(session: WriteSession, status_id: int, revision: Revision, pol
     )
 
 
-async def _change_media(session: WriteSession, before: StatusView, revision: Revision) -> None:
-    ids = revision.draft.media_ids
+async def _change_media(session: WriteSession, before: StatusView, ids: list[int]) -> None:
     if before.media:
         await detach_others(session, before.row.id, ids)
     if ids:
         await attach_media(session, before.row.account_id, before.row.id, ids)
-    await session.execute_many(
-        _DESCRIBE, [{"media_id": id_, "said": text} for id_, text in _relevant(revision).items()]
-    )
 
 
 async def _change_mentions(session: WriteSession, status_id: int, draft: StatusDraft) -> list[int]:

@@ -77,6 +77,17 @@ def visible_to(status: FromClause, viewer: ColumnElement[Any]) -> ColumnElement[
     )
 
 
+def visible_to_anybody(status: FromClause) -> ColumnElement[bool]:
+    """What `visible_to` comes to for nobody, with fewer questions."""
+    author_stays = (
+        select(accounts.c.id)
+        .where(accounts.c.id == status.c.account_id, accounts.c.state < AccountState.SUSPENDED)
+        .correlate_except(accounts)
+        .exists()
+    )
+    return and_(status.c.visibility <= Visibility.UNLISTED, author_stays)
+
+
 def can_boost(visibility: int, author_id: int, actor_id: int) -> bool:
     """Whether the actor, who may see it, may boost it: public ones, and one's own unless direct."""
     if visibility in (Visibility.PUBLIC, Visibility.UNLISTED):

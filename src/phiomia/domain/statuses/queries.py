@@ -41,8 +41,10 @@ VIEWER = P("viewer")
 NOBODY = 0
 
 
-def page_query(ids: Select[Any], *, oldest_first: bool = False, anonymous: bool = False) -> Query:
-    """A statement that gives FeedRows for a select of (cursor, id).
+def page_query(
+    ids: Select[Any], *, oldest_first: bool = False, anonymous: bool = False, more: Sequence[str] = ()
+) -> Query:
+    """A statement that gives FeedRows for a select of (cursor, id); further columns named in `more` come behind.
 
     `ids` is evaluated first and alone (MATERIALIZED), then joined: PostgreSQL would otherwise read all
     favourites of the viewer. Rows come newest first unless `oldest_first`.
@@ -83,6 +85,7 @@ def page_query(ids: Select[Any], *, oldest_first: bool = False, anonymous: bool 
             original.c.account_id,
             original_author.c.rev,
             *flags,
+            *[page.c[name] for name in more],
         )
         .select_from(
             page.join(status, status.c.id == page.c.id)

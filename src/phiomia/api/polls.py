@@ -1,0 +1,44 @@
+"""Polls: https://docs.joinmastodon.org/methods/polls/"""
+
+from typing import Any
+
+import msgspec
+
+from phiomia.api.endpoint import Call, endpoint
+from phiomia.domain.errors import NotFound
+from phiomia.domain.statuses.queries import find_rows, load_polls, load_votes
+from phiomia.domain.statuses.vote import vote
+from phiomia.entities.poll import render_poll, with_votes
+from phiomia.platform.clock import now_ms
+
+
+class VoteParams(msgspec.Struct):
+    """The places of the chosen answers."""
+
+    choices: list[int] = []
+
+
+@endpoint("GET", "/api/v1/polls/:id", access="optional", scopes=("read:statuses",), returns="entity:Poll")
+async def poll(call: Call, params: None) -> dict[str, Any]:
+    """One poll."""
+    return await _show(call, call.id)
+
+
+@endpoint("POST", "/api/v1/polls/:id/votes", scopes=("write:statuses",), returns="entity:Poll")
+async def do_vote(call: Call, params: VoteParams) -> dict[str, Any]:
+    """Chooses answers."""
+    poll_id = call.id
+    await call.api.db.write(lambda session: vote(session, call.actor, poll_id, params.choices))
+    return await _show(call, poll_id)
+
+
+async def _show(call: Call, poll_id: int) -> dict[str, Any]:
+    async with call.api.db.read() as session:
+        view = (await load_polls(session, [poll_id])).get(poll_id)
+        if view is None or view.status_id not in await find_rows(session, [view.status_id], call.viewer):
+            raise NotFound
+        entity = render_poll(view, now_ms())
+        if call.viewer is None:
+            return entity
+        votes = await load_votes(session, [poll_id], call.viewer)
+        return with_votes(entity, view, call.viewer, votes.get(poll_id, []))

@@ -1,0 +1,376 @@
+"""Statuses: https://docs.joinmastodon.org/methods/statuses/"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+import msgspec
+
+from phiomia.api.account_lists import show_accounts
+from phiomia.api.endpoint import Call, endpoint
+from phiomia.api.errors import ApiError
+from phiomia.api.idempotency import find_key
+from phiomia.api.paging import Paging
+from phiomia.api.params import Id
+from phiomia.domain.accounts.queries import load_account
+from phiomia.domain.accounts.state import AccountState
+from phiomia.domain.errors import NotFound
+from phiomia.domain.media.describe import Description
+from phiomia.domain.media.upload import clean_description, parse_focus
+from phiomia.domain.statuses.bookmark import bookmark, unbookmark
+from phiomia.domain.statuses.boost import boost, unboost
+from phiomia.domain.statuses.compose import StatusText, compose
+from phiomia.domain.statuses.create import create_status
+from phiomia.domain.statuses.create_once import create_status_once
+from phiomia.domain.statuses.delete import delete_status
+from phiomia.domain.statuses.draft import PollDraft, StatusDraft
+from phiomia.domain.statuses.edit import Revision, edit_status
+from phiomia.domain.statuses.favourite import favourite, unfavourite
+from phiomia.domain.statuses.history import load_history
+from phiomia.domain.statuses.marks import MarkEntry, list_boosters, list_favouriters
+from phiomia.domain.statuses.mute_conversation import mute_conversation, unmute_conversation
+from phiomia.domain.statuses.pin import pin, unpin
+from phiomia.domain.statuses.queries import find_rows, load_row, load_status, rows_of
+from phiomia.domain.statuses.thread import load_thread
+from phiomia.domain.statuses.visibility import WORDS, Visibility
+from phiomia.domain.users.preferences import load_preferences
+from phiomia.entities.deleted_status import render_deleted
+from phiomia.entities.status_edit import render_version
+from phiomia.entities.status_source import render_source
+from phiomia.platform import limits
+from phiomia.platform.db import ReadSession, WriteSession
+from phiomia.platform.paging import Page
+
+
+class PollParams(msgspec.Struct, kw_only=True):
+    """A poll to be made."""
+
+    options: list[str] = []
+    expires_in: int = 0
+    multiple: bool = False
+    hide_totals: bool = False
+
+
+class WriteParams(msgspec.Struct, kw_only=True):
+    """What a status says."""
+
+    status: str = ""
+    spoiler_text: str = ""
+    sensitive: bool | None = None
+    language: str | None = None
+    media_ids: list[Id] = []
+    poll: PollParams | None = None
+    quote_approval_policy: Literal["public", "followers", "nobody"] | None = None
+
+
+class PostParams(WriteParams, kw_only=True):
+    """A new status."""
+
+    visibility: Literal["public", "unlisted", "private", "direct"] | None = None
+    in_reply_to_id: Id | None = None
+    scheduled_at: str | None = None
+    quoted_status_id: Id | None = None
+    allowed_mentions: list[Id] | None = None
+
+
+class MediaAttributes(msgspec.Struct, kw_only=True):
+    """What changes in an attachment."""
+
+    id: Id
+    description: str | None = None
+    focus: str | None = None
+
+
+class EditParams(WriteParams, kw_only=True):
+    """A status anew."""
+
+    media_attributes: list[MediaAttributes] = []
+
+
+class BatchParams(msgspec.Struct):
+    """Which statuses."""
+
+    id: list[Id] = []
+
+
+class DeleteParams(msgspec.Struct):
+    """Whether the files go too."""
+
+    delete_media: bool = False
+
+
+class BoostParams(msgspec.Struct):
+    """Who shall see the boost."""
+
+    visibility: Literal["public", "unlisted", "private", "direct"] | None = None
+
+
+@endpoint("POST", "/api/v1/statuses", scopes=("write:statuses",), returns="entity:Status", rate="statuses")
+async def post(call: Call, params: PostParams) -> bytes:
+    """Publishes a status."""
+    if params.scheduled_at:
+        raise ApiError(422, "Validation failed: Scheduling posts is not available")
+    if params.quoted_status_id is not None:
+        raise ApiError(422, "Validation failed: Quoting posts is not available")
+    async with call.api.db.read() as session:
+        draft = await _compose(call, session, await _complete(session, call, params))
+        if params.allowed_mentions is not None:
+            await _check_mentions(call, session, draft, params.allowed_mentions)
+    key = find_key(call)
+    status_id = await call.api.db.write(
+        lambda writing: create_status_once(writing, draft, key) if key else create_status(writing, draft)
+    )
+    return await _show(call, status_id)
+
+
+@endpoint("GET", "/api/v1/statuses", access="optional", scopes=("read:statuses",), returns="array<entity:Status>")
+async def batch(call: Call, params: BatchParams) -> bytes:
+    """Several statuses, in the order asked for."""
+    most = limits.PAGE_STATUSES[0]
+    if len(params.id) > most:
+        raise ApiError(422, f"Validation failed: No more than {most} posts can be asked for")
+    async with call.api.db.read() as session:
+        rows = await find_rows(session, params.id, call.viewer)
+        wanted = [rows[id_] for id_ in dict.fromkeys(params.id) if id_ in rows]
+        return await call.api.fragments.page(session, wanted, call.viewer)
+
+
+@endpoint("GET", "/api/v1/statuses/:id", access="optional", scopes=("read:statuses",), returns="entity:Status")
+async def status(call: Call, params: None) -> bytes:
+    """One status."""
+    return await _show(call, call.id)
+
+
+@endpoint("PUT", "/api/v1/statuses/:id", scopes=("write:statuses",), returns="entity:Status")
+@endpoint("PATCH", "/api/v1/statuses/:id", scopes=("write:statuses",), returns="entity:Status")
+async def edit(call: Call, params: EditParams) -> bytes:
+    """Edits a status: what is left out is taken away, except the language."""
+    status_id = call.id
+    async with call.api.db.read() as session:
+        before = await load_status(session, status_id, call.actor)
+        if before.account_id != call.actor:
+            raise NotFound
+        typed = _typed(params, visibility=Visibility(before.visibility), language=before.language)
+        draft = await _compose(call, session, typed)
+    revision = Revision(draft, {one.id: _description(one) for one in params.media_attributes})
+    await call.api.db.write(lambda writing: edit_status(writing, call.actor, status_id, revision))
+    return await _show(call, status_id)
+
+
+@endpoint("DELETE", "/api/v1/statuses/:id", scopes=("write:statuses",), returns="entity:DeletedStatus", rate="delete")
+async def delete(call: Call, params: DeleteParams) -> dict[str, Any]:
+    """Deletes a status; the answer is enough to write it anew."""
+    status_id = call.id
+    async with call.api.db.read() as session:
+        row = await load_status(session, status_id, call.actor)
+        if row.account_id != call.actor:
+            raise NotFound
+        shown = (await rows_of(session, [status_id], call.actor))[status_id]
+        entity = await call.api.fragments.one(session, shown, call.actor)
+    await call.api.db.write(
+        lambda writing: delete_status(writing, call.actor, status_id, delete_media=params.delete_media)
+    )
+    return render_deleted(entity, row)
+
+
+@endpoint("GET", "/api/v1/statuses/:id/context", access="optional", scopes=("read:statuses",), returns="entity:Context")
+async def context(call: Call, params: None) -> bytes:
+    """What the status answers, and what answers it."""
+    async with call.api.db.read() as session:
+        thread = await load_thread(session, call.id, call.viewer)
+        ancestors = await call.api.fragments.page(session, thread.ancestors, call.viewer)
+        descendants = await call.api.fragments.page(session, thread.descendants, call.viewer)
+    return b'{"ancestors":' + ancestors + b',"descendants":' + descendants + b"}"
+
+
+@endpoint("GET", "/api/v1/statuses/:id/source", scopes=("read:statuses",), returns="entity:StatusSource")
+async def source(call: Call, params: None) -> dict[str, str]:
+    """The text as it was typed."""
+    async with call.api.db.read() as session:
+        return render_source(await load_status(session, call.id, call.actor))
+
+
+@endpoint(
+    "GET",
+    "/api/v1/statuses/:id/history",
+    access="optional",
+    scopes=("read:statuses",),
+    returns="array<entity:StatusEdit>",
+)
+async def history(call: Call, params: None) -> list[dict[str, Any]]:
+    """Every version, the oldest first."""
+    async with call.api.db.read() as session:
+        found = await load_history(session, call.id, call.viewer)
+        account = await call.api.fragments.account(session, await load_account(session, found.account_id))
+    return [render_version(version, account, call.api.fragments.links) for version in found.versions]
+
+
+@endpoint(
+    "GET",
+    "/api/v1/statuses/:id/reblogged_by",
+    access="optional",
+    scopes=("read:accounts",),
+    returns="array<entity:Account>",
+    paginated="link-header",
+)
+async def reblogged_by(call: Call, params: Paging) -> bytes:
+    """Who has boosted the status."""
+    return await _show_markers(call, params, list_boosters)
+
+
+@endpoint(
+    "GET",
+    "/api/v1/statuses/:id/favourited_by",
+    access="optional",
+    scopes=("read:accounts",),
+    returns="array<entity:Account>",
+    paginated="link-header",
+)
+async def favourited_by(call: Call, params: Paging) -> bytes:
+    """Who has favourited the status."""
+    return await _show_markers(call, params, list_favouriters)
+
+
+@endpoint("POST", "/api/v1/statuses/:id/favourite", scopes=("write:favourites",), returns="entity:Status")
+async def do_favourite(call: Call, params: None) -> bytes:
+    """Favourites a status."""
+    return await _do(call, favourite)
+
+
+@endpoint("POST", "/api/v1/statuses/:id/unfavourite", scopes=("write:favourites",), returns="entity:Status")
+async def undo_favourite(call: Call, params: None) -> bytes:
+    """Takes a favourite back."""
+    return await _do(call, unfavourite)
+
+
+@endpoint("POST", "/api/v1/statuses/:id/reblog", scopes=("write:statuses",), returns="entity:Status", rate="statuses")
+async def do_boost(call: Call, params: BoostParams) -> bytes:
+    """Boosts a status; the answer is the boost."""
+    status_id = call.id
+    if params.visibility is None:
+        async with call.api.db.read() as session:
+            chosen = Visibility((await load_preferences(session, call.actor)).visibility)
+        visibility = min(chosen, Visibility.PRIVATE)
+    else:
+        visibility = WORDS[params.visibility]
+    return await _show(call, await call.api.db.write(lambda s: boost(s, call.actor, status_id, visibility)))
+
+
+@endpoint("POST", "/api/v1/statuses/:id/unreblog", scopes=("write:statuses",), returns="entity:Status", rate="delete")
+async def undo_boost(call: Call, params: None) -> bytes:
+    """Takes a boost back; the answer is what was boosted."""
+    return await _do(call, unboost)
+
+
+@endpoint("POST", "/api/v1/statuses/:id/bookmark", scopes=("write:bookmarks",), returns="entity:Status")
+async def do_bookmark(call: Call, params: None) -> bytes:
+    """Bookmarks a status."""
+    return await _do(call, bookmark)
+
+
+@endpoint("POST", "/api/v1/statuses/:id/unbookmark", scopes=("write:bookmarks",), returns="entity:Status")
+async def undo_bookmark(call: Call, params: None) -> bytes:
+    """Takes a bookmark away."""
+    return await _do(call, unbookmark)
+
+
+@endpoint("POST", "/api/v1/statuses/:id/mute", scopes=("write:mutes",), returns="entity:Status")
+async def do_mute(call: Call, params: None) -> bytes:
+    """Mutes the thread of a status."""
+    return await _do(call, mute_conversation)
+
+
+@endpoint("POST", "/api/v1/statuses/:id/unmute", scopes=("write:mutes",), returns="entity:Status")
+async def undo_mute(call: Call, params: None) -> bytes:
+    """Hears of the thread again."""
+    return await _do(call, unmute_conversation)
+
+
+@endpoint("POST", "/api/v1/statuses/:id/pin", scopes=("write:accounts",), returns="entity:Status")
+async def do_pin(call: Call, params: None) -> bytes:
+    """Pins one's own status to the profile."""
+    return await _do(call, pin)
+
+
+@endpoint("POST", "/api/v1/statuses/:id/unpin", scopes=("write:accounts",), returns="entity:Status")
+async def undo_pin(call: Call, params: None) -> bytes:
+    """Takes a status off the profile."""
+    return await _do(call, unpin)
+
+
+async def _do(call: Call, verb: Callable[[WriteSession, int, int], Awaitable[None]]) -> bytes:
+    """What becomes of the status in the path when the actor does something to it."""
+    status_id = call.id
+    await call.api.db.write(lambda session: verb(session, call.actor, status_id))
+    async with call.api.db.read() as session:
+        # The verb has established that the actor sees it, or had marked it when that was so.
+        rows = await rows_of(session, [status_id], call.actor)
+        if status_id not in rows:
+            raise NotFound
+        return await call.api.fragments.one(session, rows[status_id], call.actor)
+
+
+async def _show(call: Call, status_id: int) -> bytes:
+    async with call.api.db.read() as session:
+        row = await load_row(session, status_id, call.viewer)
+        return await call.api.fragments.one(session, row, call.viewer)
+
+
+async def _show_markers(
+    call: Call,
+    params: Paging,
+    list_entries: Callable[[ReadSession, int, int | None, Page], Awaitable[list[MarkEntry]]],
+) -> bytes:
+    page = params.page(limits.PAGE_ACCOUNTS)
+    async with call.api.db.read() as session:
+        await load_row(session, call.id, call.viewer)
+        entries = await list_entries(session, call.id, call.viewer, page)
+        return await show_accounts(call, session, entries, page.limit)
+
+
+async def _compose(call: Call, session: ReadSession, typed: StatusText) -> StatusDraft:
+    return await compose(session, call.actor, typed, call.api.fragments.links, call.api.config.domain)
+
+
+async def _complete(session: ReadSession, call: Call, params: PostParams) -> StatusText:
+    """What was typed, with the member's usual choices in the place of what was not."""
+    usual = await load_preferences(session, call.actor)
+    visibility = Visibility(usual.visibility) if params.visibility is None else WORDS[params.visibility]
+    if visibility == Visibility.PUBLIC and (await load_account(session, call.actor)).state == AccountState.LIMITED:
+        visibility = Visibility.UNLISTED
+    typed = _typed(params, visibility=visibility, language=usual.language)
+    return msgspec.structs.replace(
+        typed,
+        sensitive=bool(usual.sensitive) if params.sensitive is None else params.sensitive,
+        in_reply_to_id=params.in_reply_to_id,
+        application_id=call.bearer.app_id if call.bearer else None,
+    )
+
+
+def _typed(params: WriteParams, *, visibility: Visibility, language: str | None) -> StatusText:
+    return StatusText(
+        text=params.status,
+        spoiler_text=params.spoiler_text,
+        visibility=visibility,
+        sensitive=bool(params.sensitive),
+        language=params.language or language,
+        media_ids=list(dict.fromkeys(params.media_ids)),
+        poll=_poll(params.poll) if params.poll else None,
+    )
+
+
+def _poll(params: PollParams) -> PollDraft | None:
+    options = [option.strip() for option in params.options if option.strip()]
+    return PollDraft(options, params.expires_in, params.multiple, params.hide_totals)
+
+
+def _description(given: MediaAttributes) -> Description:
+    return Description(given.description is not None, clean_description(given.description), parse_focus(given.focus))
+
+
+async def _check_mentions(call: Call, session: ReadSession, draft: StatusDraft, allowed: list[int]) -> None:
+    unexpected = [one for one in draft.mentions if one not in allowed]
+    if unexpected:
+        entities = await call.api.fragments.accounts(session, unexpected)
+        refusal = ApiError(422, "The post would be sent to accounts that were not expected")
+        refusal.body["unexpected_accounts"] = [msgspec.Raw(entity) for entity in entities.values()]
+        raise refusal
