@@ -1,24 +1,23 @@
-"""What search reads. SQLite has FTS5 tables, PostgreSQL tsvector columns: the migration makes either.
+"""The indexes of words. The migration makes them: FTS5 tables on SQLite, tables with a tsvector on PostgreSQL.
 
-Both index `status_search(status_id, body)` and `account_search(account_id, body)`.
+`rowid` is the id of the status or account. `body` can be searched but not read back: on SQLite nothing but the index
+is kept. What stands in it is decided by `words.py` alone, so that both databases find the same.
 """
 
 from sqlalchemy import BigInteger, Column, Table, Text
 
-from phiomia.platform.db.tables import metadata
+from phiomia.platform.db import metadata
 
-status_search = Table(
-    "status_search",
-    metadata,
-    Column("status_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("body", Text, nullable=False),
-    info={"by_hand": True},
-)
 
-account_search = Table(
-    "account_search",
-    metadata,
-    Column("account_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("body", Text, nullable=False),
-    info={"by_hand": True},
-)
+def _index(name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("rowid", BigInteger, primary_key=True, autoincrement=False),
+        Column("body", Text, nullable=False),
+        info={"by_hand": True},
+    )
+
+
+status_search = _index("status_search")
+account_search = _index("account_search")

@@ -10,6 +10,21 @@ down_revision = None
 branch_labels = ("expand",)
 depends_on = None
 
+# Indexes of words. Words come ready-made: the tokenizer only has to keep them whole, and the marks among them.
+_TOKENIZER = """tokenize="unicode61 remove_diacritics 0 categories 'L* N* M* Co'\""""
+_SQLITE_SEARCH = (
+    f"CREATE VIRTUAL TABLE status_search USING fts5(body, content='', contentless_delete=1, {_TOKENIZER})",
+    f"CREATE VIRTUAL TABLE account_search USING fts5(body, content='', contentless_delete=1, prefix='1 2 3', "
+    f"{_TOKENIZER})",
+)
+_POSTGRESQL_SEARCH = (
+    "CREATE TABLE status_search (rowid BIGINT PRIMARY KEY, body TSVECTOR NOT NULL)",
+    "CREATE INDEX ix_status_search_body ON status_search USING gin (body)",
+    "CREATE TABLE account_search (rowid BIGINT PRIMARY KEY, body TSVECTOR NOT NULL)",
+    "CREATE INDEX ix_account_search_body ON account_search USING gin (body)",
+    "CREATE INDEX ix_tags_prefix ON tags (name text_pattern_ops)",
+)
+
 
 def upgrade() -> None:
     for table in metadata.sorted_tables:
@@ -18,9 +33,5 @@ def upgrade() -> None:
         op.execute(CreateTable(table))
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
             op.execute(CreateIndex(index))
-    for name, key in (("status_search", "status_id"), ("account_search", "account_id")):
-        if op.get_context().dialect.name == "sqlite":
-            op.execute(f"CREATE VIRTUAL TABLE {name} USING fts5({key} UNINDEXED, body, tokenize='unicode61')")
-        else:
-            op.execute(f"CREATE TABLE {name} ({key} BIGINT PRIMARY KEY, body TEXT NOT NULL)")
-            op.execute(f"CREATE INDEX ix_{name}_body ON {name} USING gin (to_tsvector('simple', body))")
+    for statement in _SQLITE_SEARCH if op.get_context().dialect.name == "sqlite" else _POSTGRESQL_SEARCH:
+        op.execute(statement)

@@ -1,0 +1,277 @@
+"""Finding accounts, statuses and hashtags. These may look at many rows: run them with `db.scan`."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, and_, func, literal, or_, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import functions
+
+from phiomia.domain.accounts.models import accounts
+from phiomia.domain.accounts.queries import find_by_handle
+from phiomia.domain.accounts.state import AccountState
+from phiomia.domain.relationships.conditions import is_followed, not_blocked_or_muted
+from phiomia.domain.relationships.models import follows
+from phiomia.domain.search.models import account_search, status_search
+from phiomia.domain.search.parse import parse
+from phiomia.domain.search.words import Match, mark, split_words, write_match
+from phiomia.domain.statuses.models import status_tags, statuses
+from phiomia.domain.statuses.policy import visible_to
+from phiomia.domain.statuses.visibility import Visibility
+from phiomia.domain.users.models import users
+from phiomia.platform.clock import DAY, now_ms
+from phiomia.platform.db import P, Query, ReadSession, any_of, listed
+from phiomia.platform.ids import id_at, moment_of
+from phiomia.platform.paging import HIGHEST_ID
+
+_CANDIDATES = 500
+_HISTORY_DAYS = 7
+_HISTORY_USES = 2_000
+_VIEWER = P("viewer")
+
+
+class matches(functions.GenericFunction[bool]):
+    """`matches(table.c.body, P("match", str))`: the index's own condition, in the language of `words.write_match`."""
+
+    name = "matches"
+    inherit_cache = True
+
+
+@compiles(matches, "sqlite")
+def _matches_sqlite(element: matches, compiler: Any, **kw: Any) -> str:
+    body, match = element.clauses
+    return f"{compiler.process(body, **kw)} MATCH {compiler.process(match, **kw)}"
+
+
+@compiles(matches, "postgresql")
+def _matches_postgresql(element: matches, compiler: Any, **kw: Any) -> str:
+    body, match = element.clauses
+    return f"{compiler.process(body, **kw)} @@ CAST({compiler.process(match, **kw)} AS tsquery)"
+
+
+class Part(NamedTuple):
+    """Which statuses, newest first: ids between two bounds (both excluded), the first `offset` left out."""
+
+    limit: int = 20
+    offset: int = 0
+    above: int = 0
+    below: int = HIGHEST_ID
+
+
+class TagDay(NamedTuple):
+    """How often a hashtag was used on a day, and by how many."""
+
+    day: int
+    uses: int
+    accounts: int
+
+
+def _is_shown() -> ColumnElement[bool]:
+    waiting = select(users.c.id).where(
+        users.c.account_id == accounts.c.id, or_(users.c.confirmed_at.is_(None), users.c.approved_at.is_(None))
+    )
+    return and_(
+        accounts.c.state != AccountState.SUSPENDED,
+        accounts.c.moved_to_id.is_(None),
+        ~waiting.correlate(accounts).exists(),
+    )
+
+
+# An alias: the conditions on visibility read the same table for themselves.
+_author = accounts.alias("author")
+_STATUSES = Query(
+    select(status_search.c.rowid)
+    .join(statuses, statuses.c.id == status_search.c.rowid)
+    .join(_author, _author.c.id == statuses.c.account_id)
+    .where(
+        matches(status_search.c.body, P("match", str)),
+        status_search.c.rowid < P("below"),
+        status_search.c.rowid > P("above"),
+        visible_to(statuses, _VIEWER),
+        not_blocked_or_muted(statuses.c.account_id, _VIEWER),
+        or_(
+            _author.c.state != AccountState.LIMITED,
+            _author.c.id == _VIEWER,
+            is_followed(_author.c.id, _VIEWER),
+        ),
+    )
+    .order_by(status_search.c.rowid.desc())
+    .limit(P("limit"))
+    .offset(P("offset"))
+)
+_ACCOUNTS_BY_WORDS = Query(
+    select(account_search.c.rowid)
+    .where(matches(account_search.c.body, P("match", str)))
+    .order_by(account_search.c.rowid.desc())
+    .limit(literal(_CANDIDATES))
+)
+_FOLLOWED_BY_NAME = Query(
+    select(follows.c.target_id)
+    .join(accounts, accounts.c.id == follows.c.target_id)
+    .where(
+        follows.c.account_id == _VIEWER,
+        func.substr(accounts.c.username_key, 1, P("length")) == P("start", str),
+    )
+    .limit(literal(_CANDIDATES))
+)
+_followed = is_followed(accounts.c.id, _VIEWER)
+_RANKED = Query(
+    select(accounts.c.id)
+    .where(any_of(accounts.c.id, listed("ids")), _is_shown(), or_(P("following", bool).is_(False), _followed))
+    .order_by(
+        _followed.desc(),
+        (accounts.c.username_key == P("name", str)).desc(),
+        accounts.c.followers_count.desc(),
+        accounts.c.id,
+    )
+    .limit(P("limit"))
+)
+_SHOWN = Query(select(accounts.c.id).where(any_of(accounts.c.id, listed("ids")), _is_shown()))
+_uses = (
+    select(status_tags.c.tag_id, status_tags.c.status_id, statuses.c.account_id)
+    .join(statuses, statuses.c.id == status_tags.c.status_id)
+    .where(
+        status_tags.c.tag_id == P("tag"),
+        status_tags.c.status_id > P("since"),
+        statuses.c.visibility == Visibility.PUBLIC,
+    )
+    .order_by(status_tags.c.status_id.desc())
+    .limit(literal(_HISTORY_USES))
+)
+_USES = Query(_uses)
+_STATUS_BY_ADDRESS = Query(
+    select(statuses.c.id).where(
+        statuses.c.uri == P("address", str), statuses.c.uri != "", visible_to(statuses, _VIEWER)
+    )
+)
+_LOCAL_STATUS = Query(
+    select(statuses.c.id).where(
+        statuses.c.id == P("id"), statuses.c.reblog_of_id.is_(None), visible_to(statuses, _VIEWER)
+    )
+)
+_ACCOUNT_BY_ADDRESS = Query(
+    select(accounts.c.id).where(accounts.c.uri == P("address", str), accounts.c.uri != "", _is_shown())
+)
+
+
+async def search_statuses(
+    session: ReadSession, viewer: int, text: str, part: Part, *, home: tuple[str, ...], author: int | None = None
+) -> list[int]:
+    """Ids of the statuses that the viewer may find and see, newest first; `home` are the names of this server.
+
+    Found are one's own, those one is named in or has favourited, bookmarked or boosted, and public ones of those
+    who allow it.
+    """
+    sought = parse(text)
+    if sought.empty:
+        return []
+    wanted, unwanted = list(sought.wanted), list(sought.unwanted)
+    for handle in sought.authors:
+        found = await _find_author(session, handle, viewer, home)
+        if found is None:
+            return []
+        wanted.append((mark("a", found),))
+    for handle in sought.not_authors:
+        found = await _find_author(session, handle, viewer, home)
+        if found is not None:
+            unwanted.append((mark("a", found),))
+    if author is not None:
+        wanted.append((mark("a", author),))
+    scopes = {"public": (mark("p"),), "library": (mark("a", viewer), mark("v", viewer))}
+    scope = scopes.get(sought.scope) or scopes["public"] + scopes["library"]
+    return await session.column(
+        _STATUSES,
+        match=write_match(session.dialect, Match(tuple(wanted), scope, tuple(unwanted))),
+        viewer=viewer,
+        now=now_ms(),
+        above=max(part.above, sought.above),
+        below=min(part.below, sought.below),
+        limit=part.limit,
+        offset=part.offset,
+    )
+
+
+async def search_accounts(
+    session: ReadSession,
+    viewer: int,
+    text: str,
+    *,
+    home: tuple[str, ...],
+    limit: int = 20,
+    offset: int = 0,
+    following: bool = False,
+) -> list[int]:
+    """Ids of accounts: the one of that handle, then those the viewer follows, then others whose names begin so."""
+    handle = text.strip().removeprefix("acct:").lstrip("@")
+    exact = await _find_exact(session, handle, home)
+    name = handle.partition("@")[0].lower()
+    ids = await _find_by_words(session, viewer, handle, name)
+    ranked = await session.column(
+        _RANKED, ids=[*ids, *exact], viewer=viewer, name=name, following=following, limit=limit + offset + 1
+    )
+    first = [id_ for id_ in exact if not following or id_ in ranked]
+    return [*first, *(id_ for id_ in ranked if id_ not in first)][offset : offset + limit]
+
+
+async def load_tag_history(session: ReadSession, tag_id: int) -> list[TagDay]:
+    """The public uses of a hashtag on each of seven days, today (UTC) first, counted over its newest 2,000."""
+    today = now_ms() // DAY * DAY
+    days = [today - DAY * back for back in range(_HISTORY_DAYS)]
+    counted: dict[int, tuple[int, set[int]]] = {day: (0, set()) for day in days}
+    for _tag, status_id, account_id in await session.all(_USES, tag=tag_id, since=id_at(days[-1]) - 1):
+        day = moment_of(status_id) // DAY * DAY
+        if day in counted:
+            uses, people = counted[day]
+            counted[day] = (uses + 1, people | {account_id})
+    return [TagDay(day, uses, len(people)) for day, (uses, people) in counted.items()]
+
+
+async def find_by_address(session: ReadSession, viewer: int, address: str, base: str) -> tuple[str, int] | None:
+    """What is known under an address: ("status" or "account", its id), as far as the viewer may see it."""
+    if address.startswith(f"{base}/"):
+        return await _find_here(session, viewer, address.removeprefix(f"{base}/").rstrip("/"))
+    status_id = await session.value(_STATUS_BY_ADDRESS, address=address, viewer=viewer)
+    if status_id is not None:
+        return "status", status_id
+    account_id = await session.value(_ACCOUNT_BY_ADDRESS, address=address)
+    return None if account_id is None else ("account", account_id)
+
+
+async def _find_here(session: ReadSession, viewer: int, path: str) -> tuple[str, int] | None:
+    parts = path.removeprefix("users/").replace("/statuses/", "/").removeprefix("@").split("/")
+    if len(parts) == 1:
+        shown = await _find_exact(session, parts[0], ())
+        return ("account", shown[0]) if shown else None
+    number = parts[-1]
+    if len(parts) != 2 or not number.isascii() or not number.isdigit() or len(number) > 18:
+        return None
+    status_id = await session.value(_LOCAL_STATUS, id=int(number), viewer=viewer)
+    return None if status_id is None else ("status", status_id)
+
+
+async def _find_by_words(session: ReadSession, viewer: int, text: str, name: str) -> list[int]:
+    chunks = [words for chunk in text.split() if (words := tuple(split_words(chunk)))]
+    if not chunks:
+        return []
+    match = write_match(session.dialect, Match(all_of=tuple(chunks[:10]), prefix=True))
+    ids = await session.column(_ACCOUNTS_BY_WORDS, match=match)
+    if len(ids) == _CANDIDATES and viewer:
+        # So many that some may be missing; of those the viewer follows none should.
+        ids += await session.column(_FOLLOWED_BY_NAME, viewer=viewer, start=name, length=len(name))
+    return ids
+
+
+async def _find_exact(session: ReadSession, handle: str, home: tuple[str, ...]) -> Sequence[int]:
+    username, _, domain = handle.partition("@")
+    if not username or " " in handle:
+        return []
+    view = await find_by_handle(session, username, "" if domain.lower() in home else domain)
+    return [] if view is None else await session.column(_SHOWN, ids=[view.id])
+
+
+async def _find_author(session: ReadSession, handle: str, viewer: int, home: tuple[str, ...]) -> int | None:
+    if handle == "me":
+        return viewer
+    username, _, domain = handle.partition("@")
+    view = await find_by_handle(session, username, "" if domain.lower() in home else domain)
+    return None if view is None else view.id
