@@ -29,7 +29,7 @@ from phiomia.domain.statuses.history import load_history
 from phiomia.domain.statuses.marks import MarkEntry, list_boosters, list_favouriters
 from phiomia.domain.statuses.mute_conversation import mute_conversation, unmute_conversation
 from phiomia.domain.statuses.pin import pin, unpin
-from phiomia.domain.statuses.queries import find_rows, load_row, load_status, rows_of
+from phiomia.domain.statuses.queries import find_rows, load_row, load_status, load_statuses, rows_of
 from phiomia.domain.statuses.thread import load_thread
 from phiomia.domain.statuses.visibility import WORDS, Visibility
 from phiomia.domain.users.preferences import load_preferences
@@ -161,15 +161,15 @@ async def delete(call: Call, params: DeleteParams) -> dict[str, Any]:
     """Deletes a status; the answer is enough to write it anew."""
     status_id = call.id
     async with call.api.db.read() as session:
-        row = await load_status(session, status_id, call.actor)
-        if row.account_id != call.actor:
+        view = (await load_statuses(session, [status_id])).get(status_id)
+        if view is None or view.row.account_id != call.actor:
             raise NotFound
         shown = (await rows_of(session, [status_id], call.actor))[status_id]
         entity = await call.api.fragments.one(session, shown, call.actor)
     await call.api.db.write(
         lambda writing: delete_status(writing, call.actor, status_id, delete_media=params.delete_media)
     )
-    return render_deleted(entity, row)
+    return render_deleted(entity, view.row)
 
 
 @endpoint("GET", "/api/v1/statuses/:id/context", access="optional", scopes=("read:statuses",), returns="entity:Context")

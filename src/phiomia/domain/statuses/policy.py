@@ -13,7 +13,7 @@ from sqlalchemy.sql.selectable import FromClause
 from phiomia.domain.accounts.models import accounts
 from phiomia.domain.accounts.state import AccountState
 from phiomia.domain.relationships.models import blocks, follows
-from phiomia.domain.statuses.models import status_mentions
+from phiomia.domain.statuses.models import status_mentions, statuses
 from phiomia.domain.statuses.visibility import Visibility
 
 
@@ -74,6 +74,16 @@ def visible_to(status: FromClause, viewer: ColumnElement[Any]) -> ColumnElement[
                 ),
             ),
         ),
+    )
+
+
+def visible_with_original(status: FromClause, viewer: ColumnElement[Any]) -> ColumnElement[bool]:
+    """`visible_to`, and if it is a boost what it shares is visible too."""
+    original = statuses.alias("shared")
+    shared = select(original.c.id).where(original.c.id == status.c.reblog_of_id, visible_to(original, viewer))
+    return and_(
+        visible_to(status, viewer),
+        or_(status.c.reblog_of_id.is_(None), shared.correlate_except(original).exists()),
     )
 
 

@@ -23,7 +23,7 @@ from phiomia.domain.statuses.models import (
     status_tags,
     statuses,
 )
-from phiomia.domain.statuses.policy import visible_to
+from phiomia.domain.statuses.policy import visible_with_original
 from phiomia.domain.statuses.views import (
     FeedRow,
     MentionView,
@@ -104,7 +104,7 @@ def _one(column: ColumnElement[Any], *conditions: ColumnElement[bool]) -> Column
 
 _VISIBLE = page_query(
     select(statuses.c.id.label("cursor"), statuses.c.id).where(
-        any_of(statuses.c.id, listed("ids")), visible_to(statuses, VIEWER)
+        any_of(statuses.c.id, listed("ids")), visible_with_original(statuses, VIEWER)
     )
 )
 _GIVEN = page_query(select(statuses.c.id.label("cursor"), statuses.c.id).where(any_of(statuses.c.id, listed("ids"))))
@@ -113,7 +113,7 @@ _ROWS = Query(
 )
 _VISIBLE_ROW = Query(
     select(*[statuses.c[name] for name in StatusRow.__struct_fields__]).where(
-        statuses.c.id == P("id"), visible_to(statuses, VIEWER)
+        statuses.c.id == P("id"), visible_with_original(statuses, VIEWER)
     )
 )
 _MENTIONS = Query(
