@@ -43,6 +43,7 @@ from phiomia.platform.db import Database, Query, WriteSession, insert_into, open
 from phiomia.platform.events import Services
 from phiomia.platform.ids import new_id
 from phiomia.platform.rates import Rates
+from phiomia.side_effects import SIDE_EFFECTS
 
 BASE = "https://phiomia.example"
 DOMAIN = "phiomia.example"
@@ -263,14 +264,16 @@ async def make_picture(
     return media_id
 
 
-async def make_api(db: Database, *modules: str, rate_limits: RateLimits | None = None) -> tuple[Api, Client]:
-    """The API on a database, with the endpoints of these modules of `phiomia.api`."""
+async def make_api(
+    db: Database, *modules: str, rate_limits: RateLimits | None = None, effects: bool = False
+) -> tuple[Api, Client]:
+    """The API on a database, with the endpoints of these modules of `phiomia.api`; with `effects`, all that follows."""
     for name in modules:
         importlib.import_module(f"phiomia.api.{name}")
     config = Config(public_url=BASE, rate_limits=rate_limits or RateLimits(enabled=False))
     bus = LocalBus()
     await bus.start()
-    db.services = Services(bus=bus, config=config)
+    db.services = Services(side_effects=SIDE_EFFECTS if effects else {}, bus=bus, config=config)
     api = Api(
         config=config,
         db=db,
@@ -287,25 +290,27 @@ async def make_api(db: Database, *modules: str, rate_limits: RateLimits | None =
 
 
 @asynccontextmanager
-async def open_world(url: str, *modules: str, rate_limits: RateLimits | None = None) -> AsyncIterator[World]:
+async def open_world(
+    url: str, *modules: str, rate_limits: RateLimits | None = None, effects: bool = False
+) -> AsyncIterator[World]:
     """A world on a database that has its tables."""
     db = open_database(url)
     await db.start()
     try:
-        api, client = await make_api(db, *modules, rate_limits=rate_limits)
+        api, client = await make_api(db, *modules, rate_limits=rate_limits, effects=effects)
         yield World(db, api, client)
     finally:
         await db.close()
 
 
 def story(
-    *modules: str, rate_limits: RateLimits | None = None
+    *modules: str, rate_limits: RateLimits | None = None, effects: bool = False
 ) -> Callable[[Callable[[World], Awaitable[None]]], Callable[[str], None]]:
     """Makes a test of a coroutine that gets a World; it runs on both databases."""
 
     def tell(play: Callable[[World], Awaitable[None]]) -> Callable[[str], None]:
         async def run(url: str) -> None:
-            async with open_world(url, *modules, rate_limits=rate_limits) as world:
+            async with open_world(url, *modules, rate_limits=rate_limits, effects=effects) as world:
                 await play(world)
 
         def test(migrated_database_url: str) -> None:

@@ -1,4 +1,4 @@
-"""Other ways into the role: connections that a web process gave away or relays, and those of a process before."""
+"""Other ways into the role: connections that a web process gave away, and those of a process before."""
 
 from __future__ import annotations
 
@@ -6,116 +6,19 @@ import asyncio
 import json
 import os
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 import msgspec
 import pytest
-import uvicorn
-from stage import ALICE, Stage, bearer, next_event, next_message, open_stage, perform, until
+from stage import ALICE, Stage, bearer, next_event, next_message, open_stage, perform
 
 from phiomia.platform.passing import Giver
 from phiomia.streaming.feed import Feed
 from phiomia.streaming.hall import Hall
 from phiomia.streaming.metrics import StreamingMetrics
-from phiomia.streaming.relay import StreamingProxy
 from phiomia.streaming.server import StreamingServer
 from phiomia.streaming.state import ClientState
-
-
-@asynccontextmanager
-async def open_web(proxy: StreamingProxy) -> AsyncIterator[str]:
-    """A web process with nothing but streaming; gives its URL."""
-    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-    config = uvicorn.Config(
-        proxy,
-        ws="wsproto",
-        ws_per_message_deflate=False,
-        lifespan="off",
-        log_level="critical",
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve([listener]))
-    try:
-        await until(lambda: server.started)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/api/v1/streaming"
-    finally:
-        server.should_exit = True
-        await serving
-
-
-def test_a_web_process_relays_streams(tmp_path: Path) -> None:
-    async def play() -> None:
-        async with (
-            open_stage(tmp_path) as stage,
-            aiohttp.ClientSession(headers=bearer()) as http,
-            open_web(StreamingProxy(stage.unix)) as url,
-        ):
-            async with (
-                http.ws_connect(url + "?stream=user", protocols=["x"]) as ws,
-                http.get(url + "/user", headers={"last-event-id": "0"}) as response,
-            ):
-                assert ws.protocol == "x"
-                assert response.content_type == "text/event-stream"
-                await ws.send_json({"type": "subscribe", "stream": "public"})
-                await stage.until(lambda: stage.metrics.subscriptions == 3)
-                await stage.post(8, home=[ALICE])
-                assert (await next_event(response))["id"] == "1"
-                assert [(await next_message(ws))["stream"] for _ in range(2)] == [["user"], ["public"]]
-            await stage.until(lambda: stage.metrics.subscriptions == 0)
-
-    perform(play)
-
-
-def test_a_relayed_refusal_is_the_same(tmp_path: Path) -> None:
-    async def play() -> None:
-        async with (
-            open_stage(tmp_path) as stage,
-            aiohttp.ClientSession() as http,
-            open_web(StreamingProxy(stage.unix)) as url,
-        ):
-            async with http.get(url + "/health") as response:
-                assert await response.text() == "OK"
-            async with http.get(url + "/user") as response:
-                assert (response.status, list(await response.json())) == (401, ["error"])
-            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-                await http.ws_connect(url)
-            assert refused.value.status == 401
-            assert refused.value.headers is not None
-            assert refused.value.headers["x-error-message"]
-
-    perform(play)
-
-
-def test_relayed_streams_end_with_either_side(tmp_path: Path) -> None:
-    async def play() -> None:
-        async with open_stage(tmp_path) as stage, aiohttp.ClientSession(headers=bearer()) as http:
-            proxy = StreamingProxy(f"127.0.0.1:{stage.port}")
-            async with open_web(proxy) as url:
-                ws = await http.ws_connect(url + "?stream=user")
-                response = await http.get(url + "/user")
-                await stage.until(lambda: stage.metrics.subscriptions == 2)
-                await proxy.drain(0.1)
-                assert (await ws.receive(timeout=5)).data == 1012
-                assert await response.content.read() == b":)\n"
-                await stage.until(lambda: stage.metrics.subscriptions == 0)
-            async with open_web(StreamingProxy(stage.unix)) as url:
-                ws = await http.ws_connect(url + "?stream=user")
-                response = await http.get(url + "/user")
-                await stage.until(lambda: stage.metrics.subscriptions == 2)
-                await stage.end()
-                assert (await ws.receive(timeout=5)).data == 1012
-                assert b"retry: " in await response.content.read()
-                async with http.get(url + "/user") as response:
-                    assert response.status == 503
-                with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-                    await http.ws_connect(url)
-                assert refused.value.status == 503
-
-    perform(play)
 
 
 def test_a_connection_can_be_given_to_the_role(tmp_path: Path) -> None:

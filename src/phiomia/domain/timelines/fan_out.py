@@ -57,6 +57,12 @@ def _recipients() -> Select[tuple[int]]:
             .exists(),
         ),
     )
+    in_exclusive_list = (
+        select(lists.c.id)
+        .select_from(lists.join(list_accounts, list_accounts.c.list_id == lists.c.id))
+        .where(lists.c.account_id == follower, lists.c.exclusive, list_accounts.c.account_id == _new.c.account_id)
+        .exists()
+    )
     return (
         select(follower)
         .select_from(
@@ -67,6 +73,7 @@ def _recipients() -> Select[tuple[int]]:
         .where(
             _new.c.id == _STATUS,
             or_(_new.c.visibility < Visibility.DIRECT, addressed),
+            ~in_exclusive_list,
             reply_is_theirs,
             language_wanted,
             boost_wanted,

@@ -1,20 +1,19 @@
 """The home timeline: the stored feed, and beyond its end the same by query, so that there is no cliff."""
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 
 from phiomia.domain.relationships.conditions import not_blocked_or_muted
-from phiomia.domain.relationships.models import follows
+from phiomia.domain.relationships.models import follows, list_accounts, lists
 from phiomia.domain.statuses.models import status_mentions, statuses
 from phiomia.domain.statuses.pages import FeedPages
 from phiomia.domain.statuses.views import FeedRow
 from phiomia.domain.statuses.visibility import Visibility
 from phiomia.domain.timelines.models import home_feed
 from phiomia.platform.clock import now_ms
-from phiomia.platform.db import P, ReadSession
+from phiomia.platform.db import P, Query, ReadSession
 from phiomia.platform.paging import Page
 
 _VIEWER = P("viewer")
-_feed_status = statuses.alias("fs")
 
 _FEED = FeedPages(
     select(home_feed.c.status_id.label("cursor"), home_feed.c.status_id.label("id")).where(
@@ -23,15 +22,29 @@ _FEED = FeedPages(
     home_feed.c.status_id,
 )
 
+_boosted = statuses.alias("boosted")
 _followed = select(follows.c.target_id).where(follows.c.account_id == _VIEWER)
+_wanted = _followed.where(or_(follows.c.show_boosts, statuses.c.reblog_of_id.is_(None))).correlate(statuses)
 _addressed = (
     select(status_mentions.c.status_id)
     .where(status_mentions.c.status_id == statuses.c.id, status_mentions.c.account_id == _VIEWER)
     .exists()
 )
+_in_exclusive_list = (
+    select(lists.c.id)
+    .select_from(lists.join(list_accounts, list_accounts.c.list_id == lists.c.id))
+    .where(lists.c.account_id == _VIEWER, lists.c.exclusive, list_accounts.c.account_id == statuses.c.account_id)
+    .exists()
+)
+_unwanted_boost = (
+    select(_boosted.c.id)
+    .where(_boosted.c.id == statuses.c.reblog_of_id, ~not_blocked_or_muted(_boosted.c.account_id, _VIEWER))
+    .exists()
+)
+# The rules are those of fan_out.py, told from the reader's side.
 _BEYOND = FeedPages(
     select(statuses.c.id.label("cursor"), statuses.c.id).where(
-        or_(statuses.c.account_id.in_(_followed), statuses.c.account_id == _VIEWER),
+        or_(statuses.c.account_id.in_(_wanted), statuses.c.account_id == _VIEWER),
         or_(statuses.c.visibility < Visibility.DIRECT, statuses.c.account_id == _VIEWER, _addressed),
         or_(
             statuses.c.in_reply_to_account_id.is_(None),
@@ -41,13 +54,18 @@ _BEYOND = FeedPages(
             statuses.c.in_reply_to_account_id.in_(_followed),
         ),
         not_blocked_or_muted(statuses.c.account_id, _VIEWER),
+        ~_in_exclusive_list,
+        ~_unwanted_boost,
     ),
     statuses.c.id,
 )
+_OLDEST = Query(select(func.min(home_feed.c.status_id)).where(home_feed.c.account_id == _VIEWER))
 
 
 async def load_home(session: ReadSession, account_id: int, page: Page) -> list[FeedRow]:
     """A page of the account's home timeline, newest first."""
+    if page.min_id is not None and page.min_id < (await session.value(_OLDEST, viewer=account_id) or page.min_id + 1):
+        return await _BEYOND.rows(session, page, account_id, now=now_ms())
     rows = await _FEED.rows(session, page, account_id)
     if len(rows) >= page.limit or page.upwards:
         return rows
