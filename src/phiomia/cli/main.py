@@ -1,45 +1,117 @@
-"""The command `phiomia`: its parser, and the roles."""
+"""The command `phiomia`. Each command's module is loaded when it is called for."""
 
+import os
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any, NoReturn
 
-import typer
-
-from phiomia import __version__
-
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+ROLES = ("web", "worker", "streaming")
 
 
 def main() -> None:
-    """The entry point: child processes of the supervisor go a shorter way."""
-    if len(sys.argv) == 3 and sys.argv[1] == "child":
-        run_child(sys.argv[2])
-        return
-    app()
+    """Runs the command in `sys.argv`; says in one line what went wrong, with exit status 1 (2: wrong usage)."""
+    arguments = sys.argv[1:]
+    debug = "--debug" in arguments
+    try:
+        if len(arguments) == 2 and arguments[0] == "child" and arguments[1] in ROLES:
+            # Children of the supervisor live long: the command line's libraries would stay in their memory.
+            run_child(arguments[1])
+        else:
+            build()()
+    except Exception as error:
+        if debug:
+            raise
+        _fail(_explain(error))
 
 
 def run_child(role: str) -> None:
-    """One process of a role, under the supervisor."""
+    """One process of a role, as the supervisor starts it."""
     from phiomia.app import run_role
     from phiomia.platform.config import load_config
 
     run_role(load_config(), role)
 
 
-@app.command()
-def serve(
-    first_run: Annotated[bool, typer.Option("--first-run", help="Create an owner if nobody is there.")] = False,
-    demo: Annotated[bool, typer.Option("--demo", help="Fill in a small world to look at.")] = False,
-) -> None:
-    """Run every role under one supervisor."""
-    from phiomia.app import run_serve
-    from phiomia.platform.config import load_config
+def build() -> Any:
+    """The Typer application."""
+    import typer
+    from typer.core import TyperGroup
+    from typer.main import get_command
 
-    run_serve(load_config(), first_run=first_run, demo=demo)
+    # Where each command lives, in the order of the help.
+    modules = {
+        "serve": "phiomia.cli.serve:serve_app",
+        "web": "phiomia.cli.serve:web_app",
+        "worker": "phiomia.cli.serve:worker_app",
+        "streaming": "phiomia.cli.serve:streaming_app",
+        "accounts": "phiomia.cli.accounts:app",
+        "tokens": "phiomia.cli.tokens:app",
+        "jobs": "phiomia.cli.jobs:app",
+        "config": "phiomia.cli.config:app",
+        "doctor": "phiomia.cli.doctor:app",
+    }
+
+    class Commands(TyperGroup):
+        """Finds commands by their name alone."""
+
+        def list_commands(self, ctx: Any) -> list[str]:
+            return list(modules)
+
+        def get_command(self, ctx: Any, cmd_name: str) -> Any:
+            if cmd_name not in modules:
+                return None
+            module, _, name = modules[cmd_name].partition(":")
+            command = get_command(getattr(import_module(module), name))
+            command.name = cmd_name
+            return command
+
+    app = typer.Typer(
+        name="phiomia",
+        cls=Commands,
+        help="A social server that speaks Mastodon's client API.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+
+    @app.callback()
+    def begin(
+        config: Annotated[
+            str | None, typer.Option(metavar="FILE", help="Settings, instead of <data>/phiomia.toml.")
+        ] = None,
+        debug: Annotated[bool, typer.Option(help="Show where an error came from.")] = False,
+        version: Annotated[
+            bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Print the version.")
+        ] = False,
+    ) -> None:
+        # As a variable, the choice reaches the processes that this one starts.
+        if config is not None:
+            os.environ["PHIOMIA_CONFIG"] = os.path.abspath(config)
+
+    return app
 
 
-@app.callback(invoke_without_command=True)
-def root(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
-    """Phiomia: a social server."""
-    if version:
-        print(__version__)
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from phiomia import __version__
+
+        print(f"phiomia {__version__}")
+        sys.exit(0)
+
+
+def _explain(error: Exception) -> str:
+    from phiomia.domain.errors import DomainError
+    from phiomia.platform.config import ConfigError
+
+    if isinstance(error, ConfigError | DomainError) or type(error).__name__ in ("CommandError", "Unavailable"):
+        return str(error)
+    if type(error).__name__ == "Conflict":
+        return "Somebody changed the same thing at the same moment. Try again."
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'The system'}: {error.strerror}."
+    return f"Unforeseen {type(error).__name__}: {error}. `phiomia --debug …` shows where."
+
+
+def _fail(reason: str) -> NoReturn:
+    print(f"phiomia: {reason}", file=sys.stderr)
+    sys.exit(1)

@@ -75,6 +75,11 @@ _APP = select(
 )
 _BY_ID = Query(_APP.where(apps.c.id == P("id")))
 _BY_CLIENT = Query(_APP.where(apps.c.client_id == P("client", str)))
+_BY_NAME = Query(
+    _APP.where(apps.c.name == P("name", str), apps.c.redirect_uris == P("uris", str))
+    .order_by(apps.c.id)
+    .limit(P("one"))
+)
 _TOKEN = Query(
     select(
         access_tokens.c.id,
@@ -117,6 +122,12 @@ async def find_app(session: ReadSession, app_id: int) -> App | None:
 async def find_client(session: ReadSession, client_id: str) -> App | None:
     """The app with that client id."""
     found = await session.views(App, _BY_CLIENT, client=client_id)
+    return found[0] if found else None
+
+
+async def find_app_by_name(session: ReadSession, name: str, redirect_uris: str) -> App | None:
+    """The oldest app with exactly that name and those addresses, for tools that register themselves."""
+    found = await session.views(App, _BY_NAME, name=name, uris=redirect_uris, one=1)
     return found[0] if found else None
 
 

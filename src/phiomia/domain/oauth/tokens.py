@@ -60,8 +60,7 @@ async def revoke_tokens(session: WriteSession, token_ids: Sequence[int]) -> None
     ids = list(token_ids)
     await session.execute(_DELETE, ids=ids)
     await record(session, TokensRevoked(ids))
-    _tell_processes(session, ids)
-    await append_stream(session, "token", {"ids": ids})
+    await _forget(session, ids)
 
 
 async def revoke_app_tokens(session: WriteSession, user_id: int, app_id: int) -> int:
@@ -76,6 +75,21 @@ async def revoke_user_tokens(session: WriteSession, user_id: int) -> int:
     ids = await session.column(_OF_USER, user=user_id)
     await revoke_tokens(session, ids)
     return len(ids)
+
+
+async def forget_user_tokens(session: WriteSession, user_id: int) -> None:
+    """Lets every process look anew at what the tokens of somebody open, and close their streams.
+
+    For those whose login was frozen: the tokens stay.
+    """
+    ids = await session.column(_OF_USER, user=user_id)
+    if ids:
+        await _forget(session, ids)
+
+
+async def _forget(session: WriteSession, ids: Sequence[int]) -> None:
+    _tell_processes(session, ids)
+    await append_stream(session, "token", {"ids": list(ids)})
 
 
 def _tell_processes(session: WriteSession, ids: Sequence[int]) -> None:

@@ -1,0 +1,183 @@
+"""`phiomia accounts`: create, change and list those who may sign in."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from phiomia.cli.open import Open
+    from phiomia.domain.users.queries import UserView
+    from phiomia.domain.users.roles import Role
+    from phiomia.platform.db import WriteSession
+
+app = typer.Typer(name="accounts", help="Those who may sign in.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="User name, without @ and server.")]
+
+
+@app.command()
+def create(
+    name: Name,
+    email: Annotated[str, typer.Option(help="Address for mails, and to sign in with.")],
+    password: Annotated[
+        str | None, typer.Option(envvar="PHIOMIA_PASSWORD", help="Made and printed when left out.")
+    ] = None,
+    role: Annotated[str | None, typer.Option(help="Owner, Admin or Moderator.")] = None,
+    confirmed: Annotated[bool, typer.Option("--confirmed", help="Send no mail: the address is theirs.")] = False,
+) -> None:
+    """Create somebody who may sign in."""
+    from phiomia.cli.open import Open, run
+    from phiomia.domain.users.passwords import make_password
+    from phiomia.domain.users.roles import Role, parse_role
+    from phiomia.domain.users.sign_up import SignUpForm, draft_by_operator, sign_up
+
+    given = parse_role(role) if role is not None else Role.NONE
+    chosen = password or make_password()
+
+    async def work(opened: Open) -> None:
+        form = SignUpForm(username=name, email=email, password=chosen)
+        draft = await draft_by_operator(form, confirmed=confirmed, role=given)
+        await opened.db.write(lambda session: sign_up(session, draft))
+
+    run(work, create=True)
+    print(f"Created {name}.")
+    if not confirmed:
+        print(f"A mail to {email} asks to confirm the address.")
+    if password is None:
+        print(f"New password: {chosen}")
+
+
+@app.command()
+def modify(
+    name: Name,
+    role: Annotated[str | None, typer.Option(help="Owner, Admin or Moderator.")] = None,
+    remove_role: Annotated[bool, typer.Option("--remove-role", help="Be an ordinary member again.")] = False,
+    email: Annotated[str | None, typer.Option(help="Another address; it counts as confirmed.")] = None,
+    confirm: Annotated[bool, typer.Option("--confirm", help="The address is theirs.")] = False,
+    approve: Annotated[bool, typer.Option("--approve", help="Let in who waits for approval.")] = False,
+    disable: Annotated[bool, typer.Option("--disable", help="Freeze the login, with all tokens.")] = False,
+    enable: Annotated[bool, typer.Option("--enable", help="Thaw the login.")] = False,
+    reset_password: Annotated[
+        bool, typer.Option("--reset-password", help="Print a new password; sign out everywhere.")
+    ] = False,
+) -> None:
+    """Change somebody's role, address, standing or password."""
+    from phiomia.cli.open import load_member, run
+    from phiomia.domain.users.roles import Role, parse_role
+
+    if (role is not None and remove_role) or (disable and enable):
+        raise typer.BadParameter("these two options contradict each other")
+    wanted = Role.NONE if remove_role else parse_role(role) if role is not None else None
+    if wanted is None and email is None and not any((confirm, approve, disable, enable, reset_password)):
+        raise typer.BadParameter("say what to change; see --help")
+
+    async def work(opened: "Open") -> str | None:
+        user = await load_member(opened, name)
+
+        async def write(session: "WriteSession") -> None:
+            await _change(session, user, wanted, email, confirm, approve, disable, enable)
+
+        await opened.db.write(write)
+        return await _reset_password(opened, user) if reset_password else None
+
+    password = run(work)
+    print(f"Changed {name}.")
+    if password is not None:
+        print(f"New password: {password}")
+
+
+@app.command(name="reset-password")
+def reset_password(name: Name) -> None:
+    """Give somebody a new password, printed here; they are signed out everywhere."""
+    from phiomia.cli.open import Open, load_member, run
+
+    async def work(opened: Open) -> str:
+        return await _reset_password(opened, await load_member(opened, name))
+
+    print(f"New password: {run(work)}")
+
+
+@app.command(name="list")
+def list_accounts() -> None:
+    """List those who may sign in, in the order of their joining."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from phiomia.cli.open import Open, run
+    from phiomia.domain.users.queries import UserView, list_users
+    from phiomia.domain.users.roles import NAMES, Role
+    from phiomia.platform.clock import iso_day
+
+    async def work(opened: Open) -> list[UserView]:
+        found: list[UserView] = []
+        async with opened.db.read() as session:
+            while page := await list_users(session, after=found[-1].id if found else 0):
+                found += page
+        return found
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("name", "e-mail", "role", "standing", "since"):
+        table.add_column(column, overflow="fold")
+    for user in run(work):
+        table.add_row(user.username, user.email, NAMES[Role(user.role)], _standing(user), iso_day(user.created_at))
+    Console(markup=False, highlight=False).print(table)
+
+
+def _standing(user: "UserView") -> str:
+    from phiomia.domain.accounts.state import AccountState
+
+    if user.state == AccountState.SUSPENDED:
+        return "suspended"
+    if user.disabled_at is not None:
+        return "disabled"
+    if user.confirmed_at is None:
+        return "unconfirmed"
+    return "active" if user.approved_at is not None else "waits for approval"
+
+
+async def _change(
+    session: "WriteSession",
+    user: "UserView",
+    role: "Role | None",
+    email: str | None,
+    confirm: bool,
+    approve: bool,
+    disable: bool,
+    enable: bool,
+) -> None:
+    from phiomia.domain.oauth.tokens import forget_user_tokens
+    from phiomia.domain.users.approve import approve_user
+    from phiomia.domain.users.confirm import confirm_user
+    from phiomia.domain.users.disable import disable_user, enable_user
+    from phiomia.domain.users.emails import change_email
+    from phiomia.domain.users.roles import set_role
+
+    if role is not None:
+        await set_role(session, user.id, role)
+    if email is not None:
+        await change_email(session, user.id, email)
+    if confirm or email is not None:
+        await confirm_user(session, user.id)
+    if approve:
+        await approve_user(session, user.id)
+    if enable:
+        await enable_user(session, user.id)
+    if disable:
+        await disable_user(session, user.id)
+        await forget_user_tokens(session, user.id)
+
+
+async def _reset_password(opened: "Open", user: "UserView") -> str:
+    from phiomia.domain.oauth.tokens import revoke_user_tokens
+    from phiomia.domain.users.passwords import hash_password, make_password
+    from phiomia.domain.users.reset_password import reset_password
+
+    password = make_password()
+    hashed = await hash_password(password)
+
+    async def write(session: "WriteSession") -> None:
+        await reset_password(session, user.id, hashed)
+        await revoke_user_tokens(session, user.id)
+
+    await opened.db.write(write)
+    return password

@@ -1,0 +1,118 @@
+"""What commands stand on: the settings, and the open database with everything that follows a change."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, TypeVar
+
+from phiomia.domain.users.queries import UserView, find_user
+from phiomia.platform.config import Config, load_config
+from phiomia.platform.db import Database, open_database
+
+T = TypeVar("T")
+
+
+class CommandError(Exception):
+    """A command can't do what it was asked to: what, where, and how to mend it."""
+
+
+class Open(NamedTuple):
+    """What a command works with."""
+
+    config: Config
+    db: Database
+
+
+def run(work: Callable[[Open], Awaitable[T]], *, create: bool = False) -> T:
+    """Does the work with an open database. `create`: a database without tables gets them first.
+
+    Raises CommandError, ConfigError, Unavailable, or what the work raises.
+    """
+    return asyncio.run(_run(load_config(), work, create))
+
+
+async def load_member(opened: Open, name: str) -> UserView:
+    """The user with that name. Raises CommandError."""
+    async with opened.db.read() as session:
+        found = await find_user(session, name)
+    if found is None:
+        raise CommandError(f"Nobody here is called {name!r}. `phiomia accounts list` shows who is.")
+    return found
+
+
+async def _run(config: Config, work: Callable[[Open], Awaitable[T]], create: bool) -> T:
+    from phiomia.platform.events import Services
+    from phiomia.side_effects import SIDE_EFFECTS
+
+    await _prepare_schema(config, create)
+    db = open_database(config.database_url, synchronous=config.database.synchronous, pool=1)
+    bus = await _open_bus(config)
+    db.services = Services(side_effects=SIDE_EFFECTS, bus=bus, config=config)
+    try:
+        await db.start()
+        return await work(Open(config, db))
+    finally:
+        await db.close()
+        await bus.close()
+
+
+async def _prepare_schema(config: Config, create: bool) -> None:
+    from phiomia.upgrade import schema
+
+    if await has_schema(config):
+        return
+    if not create:
+        raise CommandError(
+            f"The database {hide_password(config.database_url)} has no tables yet."
+            " Start the server once (`phiomia serve`), or create an account."
+        )
+    await schema.upgrade(config.database_url)
+
+
+async def has_schema(config: Config) -> bool:
+    """Whether the database has tables of ours. Raises Unavailable when it can't be reached."""
+    from phiomia.platform.db import Unavailable
+    from phiomia.upgrade import schema
+
+    url = config.database_url
+    if url.startswith("sqlite:") and not os.path.exists(url.removeprefix("sqlite:///")):  # noqa: ASYNC240
+        return False  # asking would make an empty file
+    try:
+        return bool(await schema.current(url))
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        raise Unavailable(f"The database {hide_password(url)} can't be reached: {reason}") from error
+
+
+def hide_password(url: str) -> str:
+    """An address that may be shown."""
+    scheme, separator, rest = url.partition("://")
+    credentials, at, place = rest.rpartition("@")
+    if not at:
+        return url
+    name = credentials.partition(":")[0]
+    return f"{scheme}{separator}{name}{':****' if ':' in credentials else ''}@{place}"
+
+
+async def _open_bus(config: Config) -> Any:
+    from phiomia.platform.bus import open_bus
+
+    bus = open_bus(config.bus.url or running_hub(config) or "local:")
+    await bus.start()
+    return bus
+
+
+def running_hub(config: Config) -> str | None:
+    """The address of the bus of a server that runs on this machine; None when none does."""
+    import socket
+
+    path = config.data_dir / "run" / "bus.sock"
+    if not path.exists():
+        return None
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(0.5)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return None  # left behind by a server that was killed
+    return f"unix:{path}"

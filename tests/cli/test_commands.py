@@ -1,0 +1,207 @@
+"""The command line, as an operator uses it: real processes on a real database."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from phiomia.domain.oauth.queries import find_token
+from phiomia.domain.users.passwords import verify_password
+from phiomia.platform.db import Query, open_database
+
+
+class Shell:
+    """Runs `phiomia` with settings of its own."""
+
+    def __init__(self, folder: Path, **variables: str) -> None:
+        self.folder = folder
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PHIOMIA_")}
+        self.environ = {**kept, "PHIOMIA_DATA": str(folder / "var"), **variables}
+
+    def __call__(self, *arguments: str, status: int = 0, stdin: str = "") -> str:
+        """What it prints; what it complains of when another status is expected."""
+        done = subprocess.run(
+            [sys.executable, "-m", "phiomia", *arguments],
+            env=self.environ,
+            cwd=self.folder,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == status, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stderr if status else done.stdout
+
+    def one(self, sql: str, **parameters: Any) -> Any:
+        """The first row of hand-written SQL."""
+        return asyncio.run(self._one(sql, parameters))
+
+    async def _one(self, sql: str, parameters: dict[str, Any]) -> Any:
+        url = self.environ.get("PHIOMIA_DATABASE_URL", f"sqlite:///{self.folder}/var/phiomia.sqlite3")
+        db = open_database(url)
+        await db.start()
+        try:
+            async with db.read() as session:
+                if "token" in parameters:
+                    return await find_token(session, parameters["token"])
+                return await session.one(Query.raw(sqlite=sql), **parameters)
+        finally:
+            await db.close()
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    """A shell whose server was never started."""
+    return Shell(tmp_path)
+
+
+@pytest.fixture
+def server(migrated_database_url: str, tmp_path: Path) -> Shell:
+    """A shell with a database of each kind."""
+    return Shell(tmp_path, PHIOMIA_DATABASE_URL=migrated_database_url)
+
+
+def test_help_and_version_need_nothing(shell: Shell) -> None:
+    assert shell("--version").startswith("phiomia ")
+    for name in ("serve", "accounts", "tokens", "jobs", "config", "doctor"):
+        assert name in shell("--help")
+    assert "--confirmed" in shell("accounts", "create", "--help")
+    assert not (shell.folder / "var").exists()
+
+
+def test_wrong_usage_is_status_two(shell: Shell) -> None:
+    for arguments in (
+        ["nonsense"],
+        ["accounts", "create"],
+        ["accounts", "modify", "alice"],
+        ["accounts", "modify", "alice", "--disable", "--enable"],
+        ["tokens", "revoke"],
+        ["child", "web", "more"],
+    ):
+        shell(*arguments, status=2)
+
+
+def test_the_first_account_makes_the_tables(shell: Shell) -> None:
+    complaint = shell("accounts", "list", status=1)
+    assert complaint.startswith("phiomia: ")
+    assert complaint.count("\n") == 1
+    assert not (shell.folder / "var").exists(), "looking leaves nothing behind"
+    said = shell("accounts", "create", "Alice", "--email", "alice@mail.example", "--confirmed", "--role", "owner")
+    password = said.partition("New password: ")[2].strip()
+    stored, role, shown = shell.one("SELECT password_hash, role, shown_role FROM users, accounts")
+    assert (role, shown) == (3, 3)
+    assert asyncio.run(verify_password(stored, password)).right
+    assert "Owner" in shell("accounts", "list")
+
+
+def test_accounts(server: Shell) -> None:
+    server("accounts", "create", "alice", "--email", "a@mail.example", "--password", "correct horse", "--confirmed")
+    assert "in use already" in server("accounts", "create", "Alice", "--email", "b@mail.example", status=1)
+    assert "no role" in server("accounts", "modify", "alice", "--role", "King", status=1)
+    assert "Nobody here" in server("accounts", "modify", "bob", "--confirm", status=1)
+    said = server("accounts", "create", "bob", "--email", "b@mail.example")
+    assert "A mail to b@mail.example" in said
+    assert server.one("SELECT count(*) FROM jobs WHERE type = 'users.send_confirmation'")[0] == 1
+    assert "unconfirmed" in server("accounts", "list")
+    server("accounts", "modify", "bob", "--confirm", "--role", "Moderator", "--disable")
+    assert server.one("SELECT role FROM users WHERE email = 'b@mail.example'")[0] == 1
+    listed = server("accounts", "list")
+    assert "Moderator" in listed and "disabled" in listed
+    server("accounts", "modify", "bob", "--remove-role", "--enable", "--email", "bob@mail.example")
+    assert server.one("SELECT role, disabled_at, email_key FROM users WHERE role = 0 AND email LIKE 'bob%'")[1] is None
+    assert "in use already" in server("accounts", "modify", "bob", "--email", "A@mail.example", status=1)
+
+
+def test_tokens(server: Shell) -> None:
+    server("accounts", "create", "alice", "--email", "a@mail.example", "--confirmed")
+    first = server("tokens", "create", "alice", "--scopes", "read write").strip()
+    second = server("tokens", "create", "alice", "--app", "Script").strip()
+    third = server("tokens", "create", "alice").strip()
+    assert len(first) == 43
+    assert server.one("", token=first).scopes == "read write"
+    assert server.one("SELECT count(*) FROM apps")[0] == 2, "the same name is the same app"
+    assert "unknown" in server("tokens", "create", "alice", "--scopes", "everything", status=1)
+    assert server("tokens", "revoke", first) == "Revoked 1.\n"
+    assert server.one("", token=first) is None
+    assert "no such token" in server("tokens", "revoke", first, status=1)
+    assert server("tokens", "revoke", "-", stdin=f"{second}\n") == "Revoked 1.\n"
+    server("accounts", "modify", "alice", "--disable")
+    assert server.one("", token=third) is not None, "a frozen login keeps its tokens"
+    assert server.one("SELECT count(*) FROM stream_events WHERE kind = 'token'")[0] == 3
+    assert server("tokens", "revoke", "--user", "alice") == "Revoked 1.\n"
+
+
+def test_a_new_password_ends_every_token(server: Shell) -> None:
+    server("accounts", "create", "alice", "--email", "a@mail.example", "--confirmed")
+    token = server("tokens", "create", "alice").strip()
+    password = server("accounts", "reset-password", "alice").partition(": ")[2].strip()
+    assert asyncio.run(verify_password(server.one("SELECT password_hash FROM users")[0], password)).right
+    assert server.one("", token=token) is None
+    assert "New password" in server("accounts", "modify", "alice", "--reset-password")
+
+
+def test_settings_are_shown_as_toml_with_their_origin(shell: Shell) -> None:
+    file = shell.folder / "settings.toml"
+    file.write_text('bind = "127.0.0.1:4000"\n[instance]\ntitle = "A \\"quoted\\" ünit"\nrules = ["Be kind"]\n')
+    shell.environ["PHIOMIA_DATABASE_URL"] = "postgresql://me:secret@db.example/phiomia"
+    shell.environ["PHIOMIA_REGISTRATIONS"] = "open"
+    text = shell("--config", str(file), "config", "show")
+    shown = tomllib.loads(text)
+    assert shown["bind"] == "127.0.0.1:4000"
+    assert shown["instance"]["title"] == 'A "quoted" ünit'
+    assert shown["instance"]["rules"] == ["Be kind"]
+    assert shown["registrations"]["mode"] == "open"
+    assert shown["database"]["url"] == "postgresql://me:****@db.example/phiomia"
+    assert "me:secret" not in text
+    for origin in (f"(from {file})", "(from PHIOMIA_DATABASE_URL)", "(from PHIOMIA_REGISTRATIONS)", "(default)"):
+        assert origin in text
+    assert "settings are right" in shell("--config", str(file), "config", "check")
+
+
+def test_wrong_settings_are_told_in_one_line(shell: Shell) -> None:
+    assert "does not exist" in shell("--config", "nowhere.toml", "config", "check", status=1)
+    shell.environ["PHIOMIA_BIND"] = "nonsense"
+    assert "127.0.0.1:3000" in shell("config", "check", status=1)
+    assert shell("accounts", "list", status=1).count("\n") == 1
+    del shell.environ["PHIOMIA_BIND"]
+    shell.environ["PHIOMIA_NONSENSE"] = "1"
+    assert "PHIOMIA_NONSENSE" in shell("config", "check", status=1)
+
+
+def test_the_doctor_finds_a_healthy_server(server: Shell) -> None:
+    said = server("doctor")
+    assert "tables up to date" in said
+    assert "FAIL" not in said
+
+
+def test_the_doctor_says_how_to_mend(shell: Shell) -> None:
+    shell.environ["PHIOMIA_DATABASE_URL"] = "postgresql://nobody:secret@127.0.0.1:1/phiomia"
+    shell.environ["PHIOMIA_BUS_URL"] = "redis://127.0.0.1:1/0"
+    (shell.folder / "var").write_text("in the way")
+    done = subprocess.run(
+        [sys.executable, "-m", "phiomia", "doctor"],
+        env=shell.environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "nobody:secret" not in done.stdout
+    for words in ("FAIL  data directory", "FAIL  database", "FAIL  bus", "→ start the database"):
+        assert words in done.stdout, done.stdout + done.stderr
+    assert "reached" in shell("accounts", "list", status=1)
+
+
+def test_commands_load_little() -> None:
+    code = "import sys; sys.argv = ['phiomia', 'config', 'check']; from phiomia.cli.main import build; build();"
+    code += "print([name for name in ('sqlalchemy', 'falcon', 'aiohttp', 'argon2', 'jinja2') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[]", done.stderr
