@@ -18,12 +18,14 @@ async def is_username_taken(session: ReadSession, username: str) -> bool:
     return await session.value(_TAKEN, key=username.lower()) is not None
 
 
-async def create_local_account(session: WriteSession, username: str, *, display_name: str = "") -> int:
+async def create_local_account(
+    session: WriteSession, username: str, *, display_name: str = "", created_at: int | None = None
+) -> int:
     """Writes the account and gives its id; its keys are made later, by a job. Raises Conflict for a taken name.
 
     Its addresses stay empty in the table: those of local things follow from the server's own.
     """
-    account_id = new_id()
+    account_id = new_id(created_at)
     await session.execute(
         _INSERT,
         id=account_id,
@@ -31,7 +33,7 @@ async def create_local_account(session: WriteSession, username: str, *, display_
         username_key=username.lower(),
         domain="",
         display_name=display_name,
-        created_at=now_ms(),
+        created_at=created_at or now_ms(),
     )
     await defer(session, MakeKeys(account_id), unique=f"{MakeKeys.TYPE}:{account_id}")
     return account_id

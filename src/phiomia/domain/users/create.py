@@ -24,6 +24,7 @@ class UserDraft(NamedTuple):
     time_zone: str = ""
     reason: str = ""
     app_name: str | None = None
+    created_at: int | None = None  # for somebody who joined elsewhere, or long ago
 
 
 class CreatedUser(NamedTuple):
@@ -52,9 +53,9 @@ _INSERT = insert_into(
 
 async def create_user(session: WriteSession, draft: UserDraft) -> CreatedUser:
     """Writes account and user. Raises Conflict when the name or the address is taken."""
-    now = now_ms()
-    account_id = await create_local_account(session, draft.username)
-    user_id = new_id()
+    now = draft.created_at or now_ms()
+    account_id = await create_local_account(session, draft.username, created_at=draft.created_at)
+    user_id = new_id(draft.created_at)
     await session.execute(
         _INSERT,
         id=user_id,
