@@ -1,17 +1,21 @@
-"""The command line, as an operator uses it: real processes on a real database."""
+"""The command line, as an operator uses it, on real databases."""
 
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import subprocess
 import sys
 import tomllib
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from phiomia.cli.main import main
 from phiomia.domain.oauth.queries import find_token
 from phiomia.domain.users.passwords import verify_password
 from phiomia.platform.db import Query, open_database
@@ -27,18 +31,17 @@ class Shell:
 
     def __call__(self, *arguments: str, status: int = 0, stdin: str = "") -> str:
         """What it prints; what it complains of when another status is expected."""
-        done = subprocess.run(
-            [sys.executable, "-m", "phiomia", *arguments],
-            env=self.environ,
-            cwd=self.folder,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == status, done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
-        return done.stderr if status else done.stdout
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            patch.dict(os.environ, self.environ, clear=True),
+            patch.multiple(sys, argv=["phiomia", *arguments], stdin=io.StringIO(stdin)),
+            redirect_stdout(out),
+            redirect_stderr(err),
+            pytest.raises(SystemExit) as ended,
+        ):
+            main()
+        assert (ended.value.code or 0) == status, out.getvalue() + err.getvalue()
+        return err.getvalue() if status else out.getvalue()
 
     def one(self, sql: str, **parameters: Any) -> Any:
         """The first row of hand-written SQL."""
@@ -186,13 +189,7 @@ def test_the_doctor_says_how_to_mend(shell: Shell) -> None:
     shell.environ["PHIOMIA_DATABASE_URL"] = "postgresql://nobody:secret@127.0.0.1:1/phiomia"
     shell.environ["PHIOMIA_BUS_URL"] = "redis://127.0.0.1:1/0"
     (shell.folder / "var").write_text("in the way")
-    done = subprocess.run(
-        [sys.executable, "-m", "phiomia", "doctor"],
-        env=shell.environ,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = run_process("-m", "phiomia", shell, "doctor")
     assert done.returncode == 1
     assert "nobody:secret" not in done.stdout
     for words in ("FAIL  data directory", "FAIL  database", "FAIL  bus", "→ start the database"):
@@ -200,8 +197,18 @@ def test_the_doctor_says_how_to_mend(shell: Shell) -> None:
     assert "reached" in shell("accounts", "list", status=1)
 
 
-def test_commands_load_little() -> None:
-    code = "import sys; sys.argv = ['phiomia', 'config', 'check']; from phiomia.cli.main import build; build();"
-    code += "print([name for name in ('sqlalchemy', 'falcon', 'aiohttp', 'argon2', 'jinja2') if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert done.stdout.strip() == "[]", done.stderr
+def test_commands_load_little_and_never_show_where_they_fail(shell: Shell) -> None:
+    code = "import atexit, sys; from phiomia.cli.main import main;"
+    code += "heavy = ('sqlalchemy', 'falcon', 'aiohttp', 'argon2', 'jinja2', 'apsw', 'rich.console');"
+    code += "atexit.register(lambda: print([name for name in heavy if name in sys.modules]));"
+    for arguments, said in ((["config", "check"], "settings are right"), (["--version"], "phiomia ")):
+        done = run_process("-c", f"{code} sys.argv = {['phiomia', *arguments]}; main()", shell)
+        assert said in done.stdout
+        assert done.stdout.endswith("[]\n"), done.stderr
+    done = run_process("-m", "phiomia", shell, "accounts", "list")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+
+
+def run_process(flag: str, what: str, shell: Shell, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, flag, what, *arguments]
+    return subprocess.run(command, env=shell.environ, capture_output=True, text=True, timeout=60)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 import typer
 
-from phiomia.cli.open import hide_password
+from phiomia.cli.mask import hide_password
 from phiomia.platform import config as settings
 from phiomia.platform.config import Config, load_config
 

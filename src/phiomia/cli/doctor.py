@@ -111,7 +111,8 @@ async def _check_sqlite(config: Config) -> Finding:
 
 
 async def _check_database(config: Config) -> Finding:
-    from phiomia.cli.open import has_schema, hide_password
+    from phiomia.cli.mask import hide_password
+    from phiomia.cli.open import has_schema
     from phiomia.migrations import HEADS
     from phiomia.platform.db import Unavailable
     from phiomia.upgrade import schema
@@ -131,7 +132,8 @@ async def _check_database(config: Config) -> Finding:
 
 
 async def _check_bus(config: Config) -> Finding:
-    from phiomia.cli.open import hide_password, running_hub
+    from phiomia.cli.mask import hide_password
+    from phiomia.cli.open import running_hub
 
     if not config.bus.url.startswith(("redis", "valkey")):
         running = running_hub(config) is not None

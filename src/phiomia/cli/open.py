@@ -5,6 +5,7 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, TypeVar
 
+from phiomia.cli.mask import hide_password
 from phiomia.domain.users.queries import UserView, find_user
 from phiomia.platform.config import Config, load_config
 from phiomia.platform.db import Database, open_database
@@ -82,16 +83,6 @@ async def has_schema(config: Config) -> bool:
     except Exception as error:
         reason = str(error) or type(error).__name__
         raise Unavailable(f"The database {hide_password(url)} can't be reached: {reason}") from error
-
-
-def hide_password(url: str) -> str:
-    """An address that may be shown."""
-    scheme, separator, rest = url.partition("://")
-    credentials, at, place = rest.rpartition("@")
-    if not at:
-        return url
-    name = credentials.partition(":")[0]
-    return f"{scheme}{separator}{name}{':****' if ':' in credentials else ''}@{place}"
 
 
 async def _open_bus(config: Config) -> Any:
