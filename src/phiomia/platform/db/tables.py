@@ -24,7 +24,8 @@ metadata = MetaData(
 
 def id_column(name: str = "id") -> Column[int]:
     """A primary key that the application fills with a snowflake."""
-    return Column(name, BigInteger, primary_key=True, autoincrement=False)
+    # SQLite takes a key that is called INTEGER, and no other name, for the row's own number: one search instead of two.
+    return Column(name, BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False)
 
 
 def reference(
