@@ -1,11 +1,14 @@
 """The thread around a status: what it answers, and the tree of what answers it, in one statement.
 
-Both directions are followed whether or not the viewer may see each step: an answer does not vanish with the one that it
-answers. What is not for the viewer is marked, and left out at the end.
+The statement takes the whole conversation, which is a range of an index. Only of a very long one, where that would be
+much more than what is shown, a second statement follows the answers themselves, from one to the next.
+
+What is not for the viewer is loaded too, marked, and left out at the end: an answer does not vanish with the one that
+it answers.
 """
 
-from operator import itemgetter
-from typing import Any, Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, literal, or_, select, union_all
 from sqlalchemy.sql.selectable import FromClause
@@ -32,8 +35,18 @@ class Thread(NamedTuple):
     descendants: list[FeedRow]
 
 
-_FLAGS: Final = len(FeedRow._fields)
-_ID, _AUTHOR, _PARENT, _SHOWN = 1, 3, _FLAGS, _FLAGS + 1
+class _Limits(NamedTuple):
+    ancestors: int
+    descendants: int
+    depth: int
+    conversation: int  # a longer one is followed answer by answer
+
+
+_FOR_ANYBODY: Final = _Limits(limits.CONTEXT_ANCESTORS, limits.CONTEXT_DESCENDANTS, limits.CONTEXT_DEPTH, 200)
+_FOR_VIEWER: Final = _Limits(limits.CONTEXT_SIGNED_IN, limits.CONTEXT_SIGNED_IN, limits.CONTEXT_SIGNED_IN, 1_000)
+
+_COLUMNS: Final = len(FeedRow._fields)
+_ID, _AUTHOR, _PARENT, _SHOWN = 1, 3, _COLUMNS, _COLUMNS + 1
 
 
 def _is_welcome(status: FromClause) -> ColumnElement[bool]:
@@ -54,15 +67,39 @@ def _is_limited(account: ColumnElement[int]) -> ColumnElement[bool]:
     return limited.correlate_except(accounts).exists()
 
 
-def _query(*, anonymous: bool) -> Query:
-    """Rows with the way from the status as cursor: negative above it, 0 itself, positive below."""
+def _shown(*, anonymous: bool) -> ColumnElement[bool]:
+    may = visible_to_anybody(statuses) if anonymous else visible_to(statuses, VIEWER)
+    wants = ~_is_limited(statuses.c.account_id) if anonymous else _is_welcome(statuses)
+    return and_(may, or_(statuses.c.id == P("status"), wants)).label("shown")
+
+
+def _conversation(*, anonymous: bool) -> Query:
+    """Everything in the status's conversation, up to a number."""
+    itself = statuses.alias("itself")
+    conversation = select(itself.c.conversation_id).where(itself.c.id == P("status")).scalar_subquery()
+    ids = (
+        select(
+            statuses.c.id.label("cursor"),
+            statuses.c.id,
+            statuses.c.in_reply_to_id.label("parent"),
+            _shown(anonymous=anonymous),
+        )
+        .where(statuses.c.conversation_id == conversation)
+        .order_by(statuses.c.id)
+        .limit(P("most"))
+    )
+    return page_query(ids, oldest_first=True, anonymous=anonymous, more=("parent", "shown"))
+
+
+def _relatives(*, anonymous: bool) -> Query:
+    """The status, what it answers, and what answers it: the nearest ones, up to a number and a distance."""
     columns = statuses.c.id, statuses.c.in_reply_to_id.label("parent")
     start = select(*columns, literal(0).label("way")).where(statuses.c.id == P("status"))
     above = start.cte("above", recursive=True)
     above = above.union_all(
-        select(*columns, above.c.way - 1)
+        select(*columns, above.c.way + 1)
         .select_from(above.join(statuses, statuses.c.id == above.c.parent))
-        .where(above.c.way > -P("height"))
+        .where(above.c.way < P("height"))
     )
     below = start.cte("below", recursive=True)
     below = below.union_all(
@@ -71,64 +108,67 @@ def _query(*, anonymous: bool) -> Query:
         .where(below.c.way < P("depth"))
     )
     nearest = select(below).limit(P("most")).subquery()
-    both = union_all(select(above).where(above.c.way < 0), select(nearest)).subquery()
-    may = visible_to_anybody(statuses) if anonymous else visible_to(statuses, VIEWER)
-    wants = ~_is_limited(statuses.c.account_id) if anonymous else _is_welcome(statuses)
-    shown = and_(may, or_(both.c.way == 0, wants))
-    ids = select(both.c.way.label("cursor"), both.c.id, both.c.parent, shown.label("shown")).select_from(
-        both.join(statuses, statuses.c.id == both.c.id)
-    )
+    both = union_all(select(above).where(above.c.way > 0), select(nearest)).subquery()
+    ids = select(both.c.id.label("cursor"), both.c.id, both.c.parent, _shown(anonymous=anonymous)).select_from(
+        both.outerjoin(statuses, statuses.c.id == both.c.id)
+    )  # outer: planners keep to its order
     return page_query(ids, oldest_first=True, anonymous=anonymous, more=("parent", "shown"))
 
 
-_OF_ANYBODY, _OF_VIEWER = _query(anonymous=True), _query(anonymous=False)
+_CONVERSATION = {anonymous: _conversation(anonymous=anonymous) for anonymous in (False, True)}
+_RELATIVES = {anonymous: _relatives(anonymous=anonymous) for anonymous in (False, True)}
 
 
 async def load_thread(session: ReadSession, status_id: int, viewer: int | None) -> Thread:
     """The thread around a status as far as the viewer may see it. Raises NotFound."""
-    rows = await _load(session, status_id, viewer)
-    above = [row for row in rows if row[0] < 0]
-    itself = next((row for row in rows if row[0] == 0), None)
+    most = _FOR_ANYBODY if viewer is None else _FOR_VIEWER
+    rows = {row[_ID]: row for row in await _load(session, status_id, viewer, most)}
+    itself = rows.get(status_id)
     if itself is None or not itself[_SHOWN]:
         raise NotFound
-    below = [row for row in rows if row[0] > 0]
-    return Thread(
-        [FeedRow(*row[:_FLAGS]) for row in above if row[_SHOWN]],
-        [FeedRow(*row[:_FLAGS]) for row in _in_order(itself, below) if row[_SHOWN]],
-    )
+    return Thread(_find_ancestors(rows, itself, most), _find_descendants(rows, itself, most))
 
 
-async def _load(session: ReadSession, status_id: int, viewer: int | None) -> Any:
-    now = now_ms()
-    if viewer is None:
-        return await session.all(
-            _OF_ANYBODY,
-            status=status_id,
-            viewer=NOBODY,
-            now=now,
-            height=limits.CONTEXT_ANCESTORS,
-            depth=limits.CONTEXT_DEPTH,
-            most=limits.CONTEXT_DESCENDANTS + 1,
-        )
-    most = limits.CONTEXT_SIGNED_IN
+async def _load(session: ReadSession, status_id: int, viewer: int | None, most: _Limits) -> Sequence[Row]:
+    parameters = {"status": status_id, "viewer": viewer or NOBODY, "now": now_ms()}
+    rows = await session.all(_CONVERSATION[viewer is None], most=most.conversation, **parameters)
+    if len(rows) < most.conversation:
+        return rows
     return await session.all(
-        _OF_VIEWER, status=status_id, viewer=viewer, now=now, height=most, depth=most, most=most + 1
+        _RELATIVES[viewer is None],
+        height=most.ancestors,
+        depth=most.depth,
+        most=most.descendants + 1,
+        **parameters,
     )
 
 
-def _in_order(itself: Row, below: list[Row]) -> list[Row]:
+def _find_ancestors(rows: Mapping[int, Row], itself: Row, most: _Limits) -> list[FeedRow]:
+    above: list[Row] = []
+    row = rows.get(itself[_PARENT])
+    while row is not None and len(above) < most.ancestors:
+        above.append(row)
+        row = rows.get(row[_PARENT])
+    return [FeedRow(*row[:_COLUMNS]) for row in reversed(above) if row[_SHOWN]]
+
+
+def _find_descendants(rows: Mapping[int, Row], itself: Row, most: _Limits) -> list[FeedRow]:
     """Each answer followed by those it got. First what authors answer themselves, so that a story stays whole."""
-    children: dict[int, list[Row]] = {}
-    for row in sorted(below, key=itemgetter(_ID), reverse=True):
-        children.setdefault(row[_PARENT], []).append(row)
-    ordered: list[Row] = []
-    waiting = [itself]
-    while waiting:
-        row = waiting.pop()
-        ordered.append(row)
-        answers = children.get(row[_ID])
-        if answers:
-            if len(answers) > 1:
-                answers.sort(key=lambda answer, author=row[_AUTHOR]: answer[_AUTHOR] == author)  # type: ignore[misc]
-            waiting += answers
-    return ordered[1:]
+    answers: dict[int, list[Row]] = {}
+    for row in rows.values():
+        answers.setdefault(row[_PARENT], []).append(row)
+    found: list[FeedRow] = []
+    waiting = _put_off(answers.get(itself[_ID], []), itself[_AUTHOR], 1)
+    while waiting and len(found) < most.descendants:
+        row, depth = waiting.pop()
+        if row[_SHOWN]:
+            found.append(FeedRow(*row[:_COLUMNS]))
+        if row[_ID] in answers and depth < most.depth:
+            waiting += _put_off(answers[row[_ID]], row[_AUTHOR], depth + 1)
+    return found
+
+
+def _put_off(answers: list[Row], author: int, depth: int) -> list[tuple[Row, int]]:
+    """Answers (which come the oldest first) in the order of a stack: what shall be first stands last."""
+    others = [(row, depth) for row in reversed(answers) if row[_AUTHOR] != author]
+    return others + [(row, depth) for row in reversed(answers) if row[_AUTHOR] == author]
