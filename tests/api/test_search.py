@@ -5,7 +5,13 @@ import pytest
 
 from contract import assert_returns
 from phiomia.domain.search.index import index_account, index_status, unindex_status
-from phiomia.domain.search.jobs import IndexStatusesOf, note_interest, run_index_statuses_of
+from phiomia.domain.search.jobs import (
+    IndexStatus,
+    IndexStatusesOf,
+    note_interest,
+    run_index_status,
+    run_index_statuses_of,
+)
 from phiomia.domain.search.parse import parse
 from phiomia.domain.search.words import split_words
 from phiomia.platform.clock import DAY, iso_day, now_ms
@@ -75,10 +81,10 @@ async def test_who_finds_what(world: World) -> None:
             who=carol.id,
             status=int(status),
         )
-        await world.write(lambda session, status=status: note_interest(session, int(status)))
-        assert await world.value("SELECT count(*) FROM jobs WHERE type = 'search.index_status'") > 0
-        await world.write(lambda session, status=status: index_status(session, int(status)))
-    await world.write(lambda session: note_interest(session, int(open_)))
+        await world.write(lambda session, status=status: note_interest(session, int(status), carol.id))
+        await run_index_status(world, IndexStatus(int(status)))  # type: ignore[arg-type]
+    far = await world.account("far", domain="far.example")
+    await world.write(lambda session: note_interest(session, int(open_), far.id))
     assert await world.value("SELECT count(*) FROM jobs WHERE type = 'search.index_status'") == 2
     assert await find(world, carol, "cat") == [closed, open_]
     assert await find(world, carol, "cat in:library") == [closed]
@@ -149,6 +155,7 @@ async def test_the_language_of_queries(world: World) -> None:
         f"fox during:{day(-10)}": [one],
         "fox before:yesterday": [],
         "-fox": [three],
+        "fox -fox": [],
         "...": [],
         "nothing": [],
     }

@@ -16,7 +16,7 @@ from phiomia.domain.search.parse import language_mark
 from phiomia.domain.search.words import mark, split_words, write_body
 from phiomia.domain.statuses.models import bookmarks, favourites, poll_options, status_mentions, statuses
 from phiomia.domain.statuses.visibility import Visibility
-from phiomia.platform.db import P, Query, ReadSession, WriteSession
+from phiomia.platform.db import P, Query, WriteSession
 from phiomia.platform.db.session import Row
 from phiomia.platform.html import to_plain_text
 
@@ -57,11 +57,6 @@ _INTERESTED = Query(
         accounts.c.domain == "",
     )
     .limit(literal(_MOST_INTERESTED))
-)
-_FINDABLE = Query(
-    select(statuses.c.visibility, accounts.c.indexable)
-    .join(accounts, accounts.c.id == statuses.c.account_id)
-    .where(statuses.c.id == P("id"))
 )
 _ACCOUNT = Query(
     select(accounts.c.username, accounts.c.domain, accounts.c.display_name).where(accounts.c.id == P("id"))
@@ -141,12 +136,6 @@ async def index_account(session: WriteSession, account_id: int) -> None:
 async def unindex_account(session: WriteSession, account_id: int) -> None:
     """Lets an account no longer be found by words."""
     await session.execute(_DROP_ACCOUNT, id=account_id)
-
-
-async def is_open_to_search(session: ReadSession, status_id: int) -> bool:
-    """Whether everybody may find the status, so that it does not matter who is interested in it."""
-    row = await session.one(_FINDABLE, id=status_id)
-    return row is not None and row[0] == Visibility.PUBLIC and bool(row[1])
 
 
 def _language_marks(language: str | None) -> list[str]:

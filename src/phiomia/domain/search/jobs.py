@@ -4,7 +4,8 @@ from typing import Protocol
 
 from sqlalchemy import select
 
-from phiomia.domain.search.index import index_account, index_status, is_open_to_search
+from phiomia.domain.accounts.models import accounts
+from phiomia.domain.search.index import index_account, index_status
 from phiomia.domain.statuses.models import statuses
 from phiomia.platform.db import Database, P, Query, WriteSession
 from phiomia.platform.jobs.defer import Job, defer
@@ -50,6 +51,7 @@ class Context(Protocol):
         ...
 
 
+_IS_MEMBER = Query(select(accounts.c.id).where(accounts.c.id == P("account"), accounts.c.domain == ""))
 _OWN = Query(
     select(statuses.c.id)
     .where(statuses.c.account_id == P("account"), statuses.c.id < P("below"))
@@ -58,9 +60,9 @@ _OWN = Query(
 )
 
 
-async def note_interest(session: WriteSession, status_id: int) -> None:
-    """To be called when somebody favourites, bookmarks or boosts a status, or no longer does: they may now find it."""
-    if not await is_open_to_search(session, status_id):
+async def note_interest(session: WriteSession, status_id: int, account_id: int) -> None:
+    """To be called when an account favourites, bookmarks or boosts a status, or no longer does: it may now find it."""
+    if await session.value(_IS_MEMBER, account=account_id):
         await defer(session, IndexStatus(status_id))
 
 

@@ -177,6 +177,8 @@ async def search_statuses(
             unwanted.append((mark("a", found),))
     if author is not None:
         wanted.append((mark("a", author),))
+    if not set(wanted).isdisjoint(unwanted):
+        return []
     scopes = {"public": (mark("p"),), "library": (mark("a", viewer), mark("v", viewer))}
     scope = scopes.get(sought.scope) or scopes["public"] + scopes["library"]
     return await session.column(

@@ -22,7 +22,8 @@ _UNSPACED: Final = (
     "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
     "\u0e00-\u0eff\u0f40-\u0fbc\u1000-\u109f\u1780-\u17d3"
 )
-_WORD: Final = re.compile(rf"[{_UNSPACED}][{MARKS}]*|(?:(?![{_UNSPACED}])[^\W_][{MARKS}]*)+")
+_ASCII_WORD: Final = re.compile("[a-z0-9]+")
+_WORD: Final = re.compile(rf"[{_UNSPACED}][{MARKS}]*+|[^\W_{_UNSPACED}]++(?:[{MARKS}]++[^\W_{_UNSPACED}]*+)*+")
 _LATIN_OR_GREEK_ACCENTS: Final = re.compile("(?<=[a-z\u03b1-\u03c9])[\u0300-\u036f]+")
 _PLAIN: Final = str.maketrans({"ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "ł": "l", "æ": "ae", "œ": "oe"})
 
@@ -42,12 +43,12 @@ class Match(NamedTuple):
 def split_words(text: str) -> list[str]:
     """The words of a text in the form in which they are compared: without case, accents and compatibility forms."""
     if text.isascii():
-        folded = text.lower()
+        found = _ASCII_WORD.findall(text.lower())
     else:
         folded = unicodedata.normalize("NFKD", text).casefold()
         folded = _LATIN_OR_GREEK_ACCENTS.sub("", folded).translate(_PLAIN)
-        folded = unicodedata.normalize("NFKC", folded)
-    return [word[:_LONGEST_WORD] for word in _WORD.findall(folded)[:_MOST_WORDS]]
+        found = _WORD.findall(unicodedata.normalize("NFKC", folded))
+    return [word[:_LONGEST_WORD] for word in found[:_MOST_WORDS]]
 
 
 def mark(kind: str, value: object = "") -> str:
