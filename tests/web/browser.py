@@ -149,8 +149,12 @@ class Site:
 @asynccontextmanager
 async def open_site(url: str, **settings: Any) -> AsyncIterator[Site]:
     """The pages on a database that has its tables."""
-    defaults = {"rate_limits": RateLimits(enabled=False), "registrations": Registrations(mode="open")}
-    config = Config(public_url=BASE, **{**defaults, **settings})
+    defaults: dict[str, Any] = {
+        "public_url": BASE,
+        "rate_limits": RateLimits(enabled=False),
+        "registrations": Registrations(mode="open"),
+    }
+    config = Config(**{**defaults, **settings})
     db, bus = open_database(url), LocalBus()
     await bus.start()
     db.services = Services(bus=bus, config=config)

@@ -177,7 +177,7 @@ async def test_files_are_kept_for_ever_under_their_hash(site: Site) -> None:
     assert "immutable" in style.headers["cache-control"]
     other = await browser.get("/static/style.000000000000.css")
     assert (other.text, other.headers["cache-control"]) == (style.text, "no-cache")
-    assert (await browser.get("/static/avatar.svg")).headers["content-type"] == "image/svg+xml"
+    assert (await browser.get("/static/icon.svg")).headers["content-type"] == "image/svg+xml"
     for wrong in ("/static/nothing.css", "/static/..%2fassets.py", "/static/a.b.c.d"):
         assert (await browser.get(wrong)).status == 404
 

@@ -187,7 +187,6 @@ def _responder(context: WebContext, handler: Handler) -> Callable[..., Awaitable
                 ("Referrer-Policy", "no-referrer"),
                 ("X-Content-Type-Options", "nosniff"),
                 ("X-Frame-Options", "DENY"),
-                ("Cross-Origin-Opener-Policy", "same-origin"),
                 ("Cache-Control", "private, no-store"),
             ]
         )
