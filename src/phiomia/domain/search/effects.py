@@ -46,9 +46,9 @@ async def index_updated_account(session: WriteSession, event: AccountUpdated) ->
 
 async def note_favourite(session: WriteSession, event: StatusFavourited | StatusUnfavourited) -> None:
     """Who favourites a status may find it."""
-    await note_interest(session, event.status_id)
+    await note_interest(session, event.status_id, event.account_id)
 
 
 async def note_boost(session: WriteSession, event: StatusBoosted) -> None:
     """Who boosts a status may find it."""
-    await note_interest(session, event.original_id)
+    await note_interest(session, event.original_id, event.account_id)
