@@ -60,9 +60,12 @@ _OWN = Query(
 )
 
 
-async def note_interest(session: WriteSession, status_id: int, account_id: int) -> None:
-    """To be called when an account favourites, bookmarks or boosts a status, or no longer does: it may now find it."""
-    if await session.value(_IS_MEMBER, account=account_id):
+async def note_interest(session: WriteSession, status_id: int, account_id: int | None = None) -> None:
+    """To be called when somebody favourites, bookmarks or boosts a status, or no longer does: they may now find it.
+
+    With the account, nothing is done for those who live elsewhere: they don't search here.
+    """
+    if account_id is None or await session.value(_IS_MEMBER, account=account_id):
         await defer(session, IndexStatus(status_id))
 
 
