@@ -18,6 +18,7 @@ import apsw
 import pytest
 
 from postgresql import URL_VARIABLE, NotInstalled, Server, find_free_port, run_cluster
+from server import phiomia, servers  # noqa: F401 (fixtures)
 
 NODE_MODULES = Path(__file__).parent / "node" / "node_modules"
 

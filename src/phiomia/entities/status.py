@@ -44,7 +44,7 @@ def render_status(view: StatusView, author: AccountView, links: Links) -> dict[s
             }
             for mention in view.mentions
         ],
-        "tags": [{"name": tag.display_name or tag.name, "url": links.tag(tag.name)} for tag in view.tags],
+        "tags": [{"name": tag.name, "url": links.tag(tag.name)} for tag in view.tags],
         "emojis": [render_emoji(emoji) for emoji in view.emojis],
         "card": None,
         "quote": None,
