@@ -4,6 +4,8 @@ from typing import Any
 
 from contract import assert_returns
 from phiomia.domain.relationships.block import block
+from phiomia.domain.statuses.create import create_status
+from phiomia.domain.statuses.draft import StatusDraft
 from world import Account, World, story
 
 POST = "POST /api/v1/statuses"
@@ -129,3 +131,30 @@ async def test_edited_answers_void_the_votes(world: World) -> None:
         ["tea", "coffee", "water"],
         ["tea", "juice"],
     ]
+
+
+@story("statuses", "polls")
+async def test_emoji(world: World) -> None:
+    """A status and its poll show the emoji they use, of the author's own server."""
+    alice = await world.account("alice")
+    for number, (domain, name) in enumerate((("", "tea"), ("", "cup"), ("elsewhere.example", "tea"))):
+        await world.execute(
+            "INSERT INTO custom_emojis (id, shortcode, domain, url, static_url, created_at)"
+            " VALUES (:id, :name, :domain, :url, :url, 1)",
+            id=number + 1,
+            name=name,
+            domain=domain,
+            url=f"https://{domain or 'here.example'}/{name}.png",
+        )
+    poll = {"options": [":tea:", "none"], "expires_in": 600}
+    made = await world.client.check(POST, alice, json={"status": "A :cup: of", "poll": poll})
+    assert sorted(one["shortcode"] for one in made["emojis"]) == ["cup", "tea"]
+    assert [one["url"] for one in made["poll"]["emojis"]] == ["https://here.example/tea.png"]
+    assert (await world.client.check(POLL, None, id=made["poll"]["id"]))["emojis"] == made["poll"]["emojis"]
+    dora = await world.account("dora", domain="elsewhere.example")
+    draft = StatusDraft(
+        dora.id, "<p>:tea: :cup:</p>", emojis=["tea", "cup"], local=False, uri="https://elsewhere.example/1"
+    )
+    status_id = await world.write(lambda session: create_status(session, draft))
+    shown = await world.client.check("GET /api/v1/statuses/:id", None, id=status_id)
+    assert [one["url"] for one in shown["emojis"]] == ["https://elsewhere.example/tea.png"]

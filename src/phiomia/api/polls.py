@@ -6,7 +6,7 @@ import msgspec
 
 from phiomia.api.endpoint import Call, endpoint
 from phiomia.domain.errors import NotFound
-from phiomia.domain.statuses.queries import find_rows, load_polls, load_votes
+from phiomia.domain.statuses.queries import find_status_of_poll, load_row, load_statuses, load_votes
 from phiomia.domain.statuses.vote import vote
 from phiomia.entities.poll import render_poll, with_votes
 from phiomia.platform.clock import now_ms
@@ -34,9 +34,11 @@ async def do_vote(call: Call, params: VoteParams) -> dict[str, Any]:
 
 async def _show(call: Call, poll_id: int) -> dict[str, Any]:
     async with call.api.db.read() as session:
-        view = (await load_polls(session, [poll_id])).get(poll_id)
-        if view is None or view.status_id not in await find_rows(session, [view.status_id], call.viewer):
-            raise NotFound
+        row = await load_row(session, await find_status_of_poll(session, poll_id) or 0, call.viewer)
+        status = (await load_statuses(session, [row.id])).get(row.id)
+        if status is None or status.poll is None:
+            raise NotFound  # edited away or deleted in this very moment
+        view = status.poll
         entity = render_poll(view, now_ms())
         if call.viewer is None:
             return entity

@@ -12,6 +12,7 @@ import msgspec
 
 from phiomia.domain.accounts.queries import load_accounts, load_revisions
 from phiomia.domain.accounts.views import AccountView
+from phiomia.domain.errors import NotFound
 from phiomia.domain.instance.emojis import load_emojis
 from phiomia.domain.statuses.queries import load_statuses, load_votes
 from phiomia.domain.statuses.views import FeedRow, PollView
@@ -28,9 +29,9 @@ _encode = msgspec.json.encode
 
 # Splicing is joining: these are the pieces between the fragments.
 _ACCOUNT = b',"account":'
-_NO_BOOST = b',"reblog":null'
 _BOOST = b',"reblog":'
 _END = b"}"
+Pieces = tuple[bytes, ...]
 
 
 def _flag_bytes() -> tuple[bytes, ...]:
@@ -41,12 +42,14 @@ def _flag_bytes() -> tuple[bytes, ...]:
         if number & 16:
             flags["pinned"] = True
         flags["filtered"] = []
-        table.append(b"," + _encode(flags)[1:-1])
+        table.append(b"," + _encode(flags)[1:])
     return tuple(table)
 
 
 _FLAGS = _flag_bytes()
-_UNPINNED = b',"pinned":false'
+_ENDS = tuple(b',"reblog":null' + flags for flags in _FLAGS)
+_END_OF_ANYBODY = b',"reblog":null}'
+_UNPINNED = b',"pinned":false}'
 
 
 class StatusFragment(NamedTuple):
@@ -109,14 +112,26 @@ class Fragments:
 
     async def page(self, session: ReadSession, rows: Sequence[FeedRow], viewer: int | None) -> bytes:
         """The rows as a JSON array of Status entities."""
-        return b"[" + b",".join(await self.each(session, rows, viewer)) + b"]"
+        pieces = [b"["]
+        for status in await self._spliced(session, rows, viewer):
+            pieces += status
+            pieces.append(b",")
+        # One join for the whole page: its bytes are copied once.
+        pieces[-1 if len(pieces) > 1 else 1 :] = [b"]"]
+        return b"".join(pieces)
 
     async def one(self, session: ReadSession, row: FeedRow, viewer: int | None) -> bytes:
-        """One Status entity."""
-        return (await self.each(session, [row], viewer))[0]
+        """One Status entity. Raises NotFound for one that was deleted since the statement that gave the row."""
+        found = await self.each(session, [row], viewer)
+        if not found:
+            raise NotFound
+        return found[0]
 
     async def each(self, session: ReadSession, rows: Sequence[FeedRow], viewer: int | None) -> list[bytes]:
         """The rows as Status entities. Their visibility has been established by the statement that gave them."""
+        return [b"".join(pieces) for pieces in await self._spliced(session, rows, viewer)]
+
+    async def _spliced(self, session: ReadSession, rows: Sequence[FeedRow], viewer: int | None) -> list[Pieces]:
         statuses, accounts = await self._gather(session, rows)
         polls = [fragment.poll for fragment in statuses.values() if fragment.poll is not None]
         poll_bytes = await self._polls(session, polls, viewer) if polls else {}
@@ -247,36 +262,27 @@ class Fragments:
         accounts: Mapping[int, AccountFragment],
         polls: Mapping[int, bytes],
         viewer: int | None,
-    ) -> bytes:
-        flags = b"" if viewer is None else _FLAGS[_number(row)]
-        outer = statuses[row.id]
-        if row.original_id is None:
-            if viewer is not None and not row.pinned and row.account_id == viewer:
-                flags += _UNPINNED
-            return _whole(outer, accounts[row.account_id], polls, row.id, _NO_BOOST, flags)
-        inner = _whole(
-            statuses[row.original_id],
-            accounts[row.original_account_id],  # type: ignore[index]
-            polls,
-            row.original_id,
-            _NO_BOOST,
-            flags,
-        )
-        return _whole(outer, accounts[row.account_id], polls, row.id, _BOOST + inner, flags)
+    ) -> Pieces:
+        number = _number(row)
+        flags, end = (_END, _END_OF_ANYBODY) if viewer is None else (_FLAGS[number], _ENDS[number])
+        account_id, original_id = row.account_id, row.original_id
+        if original_id is None:
+            if account_id == viewer and not row.pinned:
+                end = end[:-1] + _UNPINNED
+            return _whole(statuses[row.id], accounts[account_id], polls, row.id, end)
+        author = accounts[row.original_account_id]  # type: ignore[index]
+        inner = _whole(statuses[original_id], author, polls, original_id, end)
+        return (*_whole(statuses[row.id], accounts[account_id], polls, row.id, _BOOST), *inner, flags)
 
 
 def _number(row: FeedRow) -> int:
-    return (
-        (1 if row.favourited else 0)
-        | (2 if row.boosted else 0)
-        | (4 if row.bookmarked else 0)
-        | (8 if row.muted else 0)
-        | (16 if row.pinned else 0)
-    )
+    # SQLite gives 0 and 1, PostgreSQL True and False.
+    return row.favourited + 2 * row.boosted + 4 * row.bookmarked + 8 * row.muted + 16 * row.pinned
 
 
 def _whole(
-    status: StatusFragment, author: AccountFragment, polls: Mapping[int, bytes], id_: int, boost: bytes, flags: bytes
-) -> bytes:
-    poll = b"" if status.poll is None else b',"poll":' + polls[id_]
-    return b"".join((status.body, poll, _ACCOUNT, author.body, boost, flags, _END))
+    status: StatusFragment, author: AccountFragment, polls: Mapping[int, bytes], id_: int, end: bytes
+) -> Pieces:
+    if status.poll is None:
+        return status.body, _ACCOUNT, author.body, end
+    return status.body, b',"poll":', polls[id_], _ACCOUNT, author.body, end

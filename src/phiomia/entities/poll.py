@@ -3,6 +3,7 @@
 from typing import Any
 
 from phiomia.domain.statuses.views import PollView
+from phiomia.entities.emoji import render_emoji
 from phiomia.platform.clock import iso
 
 
@@ -20,7 +21,7 @@ def render_poll(view: PollView, now: int) -> dict[str, Any]:
         "options": [
             {"title": option.title, "votes_count": None if hide else option.votes_count} for option in view.options
         ],
-        "emojis": [],
+        "emojis": [render_emoji(emoji) for emoji in view.emojis],
     }
 
 

@@ -1,6 +1,6 @@
 """Reading statuses: pages of ids with revisions and flags, and whole views for rendering."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, false, func, literal, select
@@ -8,7 +8,7 @@ from sqlalchemy.sql.selectable import CTE
 
 from phiomia.domain.accounts.models import accounts
 from phiomia.domain.errors import NotFound
-from phiomia.domain.instance.emojis import EmojiView, load_emojis
+from phiomia.domain.instance.emojis import EmojiView, load_emojis_of
 from phiomia.domain.media.queries import load_media_of
 from phiomia.domain.oauth.models import apps
 from phiomia.domain.statuses.models import (
@@ -136,9 +136,9 @@ _TAGS = Query(
     .where(any_of(status_tags.c.status_id, listed("ids")))
     .order_by(status_tags.c.status_id, tags.c.name)
 )
-_POLL_COLUMNS = [polls.c[name] for name in PollView.__struct_fields__ if name != "options"]
+_POLL_COLUMNS = [polls.c[name] for name in PollView.__struct_fields__ if name in polls.c]
 _POLLS = Query(select(*_POLL_COLUMNS).where(any_of(polls.c.status_id, listed("ids"))))
-_POLLS_BY_ID = Query(select(*_POLL_COLUMNS).where(any_of(polls.c.id, listed("ids"))))
+_STATUS_OF_POLL = Query(select(polls.c.status_id).where(polls.c.id == P("id")))
 _OPTIONS = Query(
     select(poll_options.c.poll_id, poll_options.c.title, poll_options.c.votes_count)
     .where(any_of(poll_options.c.poll_id, listed("ids")))
@@ -149,6 +149,7 @@ _VOTES = Query(
     .where(any_of(poll_votes.c.poll_id, listed("ids")), poll_votes.c.account_id == VIEWER)
     .order_by(poll_votes.c.poll_id, poll_votes.c.choice)
 )
+_DOMAINS = Query(select(accounts.c.id, accounts.c.domain).where(any_of(accounts.c.id, listed("ids"))))
 _APPS = Query(select(apps.c.id, apps.c.name, apps.c.website).where(any_of(apps.c.id, listed("ids"))))
 
 _FAVOURITED_BY = Query(
@@ -194,7 +195,7 @@ async def flags_for_viewers(session: ReadSession, row: FeedRow, viewers: Sequenc
 
 async def feed_rows(session: ReadSession, query: Query, viewer: int | None, **parameters: Any) -> list[FeedRow]:
     """Runs a statement of `page_query`."""
-    return [FeedRow(*row) for row in await session.all(query, viewer=viewer or NOBODY, **parameters)]
+    return list(map(FeedRow._make, await session.all(query, viewer=viewer or NOBODY, **parameters)))
 
 
 async def find_rows(session: ReadSession, ids: Sequence[int], viewer: int | None) -> dict[int, FeedRow]:
@@ -235,8 +236,8 @@ async def load_statuses(session: ReadSession, ids: Sequence[int]) -> dict[int, S
     mentions = await _load_mentions(session, wanted)
     tagged = await _load_tags(session, wanted)
     with_poll = [row.id for row in rows if row.poll_id is not None]
-    polled = {poll.status_id: poll for poll in await _load_polls(session, _POLLS, with_poll)} if with_poll else {}
     emojis = await _load_emojis(session, rows)
+    polled = await _load_polls(session, with_poll, emojis) if with_poll else {}
     applications = await _load_applications(session, {row.application_id for row in rows if row.application_id})
     return {
         row.id: StatusView(
@@ -244,9 +245,7 @@ async def load_statuses(session: ReadSession, ids: Sequence[int]) -> dict[int, S
             media=media.get(row.id, []),
             mentions=mentions.get(row.id, []),
             tags=tagged.get(row.id, []),
-            emojis=[emojis[name] for name in decode_strings(row.emojis) if name in emojis]
-            if row.emojis != "[]"
-            else [],
+            emojis=emojis.get(row.id, []),
             poll=polled.get(row.id),
             application=applications.get(row.application_id or 0),
         )
@@ -254,9 +253,10 @@ async def load_statuses(session: ReadSession, ids: Sequence[int]) -> dict[int, S
     }
 
 
-async def load_polls(session: ReadSession, ids: Sequence[int]) -> dict[int, PollView]:
-    """Polls by their own id."""
-    return {poll.id: poll for poll in await _load_polls(session, _POLLS_BY_ID, ids)}
+async def find_status_of_poll(session: ReadSession, poll_id: int) -> int | None:
+    """The id of the status that a poll belongs to."""
+    status_id: int | None = await session.value(_STATUS_OF_POLL, id=poll_id)
+    return status_id
 
 
 async def load_votes(session: ReadSession, poll_ids: Sequence[int], viewer: int) -> dict[int, list[int]]:
@@ -281,17 +281,38 @@ async def _load_tags(session: ReadSession, ids: list[int]) -> dict[int, list[Tag
     return found
 
 
-async def _load_polls(session: ReadSession, query: Query, ids: Sequence[int]) -> list[PollView]:
-    rows = await session.all(query, ids=list(ids))
+async def _load_polls(
+    session: ReadSession, status_ids: list[int], emojis: Mapping[int, list[EmojiView]]
+) -> dict[int, PollView]:
+    rows = await session.all(_POLLS, ids=status_ids)
     options: dict[int, list[PollOptionView]] = {}
     for poll_id, title, votes in await session.all(_OPTIONS, ids=[row[0] for row in rows]):
         options.setdefault(poll_id, []).append(PollOptionView(title, votes))
-    return [PollView(*(*row, tuple(options.get(row[0], ())))) for row in rows]
+    found = {}
+    for row in rows:
+        answers = tuple(options.get(row[0], ()))
+        titles = "\n".join(answer.title for answer in answers)
+        used = tuple(emoji for emoji in emojis.get(row[1], ()) if f":{emoji.shortcode}:" in titles)
+        found[row[1]] = PollView(*(*row, answers, used))
+    return found
 
 
-async def _load_emojis(session: ReadSession, rows: Iterable[StatusRow]) -> dict[str, EmojiView]:
-    names = {name for row in rows if row.emojis != "[]" for name in decode_strings(row.emojis)}
-    return await load_emojis(session, names) if names else {}
+async def _load_emojis(session: ReadSession, rows: Sequence[StatusRow]) -> dict[int, list[EmojiView]]:
+    """The emoji of each status that has any: those of its author's server."""
+    named = {row.id: decode_strings(row.emojis) for row in rows if row.emojis != "[]"}
+    if not named:
+        return {}
+    remote = {row.account_id for row in rows if row.id in named and not row.local}
+    domains = {row[0]: row[1] for row in await session.all(_DOMAINS, ids=sorted(remote))} if remote else {}
+    servers = {row.id: domains.get(row.account_id, "") for row in rows if row.id in named}
+    wanted: dict[str, set[str]] = {}
+    for id_, names in named.items():
+        wanted.setdefault(servers[id_], set()).update(names)
+    known = await load_emojis_of(session, wanted)
+    return {
+        id_: [known[servers[id_]][name] for name in names if name in known[servers[id_]]]
+        for id_, names in named.items()
+    }
 
 
 async def _load_applications(session: ReadSession, ids: set[int]) -> dict[int, tuple[str, str | None]]:

@@ -92,6 +92,7 @@ class PollView(msgspec.Struct, frozen=True):
     expires_at: int | None
     voters_count: int
     options: tuple[PollOptionView, ...] = ()
+    emojis: tuple[EmojiView, ...] = ()
 
 
 class StatusView(msgspec.Struct, frozen=True):
