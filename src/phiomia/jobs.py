@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from phiomia.domain.accounts.keys import MakeKeys, make_keys
 from phiomia.domain.media.jobs import HANDLERS as MEDIA
 from phiomia.domain.media.jobs import PERIODIC as MEDIA_PERIODIC
+from phiomia.domain.oauth.codes import trim_codes
 from phiomia.domain.relationships.unmute import end_expired_mutes
 from phiomia.domain.search.jobs import HANDLERS as SEARCH
 from phiomia.domain.statuses.jobs import EndPolls, ForgetIdempotencyKeys, run_end_polls, run_forget_idempotency_keys
@@ -12,6 +14,7 @@ from phiomia.domain.timelines.deliver import FanOut, run_fan_out
 from phiomia.domain.timelines.feeds import trim_feeds
 from phiomia.domain.users.jobs import SendConfirmation, SendPasswordReset, send_confirmation, send_password_reset
 from phiomia.domain.users.mail import Mailer, OutboxMailer
+from phiomia.domain.users.sessions import trim_sessions
 from phiomia.entities.links import Links
 from phiomia.platform import limits
 from phiomia.platform.bus import Bus
@@ -41,7 +44,7 @@ class WorkerContext:
 
 
 class Tidy(Job, frozen=True):
-    """Shorten feeds and the stream log, end mutes whose time is over."""
+    """Shorten feeds and the stream log, end mutes whose time is over, forget old sessions and codes."""
 
     TYPE = "tidy"
     QUEUE = "scheduled"
@@ -56,12 +59,15 @@ async def run_tidy(context: Any, _job: Tidy) -> None:
         pass
     while await db.write(end_expired_mutes):
         pass
+    await db.write(trim_sessions)
+    await db.write(trim_codes)
 
 
 _HANDLERS = (
     Handler(FanOut, run_fan_out),
     Handler(EndPolls, run_end_polls),
     Handler(ForgetIdempotencyKeys, run_forget_idempotency_keys),
+    Handler(MakeKeys, make_keys),
     Handler(SendConfirmation, send_confirmation),
     Handler(SendPasswordReset, send_password_reset),
     Handler(Tidy, run_tidy),

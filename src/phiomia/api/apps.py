@@ -4,7 +4,7 @@ import msgspec
 
 from phiomia.api.endpoint import Call, endpoint
 from phiomia.api.errors import ApiError
-from phiomia.api.instance import _vapid_public_key as vapid_public_key
+from phiomia.api.instance import vapid_public_key
 from phiomia.domain.oauth.apps import draft_app, register_app
 from phiomia.domain.oauth.queries import App, find_app
 

@@ -9,7 +9,6 @@ The wrapper finds the bearer, counts the request, reads and checks the parameter
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,6 +23,7 @@ from phiomia.api.context import Api
 from phiomia.api.errors import ApiError, from_exception
 from phiomia.api.params import Form, Reader, read_form
 from phiomia.domain.oauth.bearers import Bearer
+from phiomia.platform.addresses import client_address, network_of
 from phiomia.platform.asgi import App
 from phiomia.platform.log import get_logger
 from phiomia.platform.metrics import http
@@ -134,7 +134,8 @@ class Call:
     @property
     def address(self) -> str:
         """The client's address, believed from trusted proxies only."""
-        return client_address(self.req, self.api.config.trusted_proxies)
+        forwarded = self.req.get_header("X-Forwarded-For")
+        return client_address(self.req.remote_addr or "", forwarded, self.api.config.trusted_proxies)
 
     def header(self, name: str, value: str) -> None:
         """Sets a response header."""
@@ -266,7 +267,7 @@ def _check_access(declared: Endpoint, bearer: Bearer | None) -> None:
 def _count(declared: Endpoint, rate: tuple[int, int] | None, call: Call) -> None:
     rules = call.api.config.rate_limits
     viewer = call.viewer
-    who: int | str = viewer if viewer is not None else _network(call.address)
+    who: int | str = viewer if viewer is not None else network_of(call.address)
     general = rules.account if viewer is not None else rules.ip
     allowance = call.api.rates.count("account" if viewer is not None else "ip", who, *general)
     if call.req.query_string and not _PAGING.isdisjoint(call.req.params):
@@ -288,46 +289,6 @@ def _count(declared: Endpoint, rate: tuple[int, int] | None, call: Call) -> None
 
 def _closest(one: Allowance, other: Allowance) -> Allowance:
     return one if (one.exceeded, -one.remaining) >= (other.exceeded, -other.remaining) else other
-
-
-def _network(address: str) -> str:
-    """IPv6 clients are counted by their /64."""
-    if ":" not in address:
-        return address
-    try:
-        return str(ipaddress.ip_network(f"{address}/64", strict=False))
-    except ValueError:
-        return address
-
-
-def client_address(req: falcon.asgi.Request, trusted: Sequence[str]) -> str:
-    """The nearest address in front of the trusted proxies."""
-    address = req.remote_addr or ""
-    forwarded = req.get_header("X-Forwarded-For")
-    if not forwarded or not _is_trusted(address, tuple(trusted)):
-        return address
-    for hop in reversed([part.strip() for part in forwarded.split(",")]):
-        address = hop
-        if not _is_trusted(hop, tuple(trusted)):
-            break
-    return address
-
-
-_trust: dict[tuple[str, tuple[str, ...]], bool] = {}
-
-
-def _is_trusted(address: str, trusted: tuple[str, ...]) -> bool:
-    known = _trust.get((address, trusted))
-    if known is None:
-        try:
-            ip = ipaddress.ip_address(address)
-            known = any(ip in ipaddress.ip_network(network, strict=False) for network in trusted)
-        except ValueError:
-            known = False
-        if len(_trust) > 10_000:
-            _trust.clear()
-        _trust[(address, trusted)] = known
-    return known
 
 
 def _send(req: falcon.asgi.Request, resp: falcon.asgi.Response, body: bytes) -> None:

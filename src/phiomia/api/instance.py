@@ -8,8 +8,8 @@ import msgspec
 
 from phiomia.api.endpoint import Call, endpoint
 from phiomia.domain.accounts.contact import find_contact
-from phiomia.domain.instance.secrets import keep_fact
 from phiomia.domain.accounts.statistics import count_all
+from phiomia.domain.instance.secrets import keep_fact
 from phiomia.entities.instance import render_instance, render_instance_v1
 from phiomia.platform.clock import DAY, now_ms
 from phiomia.platform.languages import LANGUAGES
@@ -53,7 +53,7 @@ async def _documents(call: Call) -> tuple[bytes, bytes]:
         contact_id = await find_contact(session, api.config.instance.contact_account)
         found = await api.fragments.accounts(session, [contact_id]) if contact_id else {}
     contact = msgspec.json.decode(found[contact_id]) if contact_id in found else None
-    vapid = await _vapid_public_key(call)
+    vapid = await vapid_public_key(call)
     documents = (
         msgspec.json.encode(render_instance(api.config, numbers, contact, vapid)),
         msgspec.json.encode(render_instance_v1(api.config, numbers, contact)),
@@ -62,7 +62,8 @@ async def _documents(call: Call) -> tuple[bytes, bytes]:
     return documents
 
 
-async def _vapid_public_key(call: Call) -> str:
+async def vapid_public_key(call: Call) -> str:
+    """The key with which apps subscribe to Web Push; made at the first start."""
     from cryptography.hazmat.primitives import serialization  # 10 MB, needed once
 
     private = await keep_fact(call.api.db, "vapid_private_key", _make_vapid_key)

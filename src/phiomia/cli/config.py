@@ -52,7 +52,7 @@ def list_settings(config: Config, environ: Mapping[str, str] | None = None) -> I
     """Every setting, those without section first."""
     variables = _set_variables(os.environ if environ is None else environ)
     file = find_file()
-    written = settings._read_toml(file) if file else {}
+    written = settings.read_toml(file) if file else {}
     plain = [field for field in msgspec.structs.fields(Config) if not _is_section(field.type)]
     sections = [field for field in msgspec.structs.fields(Config) if _is_section(field.type)]
     for field in plain:
@@ -69,7 +69,7 @@ def list_settings(config: Config, environ: Mapping[str, str] | None = None) -> I
 
 def find_file() -> Path | None:
     """The file that the settings are read from."""
-    return settings._find_file(os.environ, None)
+    return settings.find_file(os.environ, None)
 
 
 def to_toml(value: Any) -> str:

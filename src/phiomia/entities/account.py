@@ -7,7 +7,7 @@ from phiomia.domain.accounts.views import AccountView
 from phiomia.domain.instance.emojis import EmojiView
 from phiomia.entities.emoji import render_emoji
 from phiomia.entities.links import Links
-from phiomia.entities.role import ROLES, render_account_role
+from phiomia.entities.role import render_account_role
 from phiomia.platform.clock import iso, iso_day, iso_midnight
 from phiomia.platform.json import decode
 
@@ -54,8 +54,7 @@ def render_account(view: AccountView, emojis: list[EmojiView], links: Links) -> 
     }
     if view.local:
         account["noindex"] = not view.indexable
-        shown = view.shown_role in ROLES and view.shown_role > 0
-        account["roles"] = [render_account_role(view.shown_role)] if shown else []
+        account["roles"] = [render_account_role(view.shown_role)] if view.shown_role else []
     if view.memorial:
         account["memorial"] = True
     if hidden:

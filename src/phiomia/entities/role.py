@@ -1,40 +1,30 @@
 """The entities Role and AccountRole."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
-
-class RoleFacts(NamedTuple):
-    """What a role is called and may do. `permissions` are Mastodon's bits."""
-
-    id: int
-    name: str
-    permissions: int
-    highlighted: bool
-
-
-# The numbers are those stored in users.role and accounts.shown_role.
-ROLES = {
-    0: RoleFacts(-99, "", 1 << 16, False),
-    1: RoleFacts(1, "Moderator", (1 << 16) | (1 << 3) | (1 << 4) | (1 << 10) | (1 << 2), True),
-    2: RoleFacts(2, "Admin", (1 << 16) | 0xFFFFE, True),
-    3: RoleFacts(3, "Owner", 1, True),
-}
+from phiomia.domain.users.roles import EVERY, NAMES, PERMISSIONS, Permission, Role
 
 
 def render_role(number: int) -> dict[str, Any]:
     """The role of the signed-in person."""
-    role = ROLES.get(number, ROLES[0])
+    role = Role(number)
+    allowed = PERMISSIONS[role]
     return {
-        "id": str(role.id),
-        "name": role.name,
-        "permissions": str(role.permissions),
+        "id": _id(role),
+        "name": NAMES[role],
+        # Apps test single bits: who may do everything has them all.
+        "permissions": str(int(EVERY if allowed & Permission.ADMINISTRATOR else allowed)),
         "color": "",
-        "highlighted": role.highlighted,
+        "highlighted": role is not Role.NONE,
         "collection_limit": 10,
     }
 
 
 def render_account_role(number: int) -> dict[str, Any]:
     """The role shown on a profile."""
-    role = ROLES[number]
-    return {"id": str(role.id), "name": role.name, "color": ""}
+    role = Role(number)
+    return {"id": _id(role), "name": NAMES[role], "color": ""}
+
+
+def _id(role: Role) -> str:
+    return "-99" if role is Role.NONE else str(int(role))  # -99 is everybody's role at Mastodon's

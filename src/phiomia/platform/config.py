@@ -210,8 +210,8 @@ def load_config(environ: Mapping[str, str] | None = None, path: str | None = Non
     Raises ConfigError.
     """
     environ = os.environ if environ is None else environ
-    file = _find_file(environ, path)
-    tree: dict[str, Any] = _read_toml(file) if file else {}
+    file = find_file(environ, path)
+    tree: dict[str, Any] = read_toml(file) if file else {}
     origin = str(file) if file else "the defaults"
     known = variables()
     for name, value in environ.items():
@@ -228,7 +228,8 @@ def load_config(environ: Mapping[str, str] | None = None, path: str | None = Non
     return config
 
 
-def _find_file(environ: Mapping[str, str], path: str | None) -> Path | None:
+def find_file(environ: Mapping[str, str], path: str | None) -> Path | None:
+    """The configuration file there is: the one named, or phiomia.toml in the data directory. Raises ConfigError."""
     named = path or environ.get("PHIOMIA_CONFIG")
     if named:
         if not Path(named).is_file():
@@ -238,7 +239,8 @@ def _find_file(environ: Mapping[str, str], path: str | None) -> Path | None:
     return usual if usual.is_file() else None
 
 
-def _read_toml(file: Path) -> dict[str, Any]:
+def read_toml(file: Path) -> dict[str, Any]:
+    """What a configuration file says. Raises ConfigError."""
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

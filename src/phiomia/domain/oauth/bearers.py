@@ -85,7 +85,9 @@ class Bearers:
         self._db = db
         self._most = most
         self._known: dict[str, tuple[float, Bearer]] = {}
+        self._forgotten = 0
         bus.subscribe(TOPIC, self._forget)
+        bus.on_gap(self._forget)
 
     async def find(self, token: str) -> Bearer | None:
         """The bearer of a token, or None for one that does not exist (any more)."""
@@ -93,6 +95,7 @@ class Bearers:
         now = time.monotonic()
         if known is not None and known[0] > now:
             return known[1]
+        forgotten = self._forgotten
         async with self._db.read() as session:
             row = await session.one(_BEARER, token_hash=hash_secret(token))
         if row is None:
@@ -101,8 +104,10 @@ class Bearers:
         bearer = Bearer(*_as_flags(row))
         if len(self._known) >= self._most:
             self._known.clear()
-        self._known[token] = (now + _KEEP_SECONDS, bearer)
+        if forgotten == self._forgotten:  # else it may have been revoked while we read
+            self._known[token] = (now + _KEEP_SECONDS, bearer)
         return bearer
 
-    def _forget(self, _payload: bytes) -> None:
+    def _forget(self, _payload: bytes = b"") -> None:
+        self._forgotten += 1
         self._known.clear()

@@ -4,6 +4,7 @@ from phiomia.domain.accounts.events import AccountUpdated
 from phiomia.domain.search.index import index_account, index_status, unindex_status
 from phiomia.domain.search.jobs import IndexStatusesOf, note_interest
 from phiomia.domain.statuses.events import (
+    StatusBookmarked,
     StatusBoosted,
     StatusCreated,
     StatusDeleted,
@@ -44,8 +45,8 @@ async def index_updated_account(session: WriteSession, event: AccountUpdated) ->
         await defer(session, IndexStatusesOf(event.account_id))
 
 
-async def note_favourite(session: WriteSession, event: StatusFavourited | StatusUnfavourited) -> None:
-    """Who favourites a status may find it."""
+async def note_mark(session: WriteSession, event: StatusFavourited | StatusUnfavourited | StatusBookmarked) -> None:
+    """Who marks a status may find it."""
     await note_interest(session, event.status_id, event.account_id)
 
 

@@ -67,6 +67,14 @@ class StatusUnfavourited(Event, frozen=True):
     author_id: int
 
 
+class StatusBookmarked(Event, frozen=True):
+    """An account keeps a status for itself, or with `gone` no longer."""
+
+    status_id: int
+    account_id: int
+    gone: bool = False
+
+
 class PollVoted(Event, frozen=True):
     """An account chose answers of a poll."""
 
