@@ -1,6 +1,7 @@
 """What the API's handlers stand on, made once by the composition root."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,12 @@ class Api:
     rates: Rates
     answers: dict[str, Any] = field(default_factory=dict)  # small documents kept for a while, by name
 
-    @property
+    @cached_property
     def temporary(self) -> Path:
         """Where uploads wait until they are processed."""
         return self.config.data_dir / "tmp"
+
+    @cached_property
+    def base_url(self) -> str:
+        """The address people see, without a trailing slash."""
+        return self.config.base_url

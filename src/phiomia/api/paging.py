@@ -1,5 +1,7 @@
 """Pages of a list: max_id, since_id, min_id and limit in, a Link header out."""
 
+import re
+from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -7,6 +9,9 @@ import msgspec
 from phiomia.api.endpoint import Call
 from phiomia.api.params import Id
 from phiomia.platform.paging import Page
+
+_NOT_KEPT: Final = frozenset({"max_id", "since_id", "min_id", "access_token", "bearer_token"})
+_PLAIN: Final = re.compile(r"[\w.~&=-]*", re.ASCII)
 
 
 class Paging(msgspec.Struct, kw_only=True):
@@ -28,15 +33,14 @@ def link(call: Call, first: int | None, last: int | None, *, full: bool = True) 
     """Sets `Link`: next before `last`, prev after `first`. `full`: the page was full, so there may be more."""
     if first is None or last is None:
         return
-    kept = [(name, value) for name, value in _pairs(call) if name not in ("max_id", "since_id", "min_id")]
-    base = f"{call.api.config.base_url}{call.req.path}"
-    links = []
-    if full:
-        links.append(f'<{base}?{urlencode([*kept, ("max_id", last)])}>; rel="next"')
-    links.append(f'<{base}?{urlencode([*kept, ("min_id", first)])}>; rel="prev"')
-    call.header("Link", ", ".join(links))
+    base = f"{call.api.base_url}{call.req.path}?{_kept(call.req.query_string)}"
+    previous = f'<{base}min_id={first}>; rel="prev"'
+    call.header("Link", f'<{base}max_id={last}>; rel="next", {previous}' if full else previous)
 
 
-def _pairs(call: Call) -> list[tuple[str, str]]:
-    secret = ("access_token", "bearer_token")
-    return [pair for pair in parse_qsl(call.req.query_string, keep_blank_values=True) if pair[0] not in secret]
+def _kept(query: str) -> str:
+    """The other parameters, ready to be followed by the cursor."""
+    if _PLAIN.fullmatch(query):  # nothing to decode, and nothing that could end the address
+        return "".join([f"{part}&" for part in query.split("&") if part and part.partition("=")[0] not in _NOT_KEPT])
+    pairs = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] not in _NOT_KEPT]
+    return f"{urlencode(pairs)}&" if pairs else ""

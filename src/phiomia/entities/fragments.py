@@ -280,9 +280,7 @@ def _number(row: FeedRow) -> int:
     return row.favourited + 2 * row.boosted + 4 * row.bookmarked + 8 * row.muted + 16 * row.pinned
 
 
-def _whole(
-    status: StatusFragment, author: AccountFragment, polls: Mapping[int, bytes], id_: int, end: bytes
-) -> Pieces:
+def _whole(status: StatusFragment, author: AccountFragment, polls: Mapping[int, bytes], id_: int, end: bytes) -> Pieces:
     if status.poll is None:
         return status.body, _ACCOUNT, author.body, end
     return status.body, b',"poll":', polls[id_], _ACCOUNT, author.body, end
