@@ -2,7 +2,7 @@
 
 import re
 from typing import Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 import msgspec
 
@@ -11,7 +11,7 @@ from phiomia.api.params import Id
 from phiomia.platform.paging import Page
 
 _NOT_KEPT: Final = frozenset({"max_id", "since_id", "min_id", "access_token", "bearer_token"})
-_PLAIN: Final = re.compile(r"[\w.~&=-]*", re.ASCII)
+_PLAIN: Final = re.compile(r"[\w/.~&=-]*", re.ASCII)
 
 
 class Paging(msgspec.Struct, kw_only=True):
@@ -33,7 +33,8 @@ def link(call: Call, first: int | None, last: int | None, *, full: bool = True) 
     """Sets `Link`: next before `last`, prev after `first`. `full`: the page was full, so there may be more."""
     if first is None or last is None:
         return
-    base = f"{call.api.base_url}{call.req.path}?{_kept(call.req.query_string)}"
+    path = call.req.path if _PLAIN.fullmatch(call.req.path) else quote(call.req.path)
+    base = f"{call.api.base_url}{path}?{_kept(call.req.query_string)}"
     previous = f'<{base}min_id={first}>; rel="prev"'
     call.header("Link", f'<{base}max_id={last}>; rel="next", {previous}' if full else previous)
 
