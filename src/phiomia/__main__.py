@@ -1,5 +1,22 @@
 """`python -m phiomia`."""
 
+import sys
+
 from phiomia.cli.main import main
 
+
+def be_template(database: str) -> None:
+    """Loads everything and is copied by the supervisor for each child; returns in the copies."""
+    from phiomia.platform.db.query import compiled_when_made
+    from phiomia.platform.template import wait_to_be_copied
+
+    with compiled_when_made(database):
+        from phiomia.app import load_roles
+
+        load_roles(database)
+    sys.argv[1:] = ["child", wait_to_be_copied()]
+
+
+if len(sys.argv) == 3 and sys.argv[1] == "template":
+    be_template(sys.argv[2])
 main()

@@ -6,6 +6,7 @@ program knows how the parts are joined.
 
 import asyncio
 import contextlib
+import importlib
 import os
 import secrets
 import signal
@@ -30,6 +31,19 @@ from phiomia.platform.storage import DiskStorage
 from phiomia.side_effects import SIDE_EFFECTS
 
 ROLES = ("web", "worker", "streaming")
+# What `run_web`, `run_worker` and `run_streaming_role` import.
+_ROLE_MODULES = (
+    "falcon.asgi",
+    "phiomia.jobs",
+    "phiomia.platform.drain",
+    "phiomia.platform.jobs.periodic",
+    "phiomia.platform.jobs.worker",
+    "phiomia.platform.passing",
+    "phiomia.streaming.role",
+    "phiomia.streams",
+    "phiomia.web.routes",
+    "uvloop",
+)
 
 
 @dataclass
@@ -96,7 +110,7 @@ def build_web(parts: Parts) -> Any:
     mount_api(app, api)
     mount_files(app, parts.storage)
     mount_health(app, parts.db)
-    mount_pages(app, WebContext(config=config, db=parts.db, rates=rates))
+    mount_pages(app, WebContext(config=config, db=parts.db, rates=rates, fragments=fragments))
     return app
 
 
@@ -175,6 +189,15 @@ def run_role(config: Config, role: str) -> None:
     uvloop.run(run(config))
 
 
+def load_roles(database: str) -> None:
+    """Loads what the roles need on this database, `sqlite` or `postgresql`, before the process is copied for each."""
+    from phiomia.api.routes import load_endpoints
+
+    for module in (*_ROLE_MODULES, f"phiomia.platform.db.{database}"):
+        importlib.import_module(module)
+    load_endpoints()
+
+
 def run_serve(config: Config, *, first_run: bool = False, demo: bool = False, roles: tuple[str, ...] = ROLES) -> None:
     """Brings the database up to date, then becomes the supervisor of all roles. Does not return."""
     from phiomia.platform.handover import replace_process
@@ -210,6 +233,7 @@ def supervise(config: Config, roles: tuple[str, ...] = ROLES) -> Any:
     from phiomia.platform.topology import PYTHON, Child, Settings
 
     run = config.data_dir / "run"
+    database = "sqlite" if config.database_url.startswith("sqlite:") else "postgresql"
     child = (PYTHON, "-P", "-m", "phiomia", "child")
     listen: dict[str, tuple[str, ...]] = {"web": (config.bind,)} if "web" in roles else {}
     if config.streaming_bind and "streaming" in roles:
@@ -229,6 +253,7 @@ def supervise(config: Config, roles: tuple[str, ...] = ROLES) -> Any:
         children=tuple(made for role, made in children.items() if role in roles),
         bus_path=str(run / "bus.sock"),
         status_path=str(run / "status.json"),
+        template=(PYTHON, "-P", "-m", "phiomia", "template", database),
     )
 
 

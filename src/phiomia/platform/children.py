@@ -1,16 +1,23 @@
-"""The children of the supervisor: started, listened to until they are ready, and reaped. Standard library only."""
+"""The children of the supervisor: started, listened to until they are ready, and reaped. Standard library only.
 
+A child is a program of its own, or a copy of the release's template (`template.py`), which the supervisor starts first.
+"""
+
+import contextlib
 import os
 import selectors
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from phiomia.platform.handover import STATE_FD, SUPERVISOR
 from phiomia.platform.spawn import FOREVER, Process, restore_process, spawn
+from phiomia.platform.template import TEMPLATE_FD, ask_for_copy
 from phiomia.platform.topology import PYTHON, Child
 
 CHECK = "release check"
+TEMPLATE = "template"
 SYSTEMD_ONLY = ("NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")
 
 
@@ -31,14 +38,43 @@ class Children:
     def start(self, child: Child, python: str, sockets: list[int], bus_path: str, limit_s: float) -> Process:
         """Starts one child on the sockets; one that cannot even be started is gone from the beginning."""
         heard, said = os.pipe()
-        env = {name: value for name, value in os.environ.items() if name not in SYSTEMD_ONLY} | child.env
+        env = _inherited() | child.env
         env["PHIOMIA_LISTEN_FD"] = ",".join(map(str, sockets))
         env["PHIOMIA_READY_FD"] = str(said)
         env["PHIOMIA_BUS_SOCKET"] = bus_path
-        argv = [python if word == PYTHON else word for word in child.argv]
-        return self._launch(
-            Process(child.role, -1, heard, child.stop_signal, limit_s), argv, env, [*sockets, said], said
-        )
+        process = Process(child.role, -1, heard, child.stop_signal, limit_s)
+        return self._launch(process, _with_python(child.argv, python), env, [*sockets, said], said)
+
+    def start_template(self, argv: tuple[str, ...], python: str, limit_s: float) -> Process:
+        """Starts the process of which `copy` makes children once it is ready."""
+        heard, said = os.pipe()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        env = _inherited() | {"PHIOMIA_READY_FD": str(said), TEMPLATE_FD: str(theirs.fileno())}
+        process = Process(TEMPLATE, -1, heard, signal.SIGTERM, limit_s)
+        process.control = ours.detach()
+        with theirs:
+            return self._launch(process, _with_python(argv, python), env, [theirs.fileno(), said], said)
+
+    def copy(self, template: Process, child: Child, sockets: list[int], bus_path: str, limit_s: float) -> Process:
+        """Makes one child of the template; what `start` says of it is true here too."""
+        heard, said = os.pipe()
+        gate, opened = os.pipe()
+        env = child.env | {"PHIOMIA_BUS_SOCKET": bus_path}
+        process = Process(child.role, -1, heard, child.stop_signal, limit_s)
+        try:
+            process.pid = ask_for_copy(template.control, child.role, env, [said, gate, *sockets])
+        except OSError as error:
+            self._not_started(process, error)
+            # Whatever is wrong with it: the next one is made by a new template.
+            template.kill(f"made no child: {error}")
+        else:
+            self.watch(process)
+            with contextlib.suppress(BrokenPipeError):  # it is dead already, as will be heard
+                os.write(opened, b"1")
+        finally:
+            for fd in (said, gate, opened):
+                os.close(fd)
+        return process
 
     def start_check(self, python: str, state_fd: int, limit_s: float) -> Process:
         """Lets the new release's supervisor read our state; what it prints is in `heard` when it is gone."""
@@ -53,14 +89,19 @@ class Children:
         try:
             process.pid = spawn(argv, env, keep, stdout)
         except OSError as error:
-            os.close(process.pipe)
-            process.pipe = -1
-            process.why = f"could not be started: {error}"
-            process.reaped(127)
+            self._not_started(process, error)
             return process
         finally:
             os.close(said)
         return self.watch(process)
+
+    def _not_started(self, process: Process, error: OSError) -> None:
+        for fd in (process.pipe, process.control):
+            if fd >= 0:
+                os.close(fd)
+        process.pipe = process.control = -1
+        process.why = f"could not be started: {error}"
+        process.reaped(127)
 
     def watch(self, process: Process) -> Process:
         """Listens to what the child says."""
@@ -105,6 +146,9 @@ class Children:
             if process is not None:
                 self._hear(process)
                 self._stop_hearing(process)
+                if process.control >= 0:
+                    os.close(process.control)
+                    process.control = -1
                 told = process.state == "leaving"
                 process.reaped(os.waitstatus_to_exitcode(status))
                 yield process, told
@@ -121,3 +165,11 @@ class Children:
         """Takes over the children of the previous generation."""
         for entry in saved:
             self.watch(restore_process(entry))
+
+
+def _inherited() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in SYSTEMD_ONLY}
+
+
+def _with_python(argv: tuple[str, ...], python: str) -> list[str]:
+    return [python if word == PYTHON else word for word in argv]

@@ -8,14 +8,27 @@ import time
 from typing import Any, NoReturn
 
 PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
 FOREVER = float("inf")
-_libc = ctypes.CDLL(None, use_errno=True)
+libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Process:
     """A child: `starting` until it wrote READY, `leaving` once it was told to end, `gone` when it was reaped."""
 
-    __slots__ = ("exit_code", "heard", "kill_at", "pid", "pipe", "role", "since", "state", "stop_signal", "why")
+    __slots__ = (
+        "control",
+        "exit_code",
+        "heard",
+        "kill_at",
+        "pid",
+        "pipe",
+        "role",
+        "since",
+        "state",
+        "stop_signal",
+        "why",
+    )
 
     def __init__(self, role: str, pid: int, pipe: int, stop_signal: int, limit_s: float) -> None:
         self.role = role
@@ -26,6 +39,7 @@ class Process:
         self.since = time.monotonic()
         self.kill_at = self.since + limit_s
         self.heard = b""
+        self.control = -1
         self.exit_code = 0
         self.why = ""
 
@@ -105,14 +119,24 @@ def _become(parent: int, argv: list[str], env: dict[str, str], keep: list[int], 
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    # Ctrl-C in a terminal reaches the whole group: the children shall hear it from the supervisor only.
-    os.setpgid(0, 0)
-    # SIGINT is the short way out of every child, and unlike SIGKILL it lets a request in flight finish.
-    _libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGINT), 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
+    end_with_parent(parent)
     for fd in keep:
         os.set_inheritable(fd, True)
     if stdout >= 0:
         os.dup2(stdout, 1)
     os.execve(argv[0], argv, env)  # noqa: S606
+
+
+def end_with_parent(parent: int) -> None:
+    """Lets this process hear of its parent's death, and of nothing that a terminal tells its parent."""
+    # Ctrl-C in a terminal reaches the whole group: the children shall hear it from the supervisor only.
+    os.setpgid(0, 0)
+    # SIGINT is the short way out of every child, and unlike SIGKILL it lets a request in flight finish.
+    libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGINT), 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def adopt_orphans() -> bool:
+    """Makes this process, also after an exec, the parent of descendants whose own has ended; whether it could."""
+    return int(libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)) == 0

@@ -6,6 +6,9 @@ in the order of the settings, on the same sockets; when all of them serve, the o
 becomes the new release's supervisor by `execve`. When one of them fails, all new ones go and nothing has changed.
 SIGTERM or SIGINT stops everything.
 
+With a template in the settings, the children are copies of a process that has loaded the release (`template.py`).
+It is started before them, ends when all of them serve, and is started again when one of them must come back.
+
 A child finds its sockets in PHIOMIA_LISTEN_FD, writes READY to PHIOMIA_READY_FD when it serves, and reaches the bus
 at PHIOMIA_BUS_SOCKET. SIGTERM asks it to drain, SIGINT to end soon. These four are the contract between releases.
 """
@@ -20,12 +23,12 @@ import time
 from collections.abc import Generator, Iterable
 from typing import Any
 
-from phiomia.platform.children import CHECK, Children
+from phiomia.platform.children import CHECK, TEMPLATE, Children
 from phiomia.platform.handover import FORMAT, STATE_FD, become_supervisor, current_python, read_state, write_state
 from phiomia.platform.hub import Hub
 from phiomia.platform.listen import Listeners, adopt, bind_unix, open_listeners
 from phiomia.platform.notify import notify_systemd, write_status
-from phiomia.platform.spawn import FOREVER, Process
+from phiomia.platform.spawn import FOREVER, Process, adopt_orphans
 from phiomia.platform.topology import Child, Settings, load_settings, settings_from_environment
 
 SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
@@ -63,6 +66,7 @@ class Supervisor:
         self.hub: Hub | None = None
         self.slots: list[Slot] = []
         self.children = Children(self.selector, self._publish)
+        self.template: Process | None = None
         self.action: Steps | None = None
         self.action_wakes = FOREVER
         self.reload_wanted = False
@@ -84,7 +88,8 @@ class Supervisor:
 
     def _next_wake(self) -> float:
         deadlines = [process.kill_at for process in self.children]
-        deadlines += [slot.retry_at for slot in self.slots]
+        if not self._is_warming():
+            deadlines += [slot.retry_at for slot in self.slots]
         return min([self.action_wakes, *deadlines])
 
     def _tick(self) -> None:
@@ -93,19 +98,31 @@ class Supervisor:
             if process.kill_at <= now:
                 process.kill(self._why_killed(process))
                 self._log(f"{process.role} {process.pid} {process.why}; killed")
-        for slot in self.slots:
-            if slot.retry_at <= now and self.state != "stopping":
-                slot.retry_at = FOREVER
-                slot.process = self._start(slot.child, self.python)
-                if slot.process.state == "gone":
-                    self._lost(slot.process)
-                self._publish()
+        if self.state != "stopping":
+            self._refill([slot for slot in self.slots if slot.retry_at <= now])
         if self.action is not None:
             self._step()
         elif self.reload_wanted and self.state == "running":
             self.reload_wanted = False
             self._begin(self._reload())
+        elif self.state == "running" and all(slot.process.state == "ready" for slot in self.slots):
+            self._dismiss_template()
         self.finished = self.state == "stopping" and not self.children
+
+    def _refill(self, due: list[Slot]) -> None:
+        if due and self.template is None:
+            self.template = self._start_template(self.settings, self.python)
+        if self.template is not None and self.template.state == "gone":
+            self._lost_template(self.template)
+            return
+        if self._is_warming():
+            return
+        for slot in due:
+            slot.retry_at = FOREVER
+            slot.process = self._start(slot.child, self.python, self.template)
+            if slot.process.state == "gone":
+                self._lost(slot.process)
+            self._publish()
 
     def _why_killed(self, process: Process) -> str:
         if process.state == "starting":
@@ -135,9 +152,12 @@ class Supervisor:
         self._begin(self._first_start())
 
     def _first_start(self) -> Steps:
-        slots = [self._fill(child, self.python) for child in self.settings.children for _ in range(child.processes)]
-        self.slots = slots
-        failure = yield from self._wait_ready(slots)
+        self.template = self._start_template(self.settings, self.python)
+        failure = yield from self._wait_warm(self.template)
+        if not failure:
+            children = [child for child in self.settings.children for _ in range(child.processes)]
+            self.slots = [self._fill(child, self.python, self.template) for child in children]
+            failure = yield from self._wait_ready(self.slots)
         if failure:
             self._log(f"gave up: {failure}")
             self.exit_code = 1
@@ -167,6 +187,7 @@ class Supervisor:
         self._publish(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000)
         python = current_python()
         candidates: list[Slot] = []
+        template: Process | None = None
         settings, failure = self.settings, "the release has no interpreter"
         if os.access(python, os.X_OK):
             check = self._start_check(python)
@@ -174,16 +195,22 @@ class Supervisor:
                 yield FOREVER
             settings, failure = self._read_check(check)
         if not failure:
-            failure = yield from self._bring_up(settings, python, candidates)
+            template = self._start_template(settings, python)
+            failure = yield from self._wait_warm(template)
+        if not failure:
+            failure = yield from self._bring_up(settings, python, template, candidates)
+        if template is not None:
+            # Before the exec: the next supervisor knows nothing of it.
+            template.leave(template.stop_signal, settings.stop_limit_s)
         if failure:
             self._refuse(candidates, failure)
         else:
             self._commit(candidates, settings, python)
         return failure
 
-    def _bring_up(self, settings: Settings, python: str, candidates: list[Slot]) -> Steps:
+    def _bring_up(self, settings: Settings, python: str, template: Process | None, candidates: list[Slot]) -> Steps:
         for child in settings.children:
-            candidates += [self._fill(child, python) for _ in range(child.processes)]
+            candidates += [self._fill(child, python, template) for _ in range(child.processes)]
             failure = yield from self._wait_ready(candidates)
             if failure:
                 return failure
@@ -211,6 +238,7 @@ class Supervisor:
     def _commit(self, candidates: list[Slot], settings: Settings, python: str) -> None:
         for slot in self.slots:
             slot.process.leave(signal.SIGTERM, settings.drain_limit_s)
+        self._dismiss_template()
         self.slots = candidates
         self.settings = settings
         self.python = python
@@ -304,22 +332,53 @@ class Supervisor:
         settings = load_settings({"listen": {}, "children": [entry["child"]], "bus_path": ""})
         process = self.children.processes.get(entry["pid"])
         child = settings.children[0]
-        slot = self._fill(child, self.python) if process is None else Slot(child, process)
+        # One whose process had ended before the exec was about to get another.
+        slot = Slot(child, process or Process(child.role, -1, -1, child.stop_signal, 0))
+        if process is None:
+            slot.process.reaped(0)
+            slot.retry_at = time.monotonic()
         slot.failures = entry["failures"]
         self.slots.append(slot)
 
     # Children
 
-    def _fill(self, child: Child, python: str) -> Slot:
-        return Slot(child, self._start(child, python))
+    def _fill(self, child: Child, python: str, template: Process | None) -> Slot:
+        return Slot(child, self._start(child, python, template))
 
-    def _start(self, child: Child, python: str) -> Process:
+    def _start(self, child: Child, python: str, template: Process | None) -> Process:
         sockets = [sock.fileno() for sock in self.listeners.get(child.listen, ())]
-        return self.children.start(child, python, sockets, self.settings.bus_path, self.settings.ready_limit_s)
+        bus, limit_s = self.settings.bus_path, self.settings.ready_limit_s
+        if template is None:
+            return self.children.start(child, python, sockets, bus, limit_s)
+        return self.children.copy(template, child, sockets, bus, limit_s)
+
+    def _start_template(self, settings: Settings, python: str) -> Process | None:
+        # What is copied is not our child until its parent, the template's other copy, has ended.
+        if not settings.template or not adopt_orphans():
+            return None
+        return self.children.start_template(settings.template, python, settings.ready_limit_s)
+
+    def _wait_warm(self, template: Process | None) -> Steps:
+        while template is not None and template.state != "ready":
+            if template.state == "gone":
+                return f"{TEMPLATE} {template.why}"
+            yield FOREVER
+        return ""
+
+    def _is_warming(self) -> bool:
+        return self.template is not None and self.template.state == "starting"
+
+    def _dismiss_template(self) -> None:
+        if self.template is not None:
+            # What its children have made their own it would keep as it was, for nobody.
+            self.template.leave(self.template.stop_signal, self.settings.stop_limit_s)
+            self.template = None
 
     def _reap(self) -> None:
         for process, told in self.children.reap():
-            if not told:
+            if process is self.template:
+                self._lost_template(process)
+            elif not told:
                 self._lost(process)
             self._publish()
 
@@ -328,13 +387,27 @@ class Supervisor:
         slot = next((slot for slot in self.slots if slot.process is process), None)
         if slot is None or self.state in ("starting", "stopping"):
             return
-        now = time.monotonic()
-        if now - process.since >= HEALTHY_AFTER_S:
+        if time.monotonic() - process.since >= HEALTHY_AFTER_S:
             slot.failures = 0
-        delay = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2**slot.failures)
-        slot.failures += 1
-        slot.retry_at = now + delay
+        delay = self._delay(slot)
         self._log(f"{process.role} {process.pid} {process.why}; starting another in {delay:g} s")
+
+    def _lost_template(self, process: Process) -> None:
+        """The template ended, perhaps before it had made what we wanted of it."""
+        self.template = None
+        if self.state in ("starting", "stopping"):
+            return
+        self._log(f"{process.role} {process.pid} {process.why}")
+        now = time.monotonic()
+        for slot in self.slots:
+            if slot.retry_at <= now:
+                self._delay(slot)
+
+    def _delay(self, slot: Slot) -> float:
+        delay: float = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2**slot.failures)
+        slot.failures += 1
+        slot.retry_at = time.monotonic() + delay
+        return delay
 
     # Signals, stop, reports
 
@@ -397,7 +470,7 @@ class Supervisor:
         return [address.removeprefix("unix:") for address in addresses if address.startswith("unix:")]
 
     def _publish(self, **systemd: str | int) -> None:
-        children = [process for process in self.children if process.role != CHECK]
+        children = [process for process in self.children if process.role not in (CHECK, TEMPLATE)]
         status = {
             "pid": os.getpid(),
             "generation": self.generation,

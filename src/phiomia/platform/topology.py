@@ -34,6 +34,8 @@ class Settings(NamedTuple):
     drain_limit_s: float = 300.0
     describe: tuple[str, ...] = ()
     """Arguments after the interpreter that print these settings as JSON; asked of the new release at a reload."""
+    template: tuple[str, ...] = ()
+    """The program of which the children are copies (see `template.py`); without it each runs its own argv."""
 
     def save(self) -> dict[str, Any]:
         """The settings as plain data for JSON."""
@@ -46,6 +48,7 @@ def load_settings(saved: dict[str, Any]) -> Settings:
     known["listen"] = {name: tuple(addresses) for name, addresses in saved["listen"].items()}
     known["children"] = tuple(_load_child(child) for child in saved["children"])
     known["describe"] = tuple(saved.get("describe", ()))
+    known["template"] = tuple(saved.get("template", ()))
     return Settings(**known)
 
 

@@ -8,8 +8,9 @@ by themselves: a write that forgot to would leave stale fragments in every cache
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     ARRAY,
@@ -120,12 +121,19 @@ class Query:
     """
 
     __slots__ = ("_raw", "_source", "postgresql", "sqlite")
+    _database: ClassVar[str] = ""
+    _waiting: ClassVar[list[Query]] = []
 
     def __init__(self, statement: Executable | Build) -> None:
         self._source: Executable | Build | None = statement
         self._raw: Mapping[str, str] = {}
         self.sqlite: Compiled | None = None
         self.postgresql: Compiled | None = None
+        if self._database and isinstance(statement, ClauseElement):
+            self._keep_text_only(self._database)
+        elif self._database:
+            # The function may name what its module defines further down.
+            self._waiting.append(self)
 
     @classmethod
     def raw(cls, *, sqlite: str, postgresql: str | None = None) -> Query:
@@ -148,6 +156,10 @@ class Query:
             self.postgresql = self._compile(_POSTGRESQL, postgresql.insert)
         return self.postgresql
 
+    def _keep_text_only(self, database: str) -> None:
+        self.for_sqlite() if database == "sqlite" else self.for_postgresql()
+        self._source = None
+
     def _compile(self, dialect: Dialect, insert: Callable[[Table], Any]) -> Compiled:
         if self._raw:
             return _compile_raw(self._raw[dialect.name], dialect)
@@ -163,6 +175,23 @@ class Query:
             raise TypeError(f"parameters without a name in: {compiled.string}")
         lists = frozenset(name for name in names if isinstance(binds[name].type, ARRAY))
         return Compiled(compiled.string, names, lists)
+
+
+@contextmanager
+def compiled_when_made(database: str) -> Iterator[None]:
+    """Statements made inside are compiled for that database (`sqlite`, `postgresql`), and for no other.
+
+    For a process that loads everything and is copied: what a statement was made from takes far more memory than its
+    text, and each of the copies would compile it anew.
+    """
+    Query._database = database
+    try:
+        yield
+        for query in Query._waiting:
+            query._keep_text_only(database)
+    finally:
+        Query._database = ""
+        Query._waiting.clear()
 
 
 def _inline_constant(bind: BindParameter[Any]) -> None:
