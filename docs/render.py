@@ -4,6 +4,7 @@ script/docs            writes the files
 script/docs --check    only tells which of them are stale
 """
 
+import dataclasses
 import importlib
 import json
 import os
@@ -239,10 +240,11 @@ def _elsewhere() -> Iterator[tuple[str, str]]:
     from phiomia.web.context import WebContext
     from phiomia.web.routes import mount
 
-    nothing: Any = None
+    # Only the paths are asked for, so most of what the pages stand on may be missing.
+    parts: dict[str, Any] = dict.fromkeys(field.name for field in dataclasses.fields(WebContext))
     app: Any = falcon.asgi.App()
-    mount_health(app, nothing)
-    mount(app, WebContext(config=Config(), db=nothing, rates=Rates()))
+    mount_health(app, parts["db"])
+    mount(app, WebContext(**parts | {"config": Config(), "rates": Rates()}))
     for route in falcon.inspect.inspect_routes(app):
         for method in route.methods:
             if not method.internal:
