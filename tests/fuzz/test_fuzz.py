@@ -85,6 +85,7 @@ def test_nothing_makes_the_server_fail(server: Running) -> None:
     headers = {"Authorization": f"Bearer {server.token}"}
     real = _make_something(server.url, headers)
     failures = []
+    found: Any
     for found in schema.get_all_operations():
         operation = found.ok()
         if f"{operation.method.upper()} {operation.path}" in LEFT_OUT:
