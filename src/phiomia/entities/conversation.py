@@ -17,8 +17,7 @@ async def render_conversations(
 ) -> list[bytes]:
     """Conversations with their people and newest status."""
     lines = await rows_of(session, [view.last_status_id for view in views if view.last_status_id], viewer)
-    pages = list(lines.values())
-    statuses = dict(zip((line.id for line in pages), await fragments.each(session, pages, viewer), strict=False))
+    statuses = await fragments.by_id(session, list(lines.values()), viewer)
     people: dict[int, list[int]] = {view.id: decode(view.participants) for view in views}
     accounts = await fragments.accounts(session, sorted({one for many in people.values() for one in many}))
     shown = []

@@ -113,7 +113,7 @@ class Fragments:
     async def page(self, session: ReadSession, rows: Sequence[FeedRow], viewer: int | None) -> bytes:
         """The rows as a JSON array of Status entities."""
         pieces = [b"["]
-        for status in await self._spliced(session, rows, viewer):
+        for _, status in await self._spliced(session, rows, viewer):
             pieces += status
             pieces.append(b",")
         # One join for the whole page: its bytes are copied once.
@@ -129,14 +129,20 @@ class Fragments:
 
     async def each(self, session: ReadSession, rows: Sequence[FeedRow], viewer: int | None) -> list[bytes]:
         """The rows as Status entities. Their visibility has been established by the statement that gave them."""
-        return [b"".join(pieces) for pieces in await self._spliced(session, rows, viewer)]
+        return [b"".join(pieces) for _, pieces in await self._spliced(session, rows, viewer)]
 
-    async def _spliced(self, session: ReadSession, rows: Sequence[FeedRow], viewer: int | None) -> list[Pieces]:
+    async def by_id(self, session: ReadSession, rows: Sequence[FeedRow], viewer: int | None) -> dict[int, bytes]:
+        """The same by id, for those who can't rely on every row being there still."""
+        return {id_: b"".join(pieces) for id_, pieces in await self._spliced(session, rows, viewer)}
+
+    async def _spliced(
+        self, session: ReadSession, rows: Sequence[FeedRow], viewer: int | None
+    ) -> list[tuple[int, Pieces]]:
         statuses, accounts = await self._gather(session, rows)
         polls = [fragment.poll for fragment in statuses.values() if fragment.poll is not None]
         poll_bytes = await self._polls(session, polls, viewer) if polls else {}
         return [
-            self._splice(row, statuses, accounts, poll_bytes, viewer)
+            (row.id, self._splice(row, statuses, accounts, poll_bytes, viewer))
             for row in rows
             # One that was deleted since the statement is left out.
             if row.id in statuses and (row.original_id is None or row.original_id in statuses)

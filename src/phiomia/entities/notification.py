@@ -17,8 +17,7 @@ async def render_notifications(
     """Notifications with their accounts and statuses; those whose account or status is gone are left out."""
     wanted = {row.status_id for row in rows if row.status_id is not None}
     lines = await rows_of(session, sorted(wanted), viewer) if wanted else {}
-    pages = list(lines.values())
-    statuses = dict(zip((line.id for line in pages), await fragments.each(session, pages, viewer), strict=False))
+    statuses = await fragments.by_id(session, list(lines.values()), viewer)
     accounts = await fragments.accounts(session, sorted({row.from_account_id for row in rows}))
     shown = []
     for row in rows:
