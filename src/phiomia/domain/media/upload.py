@@ -21,7 +21,8 @@ from phiomia.platform.json import encode
 from phiomia.platform.limits import IMAGE_TYPES, MEDIA_DESCRIPTION
 
 INVALID_TYPE: Final = "Validation failed: File content type is invalid"
-_UNTOLD: Final = ("", "application/octet-stream", "binary/octet-stream")
+# In a form, text/plain stands for a part whose type nobody gave (RFC 7578, section 4.4).
+_UNTOLD: Final = ("", "application/octet-stream", "binary/octet-stream", "text/plain")
 _ALIASES: Final = ("image/jpg", "image/pjpeg", "image/x-png", "image/heic-sequence", "image/heif-sequence")
 
 

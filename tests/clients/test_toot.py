@@ -1,0 +1,101 @@
+"""toot, the command line client, drives the running server."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pyvips
+from click.testing import CliRunner
+from toot.cli import cli
+
+from server import PATIENCE, Member, RunningServer
+
+pytestmark = pytest.mark.parametrize("dialect", ["sqlite"])
+
+
+class Toot:
+    """toot with a home directory of its own."""
+
+    def __init__(self, home: Path) -> None:
+        home.mkdir()
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "TOOT_"))}
+        self.environment = kept | {"HOME": str(home), "XDG_CONFIG_HOME": str(home / "config"), "BROWSER": "true"}
+
+    def __call__(self, *arguments: str) -> str:
+        """What the command prints. It runs in this process: each start of toot takes a second of processor time."""
+        done = CliRunner().invoke(cli, arguments, env=self.environment)
+        assert done.exit_code == 0, f"toot {' '.join(arguments)}: {done.output} {done.exception}"
+        return done.output
+
+    def json(self, *arguments: str) -> Any:
+        """What the command prints for programs."""
+        return json.loads(self(*arguments, "--json"))
+
+    def log_in(self, server: RunningServer, member: Member) -> None:
+        """The documented way: toot shows an address, a browser finds the code there, toot asks for it."""
+        login = subprocess.Popen(
+            [sys.executable, "-m", "toot", "login", "--instance", server.url],
+            env=self.environment | {"PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert login.stdin is not None
+        assert login.stdout is not None
+        said = ""
+        while not (address := re.search(r"^http\S+/oauth/authorize\S+$", said, re.MULTILINE)):
+            line = login.stdout.readline()
+            assert line, f"toot showed no address: {said}"
+            said += line
+        code = server.authorize(member, address.group())
+        rest, _ = login.communicate(f"n\n{code}\n", timeout=PATIENCE)
+        assert "Successfully logged in" in rest, said + rest
+
+
+def test_a_day_with_toot(phiomia: RunningServer, tmp_path: Path) -> None:
+    alice, bob = phiomia.sign_up("alice"), phiomia.sign_up("bob")
+    toot, other = Toot(tmp_path / "alice"), Toot(tmp_path / "bob")
+    toot.log_in(phiomia, alice)
+    other.log_in(phiomia, bob)
+    assert f"{alice.username}@{phiomia.bind}" in toot("auth")
+    assert alice.username in toot("whoami")
+
+    picture = tmp_path / "picture.png"
+    pyvips.Image.black(64, 48).write_to_file(str(picture))
+    assert toot.json("upload", str(picture), "--description", "black")["type"] == "image"
+    word = f"medlar{secrets.token_hex(4)}"
+    post = toot.json("post", f"The {word} is out #{word}", "--media", str(picture), "--description", "a medlar")
+    assert post["media_attachments"][0]["description"] == "a medlar"
+
+    other("follow", alice.username)
+    other("favourite", post["id"])
+    other("reblog", post["id"])
+    reply = other.json("post", f"@{alice.username} is it ripe?", "--reply-to", post["id"])
+    thread = toot.json("thread", post["id"])
+    assert [one["id"] for one in thread["descendants"]] == [reply["id"]]
+    assert "is it ripe?" in toot("thread", post["id"])
+    kinds = [one["type"] for one in toot.json("notifications")]
+    assert kinds == ["mention", "reblog", "favourite", "follow"]
+    assert "is it ripe?" in toot("notifications")
+
+    assert word in other("timelines", "home", "--no-pager")
+    assert word in toot("timelines", "public", "--local", "--no-pager")
+    assert word in toot("timelines", "tag", word, "--no-pager")
+    assert f"#{word}" in toot("search", f"#{word}", "--type", "hashtags")
+    assert bob.username in toot("search", bob.username, "--type", "accounts")
+    assert alice.username in other("whois", alice.username)
+
+    poll = toot.json("post", "Jam?", "--poll-option", "yes", "--poll-option", "no")["poll"]
+    assert [option["title"] for option in poll["options"]] == ["yes", "no"]
+
+    toot("delete", post["id"])
+    assert word not in toot("timelines", "tag", word, "--no-pager")
