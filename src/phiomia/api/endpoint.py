@@ -13,6 +13,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple, get_type_hints
 
 import falcon.asgi
@@ -274,17 +275,22 @@ def _count(declared: Endpoint, rate: tuple[int, int] | None, call: Call) -> None
         allowance = _closest(allowance, call.api.rates.count("paging", who, *rules.paging))
     if rate is not None and declared.rate is not None:
         allowance = _closest(allowance, call.api.rates.count(declared.rate, who, *rate))
-    reset = datetime.fromtimestamp(allowance.reset, UTC).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
     call.resp.set_headers(
         [
             ("X-RateLimit-Limit", str(allowance.limit)),
             ("X-RateLimit-Remaining", str(allowance.remaining)),
-            ("X-RateLimit-Reset", reset),
+            ("X-RateLimit-Reset", _write_reset(allowance.reset)),
         ]
     )
     if allowance.exceeded:
         wait = max(1, allowance.reset - int(time.time()))
         raise ApiError(429, "Too many requests", headers={"Retry-After": str(wait)})
+
+
+@lru_cache(maxsize=64)
+def _write_reset(moment: int) -> str:
+    # Limits end together: a few moments serve every request of some minutes.
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
 
 
 def _closest(one: Allowance, other: Allowance) -> Allowance:
