@@ -9,7 +9,6 @@ from phiomia.platform.config import Config
 
 MASTODON = "4.6.5"
 API_VERSION = 11
-SOURCE = "https://phiomia.example/source"
 
 
 def render_instance(config: Config, numbers: Statistics, contact: dict[str, Any] | None, vapid: str) -> dict[str, Any]:
@@ -19,7 +18,7 @@ def render_instance(config: Config, numbers: Statistics, contact: dict[str, Any]
         "domain": config.domain,
         "title": config.instance.title,
         "version": version(),
-        "source_url": SOURCE,
+        "source_url": config.instance.source_url or f"{base}/about",
         "description": config.instance.description,
         "wrapstodon": None,
         "usage": {"users": {"active_month": numbers.active_month}},

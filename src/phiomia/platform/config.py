@@ -88,6 +88,7 @@ class Instance(Struct, frozen=True, forbid_unknown_fields=True):
     description: Annotated[str, Meta(description="one sentence about it")] = "A small social server."
     contact_email: Annotated[str, Meta(description="whom to write to")] = ""
     contact_account: Annotated[str, Meta(description="user name of the contact; empty: the oldest owner")] = ""
+    source_url: Annotated[str, Meta(description="where the running source can be had; empty: the page /about")] = ""
     languages: Annotated[list[str], Meta(description="ISO 639 codes of the server's languages")] = field(
         default_factory=lambda: ["en"]
     )

@@ -7,6 +7,7 @@ from sqlalchemy import select, update
 from phiomia.domain.errors import Invalid
 from phiomia.domain.media.kinds import MediaKind, MediaState
 from phiomia.domain.media.models import media
+from phiomia.platform.clock import now_ms
 from phiomia.platform.db import P, Query, WriteSession, any_of, listed
 
 _FREE = Query(
@@ -15,15 +16,11 @@ _FREE = Query(
     )
 )
 _OWNER = Query(select(media.c.id, media.c.status_id).where(any_of(media.c.id, listed("ids"))))
-_ATTACH = Query(
-    update(media)
-    .where(media.c.id == P("media_id"))
-    .values(status_id=P("for_status"), position=P("place"))
-)
+_ATTACH = Query(update(media).where(media.c.id == P("media_id")).values(status_id=P("for_status"), position=P("place")))
 _DETACH = Query(
     update(media)
     .where(media.c.status_id == P("of_status"), ~any_of(media.c.id, listed("kept")))
-    .values(status_id=None)
+    .values(status_id=None, freed_at=P("at"))
 )
 
 
@@ -49,4 +46,4 @@ async def attach_media(session: WriteSession, account_id: int, status_id: int, m
 
 async def detach_others(session: WriteSession, status_id: int, kept: Sequence[int]) -> None:
     """Takes every other attachment off a status."""
-    await session.execute(_DETACH, of_status=status_id, kept=list(kept))
+    await session.execute(_DETACH, of_status=status_id, kept=list(kept), at=now_ms())

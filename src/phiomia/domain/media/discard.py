@@ -4,7 +4,7 @@ import asyncio
 import shutil
 from pathlib import Path
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 
 from phiomia.domain.errors import Invalid, NotFound
 from phiomia.domain.instance.files import defer_deletion
@@ -21,7 +21,11 @@ _OWN = Query(
 )
 _OLD = Query(
     select(media.c.id, media.c.key, media.c.preview_key)
-    .where(media.c.status_id.is_(None), media.c.id < P("before"))
+    .where(
+        media.c.status_id.is_(None),
+        media.c.id < P("before"),
+        or_(media.c.freed_at.is_(None), media.c.freed_at < P("before_ms")),
+    )
     .limit(_BATCH)
     .with_for_update(skip_locked=True)
 )
@@ -40,8 +44,8 @@ async def discard_media(session: WriteSession, account_id: int, media_id: int) -
 
 
 async def discard_unattached(session: WriteSession, before_ms: int) -> int:
-    """Removes some of the uploads made before a moment and not posted; gives their number, 0 when none is left."""
-    rows = await session.all(_OLD, before=id_at(before_ms))
+    """Removes some of the uploads made, or let go by a status, before a moment and not posted; gives their number, 0 when none is left."""
+    rows = await session.all(_OLD, before=id_at(before_ms), before_ms=before_ms)
     await session.execute(_DELETE, ids=[row[0] for row in rows])
     await defer_deletion(session, *(key for row in rows for key in (row[1], row[2])))
     return len(rows)

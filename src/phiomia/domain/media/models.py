@@ -23,6 +23,7 @@ media = Table(
     words("description", nullable=True),
     words("blurhash", nullable=True),
     moment("created_at"),
+    moment("freed_at", nullable=True),  # when a status that had it let it go
     Index("ix_media_status_id_position", "status_id", "position"),
     Index("ix_media_account_id_id", "account_id", "id"),
 )

@@ -7,6 +7,7 @@ from sqlalchemy import delete, select, update
 from phiomia.domain.accounts.models import accounts
 from phiomia.domain.errors import NotFound
 from phiomia.domain.instance.files import defer_deletion
+from phiomia.domain.media.attach import detach_others
 from phiomia.domain.media.models import media
 from phiomia.domain.statuses.counters import count_boost, count_reply, uncount_boosts_of, uncount_status
 from phiomia.domain.statuses.events import StatusDeleted
@@ -64,7 +65,7 @@ async def delete_status(session: WriteSession, actor_id: int, status_id: int, *,
         local=bool(doomed.local),
         tags=await session.column(_TAGS, id=status_id),
         reblog_of_id=doomed.reblog_of_id,
-        media_keys=await _take_media(session, status_id) if delete_media else [],
+        media_keys=await _take_media(session, status_id, delete_media),
         mentions=await session.column(_MENTIONS, id=status_id),
         remote_boosters=await session.column(_REMOTE_BOOSTERS, id=status_id),
     )
@@ -74,7 +75,10 @@ async def delete_status(session: WriteSession, actor_id: int, status_id: int, *,
     await record(session, event)
 
 
-async def _take_media(session: WriteSession, status_id: int) -> list[str]:
+async def _take_media(session: WriteSession, status_id: int, delete_media: bool) -> list[str]:
+    if not delete_media:
+        await detach_others(session, status_id, kept=[])
+        return []
     keys = [key for row in await session.all(_DELETE_MEDIA, id=status_id) for key in row if key]
     await defer_deletion(session, *keys)
     return keys

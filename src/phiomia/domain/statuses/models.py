@@ -172,4 +172,3 @@ idempotency_keys = Table(
     PrimaryKeyConstraint("account_id", "key"),
     Index("ix_idempotency_keys_created", "created_at"),
 )
-
