@@ -33,6 +33,9 @@ from phiomia.side_effects import SIDE_EFFECTS
 ROLES = ("web", "worker", "streaming")
 # What `run_web`, `run_worker` and `run_streaming_role` import.
 _ROLE_MODULES = (
+    "cryptography.hazmat.primitives.asymmetric.ec",
+    "cryptography.hazmat.primitives.asymmetric.rsa",
+    "cryptography.hazmat.primitives.serialization",
     "falcon.asgi",
     "phiomia.jobs",
     "phiomia.platform.drain",

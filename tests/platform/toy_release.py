@@ -6,6 +6,7 @@ The test writes the mark into the release's environment, so that every release a
 import asyncio
 import os
 import sys
+import time
 from pathlib import Path
 
 from phiomia.platform.bus import open_bus
@@ -53,9 +54,22 @@ async def echo():
     await asyncio.sleep(3600)
 
 
+def be_template():
+    import uvloop  # noqa: F401
+
+    import phiomia.platform.drain  # noqa: F401
+    from phiomia.platform.template import wait_to_be_copied
+
+    if (Path(sys.prefix) / "slow").exists():
+        time.sleep(30)
+    sys.argv[1:] = [wait_to_be_copied()]
+
+
 def main():
     if MARK == "import-error":
         import no_such_module  # noqa: F401
+    if sys.argv[1] == "template":
+        be_template()
     if sys.argv[1] == "describe":
         print(Path(sys.argv[2]).read_text())
     elif sys.argv[1] == "web":
