@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from phiomia.domain.oauth.apps import draft_app, register_app
 from phiomia.domain.oauth.queries import App
 from phiomia.domain.users.roles import Role
 from phiomia.domain.users.sign_up import SignUpForm, draft_by_operator, sign_up
+from phiomia.entities.fragments import Fragments
+from phiomia.entities.links import Links
 from phiomia.platform.bus import LocalBus
 from phiomia.platform.config import Config, RateLimits, Registrations
 from phiomia.platform.db import Database, Query, open_database
@@ -110,7 +113,9 @@ class Browser:
             self.cookies[name] = cookie.value
             if not cookie.value:
                 del self.cookies[name]
-        return Page(result.status_code, result.headers, result.text)
+        packed = result.headers.get("content-encoding") == "gzip"
+        content = gzip.decompress(result.content) if packed else result.content
+        return Page(result.status_code, result.headers, content.decode())
 
 
 @dataclass
@@ -160,7 +165,8 @@ async def open_site(url: str, **settings: Any) -> AsyncIterator[Site]:
     db.services = Services(bus=bus, config=config)
     await db.start()
     try:
-        context = WebContext(config, db, Rates())
+        fragments = Fragments(Links(config.base_url, config.domain, lambda key: f"{config.base_url}/media/{key}"))
+        context = WebContext(config, db, Rates(), fragments)
         app: falcon.asgi.App[Any, Any] = falcon.asgi.App()
         mount(app, context)
         yield Site(db, context, falcon.testing.ASGIConductor(app))

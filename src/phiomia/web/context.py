@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from phiomia.entities.fragments import Fragments
 from phiomia.platform.config import Config
 from phiomia.platform.db import Database
 from phiomia.platform.rates import Rates
@@ -14,3 +15,4 @@ class WebContext:
     config: Config
     db: Database
     rates: Rates
+    fragments: Fragments

@@ -1,5 +1,6 @@
 """Templates become HTML. Jinja2 is loaded with the first page: a process that only answers apps never needs it."""
 
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,4 +36,18 @@ def _environment() -> "Environment":
     environment.globals["static"] = static_url
     environment.filters["iso"] = iso
     environment.filters["day"] = iso_day
+    environment.filters["moment"] = say_moment
+    environment.filters["date"] = say_date
     return environment
+
+
+def say_moment(text: str) -> str:
+    """A moment of an entity in words: 3 Feb 2026, 14:05 UTC."""
+    moment = datetime.fromisoformat(text).astimezone(UTC)
+    return f"{say_date(text)}, {moment:%H:%M} UTC"
+
+
+def say_date(text: str) -> str:
+    """The day of an entity's moment in words: 3 Feb 2026."""
+    moment = datetime.fromisoformat(text).astimezone(UTC)
+    return f"{moment.day} {moment:%b %Y}"

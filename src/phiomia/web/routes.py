@@ -4,7 +4,18 @@ from typing import Any
 
 import falcon.asgi
 
-from phiomia.web import authorize, authorized_applications, confirm, home, password, sign_in, sign_up
+from phiomia.web import (
+    authorize,
+    authorized_applications,
+    confirm,
+    home,
+    password,
+    profile,
+    sign_in,
+    sign_up,
+    status,
+    tag,
+)
 from phiomia.web.assets import Static
 from phiomia.web.context import WebContext
 from phiomia.web.visit import page
@@ -14,6 +25,11 @@ def mount(app: "falcon.asgi.App[Any, Any]", context: WebContext) -> None:
     """Adds every page to the Falcon app."""
     app.add_route("/", page(context, get=home.show_home))
     app.add_route("/about", page(context, get=home.show_about))
+    app.add_route("/@{username}", page(context, get=profile.show_profile))
+    app.add_route("/@{username}/{status_id}", page(context, get=status.show_status))
+    app.add_route("/tags/{name}", page(context, get=tag.show_tag))
+    app.add_route("/users/{username}", page(context, get=profile.go_to_profile))
+    app.add_route("/users/{username}/statuses/{status_id}", page(context, get=status.go_to_status))
     app.add_route("/auth/sign_in", page(context, get=sign_in.show_form, post=sign_in.sign_in))
     app.add_route("/auth/sign_out", page(context, get=sign_in.ask_sign_out, post=sign_in.sign_out))
     app.add_route("/auth/sign_up", page(context, get=sign_up.show_form, post=sign_up.join))

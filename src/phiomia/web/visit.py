@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl
 
 import falcon
 import falcon.asgi
+from isal import igzip
 
 from phiomia.domain.errors import DomainError, Invalid, Limited, NotAllowed, NotFound
 from phiomia.domain.users.secret import make_secret
@@ -26,8 +27,13 @@ log = get_logger("web")
 SESSION_COOKIE = "_phiomia_session"
 _FORM_BYTES = 64 * 1024
 _FORM_FIELDS = 100
-_POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; media-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
 _FORMS_STAY = "; form-action 'self'"
+_SHORTLY = "public, max-age=15"
+_GONE = "What stood at this address was deleted or hidden, or it never existed."
+_RETRY_SECONDS = 5
 
 Handler = Callable[["Visit"], Awaitable[None]]
 
@@ -43,12 +49,15 @@ class Refusal(Exception):
 class Visit:
     """One request on its way through a page's handler."""
 
-    __slots__ = ("_form_secret", "context", "form", "query", "req", "resp", "session")
+    __slots__ = ("_form_secret", "context", "form", "path", "query", "req", "resp", "session")
 
-    def __init__(self, context: WebContext, req: falcon.asgi.Request, resp: falcon.asgi.Response) -> None:
+    def __init__(
+        self, context: WebContext, req: falcon.asgi.Request, resp: falcon.asgi.Response, path: Mapping[str, str]
+    ) -> None:
         self.context = context
         self.req = req
         self.resp = resp
+        self.path = path
         self.query: dict[str, str] = {}
         self.form: dict[str, str] = {}
         self.session: SignedIn | None = None
@@ -77,13 +86,28 @@ class Visit:
         Browsers apply `form-action` to every redirect that follows a form, so where the way may end at an app, of
         whatever scheme, the directive has to be left out.
         """
+        self._answer(template, status, _POLICY if forms_leave else _POLICY + _FORMS_STAY, self._csrf(), values)
+
+    def show_public(self, template: str, status: int = 200, **values: Any) -> None:
+        """Answers with a page that is the same for everybody who is not signed in: it may be kept for a moment."""
+        anonymous = self.session is None
+        # Without a form there is nothing to protect: who only reads gets no cookie.
+        self._answer(template, status, _POLICY + _FORMS_STAY, "" if anonymous else self._csrf(), values)
+        self.resp.set_header("Vary", "Accept-Encoding, Cookie")
+        if anonymous and status == 200:
+            self.resp.set_header("Cache-Control", _SHORTLY)
+        if anonymous and "gzip" in (self.req.get_header("Accept-Encoding") or ""):
+            self.resp.data = igzip.compress(self.resp.data, 1)
+            self.resp.set_header("Content-Encoding", "gzip")
+
+    def _answer(self, template: str, status: int, policy: str, csrf: str, values: dict[str, Any]) -> None:
         config = self.context.config
         self.resp.status = status
         self.resp.content_type = "text/html; charset=utf-8"
-        self.resp.set_header("Content-Security-Policy", _POLICY if forms_leave else _POLICY + _FORMS_STAY)
+        self.resp.set_header("Content-Security-Policy", policy)
         self.resp.data = render(
             f"{template}.html",
-            {"server": config.instance, "domain": config.domain, "me": self.session, "csrf": self._csrf(), **values},
+            {"server": config.instance, "domain": config.domain, "me": self.session, "csrf": csrf, **values},
         )
 
     def go(self, location: str, status: int = 302) -> None:
@@ -180,8 +204,8 @@ def page(context: WebContext, *, get: Handler, post: Handler | None = None, dele
 
 
 def _responder(context: WebContext, handler: Handler) -> Callable[..., Awaitable[None]]:
-    async def respond(req: falcon.asgi.Request, resp: falcon.asgi.Response) -> None:
-        visit = Visit(context, req, resp)
+    async def respond(req: falcon.asgi.Request, resp: falcon.asgi.Response, **path: str) -> None:
+        visit = Visit(context, req, resp, path)
         resp.set_headers(
             [
                 ("Referrer-Policy", "no-referrer"),
@@ -205,7 +229,10 @@ def _refuse(visit: Visit, error: Exception) -> None:
         log.error("unforeseen error", path=visit.req.path, method=visit.req.method, exc_info=error)
     if isinstance(error, Limited):
         visit.resp.set_header("Retry-After", str(error.retry_after))
-    visit.show("message", status, title="That did not work", text=message, link=None)
+    if status == 503:
+        visit.resp.set_header("Retry-After", str(_RETRY_SECONDS))
+    title = "There is nothing here" if status == 404 else "That did not work"
+    visit.show_public("message", status, title=title, text=message, link=None)
 
 
 def _explain(error: Exception) -> tuple[int, str]:
@@ -213,7 +240,7 @@ def _explain(error: Exception) -> tuple[int, str]:
         case Refusal():
             return error.status, str(error)
         case NotFound():
-            return 404, str(error)
+            return 404, _GONE
         case NotAllowed():
             return 403, str(error)
         case Limited():
@@ -225,6 +252,11 @@ def _explain(error: Exception) -> tuple[int, str]:
         case Unavailable() | TooSlow():
             return 503, "The server can't reach its database right now. Try again in a minute."
     return 500, "Something went wrong on our side. It has been noted; try again later."
+
+
+def announce(visit: Visit, uri: str) -> None:
+    """Says under which id servers of the network know what the page shows; programs ask there for it."""
+    visit.resp.append_header("Link", f'<{uri}>; rel="alternate"; type="application/activity+json"')
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
