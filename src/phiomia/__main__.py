@@ -1,5 +1,6 @@
 """`python -m phiomia`."""
 
+import os
 import sys
 
 from phiomia.cli.main import main
@@ -19,4 +20,9 @@ def be_template(database: str) -> None:
 
 if len(sys.argv) == 3 and sys.argv[1] == "template":
     be_template(sys.argv[2])
+    main()
+    # Taking down the interpreter would write to every object, and so copy all that is shared, to throw it away.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 main()
