@@ -1,0 +1,66 @@
+"""`phiomia serve --demo`: a world that holds together, made once."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import requests
+
+from phiomia.demo.scenes import _SCENES
+from phiomia.demo.script import read_script
+from phiomia.domain.statuses.text import count_characters, scan
+from phiomia.platform import limits
+from server import PATIENCE, RunningServer
+
+
+def test_the_script_holds_together() -> None:
+    script = read_script()
+    people = {person.username for person in script.people}
+    assert len(people) == len(script.people)
+    named: set[str] = set()
+    for post in script.posts:
+        assert count_characters(post.text, post.spoiler) <= limits.STATUS_CHARACTERS, post.text
+        mentioned = {mention.username for mention in scan(post.text).mentions}
+        assert {post.by, *post.boosts} | mentioned <= people | {"owner"}, post.text
+        assert post.by not in post.boosts, post.text
+        assert not post.reply_to or post.reply_to in named, post.text
+        assert bool(post.reply_to) != bool(post.ago), post.text
+        assert all(scene in _SCENES and description for scene, description in post.pictures), post.text
+        if post.poll:
+            assert len(post.poll.votes) == len(post.poll.options), post.text
+            assert {name for names in post.poll.votes for name in names} <= people, post.text
+        assert post.name not in named or not post.name, post.name
+        named.add(post.name)
+
+
+def test_a_server_with_people(tmp_path: Path) -> None:
+    server = RunningServer(tmp_path / "server")
+    server.start("--first-run", "--demo")
+    try:
+        output = server.output()
+        assert f"owner@{server.bind.partition(':')[0]}" in output
+        assert re.search(r"Look around as\s+e-mail +ada@\S+\s+password +\S{12,}", output)
+        headers = {"Authorization": f"Bearer {server.command('tokens', 'create', 'owner').strip()}"}
+
+        def ask(path: str) -> list[dict[str, object]]:
+            answer = requests.get(f"{server.url}/api/v1/{path}", headers=headers, timeout=PATIENCE)
+            assert answer.ok, answer.text
+            found: list[dict[str, object]] = answer.json()
+            return found
+
+        home = ask("timelines/home?limit=40")
+        assert len(home) == 40
+        assert any(one["reblog"] for one in home)
+        assert any(one["poll"] for one in home)
+        assert all(one["media_attachments"] for one in ask("timelines/public?local=true&only_media=true"))
+        assert len(ask("conversations")) == 1
+        assert {one["type"] for one in ask("notifications?limit=80")} == {"follow", "mention"}
+        people = [one["account"] for one in ask("timelines/public?local=true&limit=40")]
+        assert all("/media/" in one["avatar"] and one["fields"] and one["note"] for one in people)  # type: ignore[index]
+        server.stop()
+        server.start("--demo")
+        assert ask("timelines/home?limit=40") == home
+        assert server.output().count("Look around as") == 1
+    finally:
+        server.stop()
