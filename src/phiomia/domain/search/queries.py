@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, func, literal, or_, select
+from sqlalchemy import BigInteger, ColumnElement, and_, func, literal, or_, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import functions
 
@@ -49,6 +49,28 @@ def _matches_postgresql(element: matches, compiler: Any, **kw: Any) -> str:
     return f"{compiler.process(body, **kw)} @@ CAST({compiler.process(match, **kw)} AS tsquery)"
 
 
+class unindexed(functions.GenericFunction[int]):
+    """`unindexed(table.c.rowid)`: the column as it is, in a condition that PostgreSQL is not to use an index for.
+
+    Bounds usually let everything through. PostgreSQL, which plans without knowing them, would read the whole range;
+    FTS5 needs them to begin in the right place.
+    """
+
+    type = BigInteger()
+    name = "unindexed"
+    inherit_cache = True
+
+
+@compiles(unindexed, "sqlite")
+def _unindexed_sqlite(element: unindexed, compiler: Any, **kw: Any) -> str:
+    return str(compiler.process(*element.clauses, **kw))
+
+
+@compiles(unindexed, "postgresql")
+def _unindexed_postgresql(element: unindexed, compiler: Any, **kw: Any) -> str:
+    return f"({compiler.process(*element.clauses, **kw)} + 0)"
+
+
 class Part(NamedTuple):
     """Which statuses, newest first: ids between two bounds (both excluded), the first `offset` left out."""
 
@@ -85,8 +107,8 @@ _STATUSES = Query(
     .join(_author, _author.c.id == statuses.c.account_id)
     .where(
         matches(status_search.c.body, P("match", str)),
-        status_search.c.rowid < P("below"),
-        status_search.c.rowid > P("above"),
+        unindexed(status_search.c.rowid) < P("below"),
+        unindexed(status_search.c.rowid) > P("above"),
         visible_to(statuses, _VIEWER),
         not_blocked_or_muted(statuses.c.account_id, _VIEWER),
         or_(
