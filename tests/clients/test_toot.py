@@ -8,32 +8,54 @@ import re
 import secrets
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pyvips
-from click.testing import CliRunner
-from toot.cli import cli
 
 from server import PATIENCE, Member, RunningServer
 
 pytestmark = pytest.mark.parametrize("dialect", ["sqlite"])
 
 
+# Each start of toot takes a second of processor time. This runs one command after the other, as toot's own tests do.
+_LOOP = """
+import json, sys
+from click.testing import CliRunner
+from toot.cli import cli
+for line in sys.stdin:
+    done = CliRunner().invoke(cli, json.loads(line))
+    print(json.dumps([done.exit_code, done.output, repr(done.exception)]), flush=True)
+"""
+
+
 class Toot:
     """toot with a home directory of its own."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, cleanup: ExitStack) -> None:
         home.mkdir()
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "TOOT_"))}
         self.environment = kept | {"HOME": str(home), "XDG_CONFIG_HOME": str(home / "config"), "BROWSER": "true"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _LOOP],
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        cleanup.callback(self._process.communicate, timeout=PATIENCE)
 
     def __call__(self, *arguments: str) -> str:
-        """What the command prints. It runs in this process: each start of toot takes a second of processor time."""
-        done = CliRunner().invoke(cli, arguments, env=self.environment)
-        assert done.exit_code == 0, f"toot {' '.join(arguments)}: {done.output} {done.exception}"
-        return done.output
+        """What the command prints."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(arguments) + "\n")
+        self._process.stdin.flush()
+        status, output, error = json.loads(self._process.stdout.readline())
+        assert status == 0, f"toot {' '.join(arguments)}: {output} {error}"
+        return str(output)
 
     def json(self, *arguments: str) -> Any:
         """What the command prints for programs."""
@@ -62,14 +84,19 @@ class Toot:
 
 
 def test_a_day_with_toot(phiomia: RunningServer, tmp_path: Path) -> None:
+    with ExitStack() as cleanup:
+        spend_day(phiomia, Toot(tmp_path / "alice", cleanup), Toot(tmp_path / "bob", cleanup), tmp_path)
+
+
+def spend_day(phiomia: RunningServer, toot: Toot, other: Toot, folder: Path) -> None:
+    """Alice and Bob do what people do."""
     alice, bob = phiomia.sign_up("alice"), phiomia.sign_up("bob")
-    toot, other = Toot(tmp_path / "alice"), Toot(tmp_path / "bob")
     toot.log_in(phiomia, alice)
     other.log_in(phiomia, bob)
     assert f"{alice.username}@{phiomia.bind}" in toot("auth")
     assert alice.username in toot("whoami")
 
-    picture = tmp_path / "picture.png"
+    picture = folder / "picture.png"
     pyvips.Image.black(64, 48).write_to_file(str(picture))
     assert toot.json("upload", str(picture), "--description", "black")["type"] == "image"
     word = f"medlar{secrets.token_hex(4)}"
