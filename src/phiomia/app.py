@@ -26,7 +26,7 @@ from phiomia.platform.db import Database, open_database
 from phiomia.platform.events import Services
 from phiomia.platform.health import TOUCH
 from phiomia.platform.listen import inherited_sockets
-from phiomia.platform.notify import tell_ready
+from phiomia.platform.notify import offer_service, tell_ready
 from phiomia.platform.storage import DiskStorage
 from phiomia.side_effects import SIDE_EFFECTS
 
@@ -135,7 +135,7 @@ async def run_web(config: Config) -> None:
             async with parts.db.read() as session:
                 await session.value(TOUCH)
 
-        await serve_web(app, _sockets(config.bind), tell_ready, probe=probe, divert=divert)
+        await serve_web(app, _sockets(config.bind), offer_service, probe=probe, divert=divert)
 
 
 async def run_worker(config: Config) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from phiomia.platform.bus import open_bus
 from phiomia.platform.listen import inherited_sockets
-from phiomia.platform.notify import tell_ready
+from phiomia.platform.notify import offer_service, tell_ready
 
 MARK = (Path(sys.prefix) / "mark").read_text().strip() if (Path(sys.prefix) / "mark").exists() else "plain"
 
@@ -42,7 +42,7 @@ async def web():
         asyncio.get_running_loop().call_later(0.3, os._exit, 9)
     if MARK == "never-ready":
         await asyncio.sleep(60)
-    await serve_web(app, inherited_sockets(), tell_ready, probe=probe)
+    await serve_web(app, inherited_sockets(), offer_service, probe=probe)
 
 
 async def echo():

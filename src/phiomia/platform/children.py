@@ -37,7 +37,7 @@ class Children:
 
     def start(self, child: Child, python: str, sockets: list[int], bus_path: str, limit_s: float) -> Process:
         """Starts one child on the sockets; one that cannot even be started is gone from the beginning."""
-        heard, said = os.pipe()
+        heard, said = _talk()
         env = _inherited() | child.env
         env["PHIOMIA_LISTEN_FD"] = ",".join(map(str, sockets))
         env["PHIOMIA_READY_FD"] = str(said)
@@ -57,7 +57,7 @@ class Children:
 
     def copy(self, template: Process, child: Child, sockets: list[int], bus_path: str, limit_s: float) -> Process:
         """Makes one child of the template; what `start` says of it is true here too."""
-        heard, said = os.pipe()
+        heard, said = _talk()
         gate, opened = os.pipe()
         env = child.env | {"PHIOMIA_BUS_SOCKET": bus_path}
         process = Process(child.role, -1, heard, child.stop_signal, limit_s)
@@ -119,10 +119,14 @@ class Children:
             data = os.read(process.pipe, 65536)
         except BlockingIOError:
             return
+        except ConnectionResetError:
+            data = b""
         process.heard += data
         if process.state == "starting" and b"READY" in process.heard:
             process.state = "ready"
             process.kill_at = FOREVER
+            if not process.held:
+                process.admit()
             self.on_ready()
         if not data:
             self._stop_hearing(process)
@@ -165,6 +169,12 @@ class Children:
         """Takes over the children of the previous generation."""
         for entry in saved:
             self.watch(restore_process(entry))
+
+
+def _talk() -> tuple[int, int]:
+    """Two ends: the child says READY on the one, and on the other is told when it may begin."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    return ours.detach(), theirs.detach()
 
 
 def _inherited() -> dict[str, str]:

@@ -18,6 +18,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from phiomia.platform.bodies import only_whole
 from phiomia.platform.listen import BACKLOG
 
 KEEP_ALIVE_S = 75
@@ -61,7 +62,12 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Feeds the parser; what is still unfinished afterwards is watched."""
-        if self.divert is not None and not self.head_bytes and not self.in_request and self.divert(self.transport, data):
+        if (
+            self.divert is not None
+            and not self.head_bytes
+            and not self.in_request
+            and self.divert(self.transport, data)
+        ):
             self.transport.abort()  # ours only: the connection lives on in the process that took it
             return
         self.received += len(data)
@@ -121,7 +127,7 @@ class GuardedProtocol(HttpToolsProtocol):
 class DrainingServer(uvicorn.Server):
     """uvicorn's server with another end."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], idle_s: float, limit_s: float) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], int | None], idle_s: float, limit_s: float) -> None:
         super().__init__(config)
         self.ready = ready
         self.idle_s = idle_s
@@ -129,10 +135,27 @@ class DrainingServer(uvicorn.Server):
         self.signalled = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accepts, then says so."""
+        """Says that it could accept, and accepts when it may: connections wait in the sockets until then."""
+        gate = self.ready()
+        if gate is not None:
+            await self._admission(gate)
+        if self.should_exit:
+            return
         await super().startup(sockets)
         await self.on_tick(0)
-        self.ready()
+
+    async def _admission(self, gate: int) -> None:
+        loop = asyncio.get_running_loop()
+        admitted = asyncio.Event()
+        loop.add_reader(gate, admitted.set)
+        try:
+            waits = [asyncio.create_task(event.wait()) for event in (self.signalled, admitted)]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits:
+                wait.cancel()
+        finally:
+            loop.remove_reader(gate)
+            os.close(gate)
 
     async def main_loop(self) -> None:
         """Sleeps until told to leave: nothing here needs a clock, as there is no date header to renew."""
@@ -198,6 +221,8 @@ class DrainingServer(uvicorn.Server):
         for connection in self._connections():
             connection.transport.abort()
         tasks = list(self.server_state.tasks)
+        if tasks:  # whoever waited for the client learns that it is gone, and ends by itself
+            _, tasks = await asyncio.wait(tasks, timeout=1.0)
         for task in tasks:
             task.cancel()
         if tasks:
@@ -210,7 +235,7 @@ class DrainingServer(uvicorn.Server):
 async def serve_web(
     app: Any,
     sockets: list[socket.socket],
-    ready: Callable[[], None],
+    ready: Callable[[], int | None],
     *,
     drain_idle_s: float | None = None,
     drain_s: float | None = None,
@@ -220,12 +245,13 @@ async def serve_web(
     """Serves the application on the sockets until a signal, and then until the last request is answered.
 
     `divert` sees the first bytes of each request and may give the connection away (True): it is forgotten here.
+    `ready` says that we could serve; what it gives, if anything, is readable when we may.
     `probe` does what a request does, before the first one is accepted; when it raises, nothing is accepted at all.
     """
     if probe is not None:
         await probe()
     config = uvicorn.Config(
-        app,
+        only_whole(app),
         http=type("Protocol", (GuardedProtocol,), {"divert": staticmethod(divert)} if divert else {}),
         ws="none",
         lifespan="off",

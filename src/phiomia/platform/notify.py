@@ -23,11 +23,18 @@ def notify_systemd(**fields: str | int) -> None:
 
 def tell_ready() -> None:
     """Tells the supervisor that this child serves; does nothing in a process without one."""
+    fd = offer_service()
+    if fd is not None:
+        os.close(fd)
+
+
+def offer_service() -> int | None:
+    """Tells the supervisor that this child could serve; gives what becomes readable when it may, or None: at once."""
     fd = os.environ.pop("PHIOMIA_READY_FD", None)
     if fd is None:
-        return
+        return None
     os.write(int(fd), b"READY\n")
-    os.close(int(fd))
+    return int(fd)
 
 
 def write_status(path: str, status: Status) -> None:

@@ -1,5 +1,6 @@
 """Starts one child process of the supervisor and remembers what is known about it. Standard library only."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -20,6 +21,7 @@ class Process:
         "control",
         "exit_code",
         "heard",
+        "held",
         "kill_at",
         "pid",
         "pipe",
@@ -39,9 +41,17 @@ class Process:
         self.since = time.monotonic()
         self.kill_at = self.since + limit_s
         self.heard = b""
+        self.held = False
         self.control = -1
         self.exit_code = 0
         self.why = ""
+
+    def admit(self) -> None:
+        """Lets a child that offered its service begin; one that has gone meanwhile is told nothing."""
+        self.held = False
+        if self.pipe >= 0:
+            with contextlib.suppress(OSError):
+                os.write(self.pipe, b"GO\n")
 
     def send(self, number: int) -> None:
         """Sends a signal to a child that was not reaped yet (its number cannot belong to another process)."""

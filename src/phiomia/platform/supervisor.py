@@ -210,11 +210,14 @@ class Supervisor:
 
     def _bring_up(self, settings: Settings, python: str, template: Process | None, candidates: list[Slot]) -> Steps:
         for child in settings.children:
-            candidates += [self._fill(child, python, template) for _ in range(child.processes)]
+            added = [self._fill(child, python, template) for _ in range(child.processes)]
+            for slot in added:
+                slot.process.held = True
+            candidates += added
             failure = yield from self._wait_ready(candidates)
             if failure:
                 return failure
-        # A child that falls over with its first requests must not be discovered when the old one has gone.
+        # A child that falls over soon is found out before it was given a single request.
         settled_at = time.monotonic() + settings.settle_s
         while time.monotonic() < settled_at:
             yield settled_at
@@ -226,7 +229,7 @@ class Supervisor:
     def _refuse(self, candidates: list[Slot], failure: str) -> None:
         for slot in candidates:
             if slot.process.state == "ready":
-                # It may be answering requests already: let it finish them.
+                # A role that does not wait to be admitted may be at work already: let it finish.
                 slot.process.leave(signal.SIGTERM, self.settings.drain_limit_s)
             else:
                 slot.process.kill()
@@ -236,6 +239,8 @@ class Supervisor:
         self._publish(READY=1)
 
     def _commit(self, candidates: list[Slot], settings: Settings, python: str) -> None:
+        for slot in candidates:
+            slot.process.admit()
         for slot in self.slots:
             slot.process.leave(signal.SIGTERM, settings.drain_limit_s)
         self._dismiss_template()
