@@ -220,7 +220,7 @@ class DrainingServer(uvicorn.Server):
     async def _cut_off(self) -> None:
         for connection in self._connections():
             connection.transport.abort()
-        tasks = list(self.server_state.tasks)
+        tasks = set(self.server_state.tasks)
         if tasks:  # whoever waited for the client learns that it is gone, and ends by itself
             _, tasks = await asyncio.wait(tasks, timeout=1.0)
         for task in tasks:
