@@ -311,6 +311,8 @@ def _refuse(req: falcon.asgi.Request, resp: falcon.asgi.Response, error: Excepti
     if known is None:
         log.error("unforeseen error", path=req.path, method=req.method, exc_info=error)
         known = ApiError(500, "Something went wrong on our end")
+    elif known.status == 503:
+        log.warning("a request had to be put off", path=req.path, method=req.method, reason=str(error))
     resp.status = known.status
     resp.content_type = _JSON
     resp.data = known.encode()

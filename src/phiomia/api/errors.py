@@ -1,13 +1,17 @@
 """Refusals as Mastodon words them: a JSON object with `error`."""
 
+import errno
 from typing import Any
 
 import msgspec
 
 from phiomia.domain.errors import DomainError, Invalid, Limited, NotAllowed, NotFound
+from phiomia.platform.bodies import CutOff
 from phiomia.platform.db import Conflict, TooSlow, Unavailable
 
-_RETRY_SECONDS = 5
+_SOON = "5"
+_LATER = "60"
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 
 
 class ApiError(Exception):
@@ -57,9 +61,11 @@ def from_exception(error: Exception) -> ApiError | None:
         case Conflict():
             return ApiError(422, "Duplicate record or one that refers to something missing")
         case Unavailable():
-            return ApiError(
-                503, "The server can't reach its database right now", headers={"Retry-After": str(_RETRY_SECONDS)}
-            )
+            return ApiError(503, "The server can't reach its database right now", headers={"Retry-After": _SOON})
         case TooSlow():
-            return ApiError(503, "This took too long", headers={"Retry-After": str(_RETRY_SECONDS)})
+            return ApiError(503, "This took too long", headers={"Retry-After": _SOON})
+        case CutOff():
+            return ApiError(400, "The request did not arrive whole")
+        case OSError() if error.errno in _NO_ROOM:
+            return ApiError(503, "The server has no room for this right now", headers={"Retry-After": _LATER})
     return None

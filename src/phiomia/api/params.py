@@ -158,7 +158,7 @@ def nest_json(tree: dict[str, Any], body: bytes) -> None:
     """Merges a JSON object. Raises ApiError 400."""
     try:
         given = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise ApiError(400, "The body is not valid JSON") from None
     if not isinstance(given, dict):
         raise ApiError(400, "The body must be a JSON object")

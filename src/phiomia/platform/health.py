@@ -2,7 +2,7 @@
 
 from sqlalchemy import func, select
 
-from phiomia.platform.db import Database, Query, Unavailable
+from phiomia.platform.db import Database, Query, TooSlow, Unavailable
 from phiomia.platform.jobs.models import leases
 
 # Touches a real table: a database that answers SELECT 1 may still lack the schema.
@@ -14,6 +14,6 @@ async def is_ready(db: Database) -> bool:
     try:
         async with db.read() as session:
             await session.value(TOUCH)
-    except Unavailable:
+    except (Unavailable, TooSlow):
         return False
     return True

@@ -14,6 +14,7 @@ from phiomia.streaming.request import StreamRequest, read_request
 from phiomia.streaming.wire import Wire
 
 MAX_HEAD = 16 * 1024
+RETRY_SECONDS = 5
 
 Headers = list[tuple[str, str]]
 CORS: Headers = [("access-control-allow-origin", "*")]
@@ -82,11 +83,11 @@ class Arrival:
     def refuse(self, status: int, message: str) -> None:
         """Answers with an error in JSON."""
         body = msgspec.json.encode({"error": message})
-        self.answer(status, [*CORS, ("content-type", "application/json; charset=utf-8")], body)
+        self.answer(status, [*CORS, *_later(status), ("content-type", "application/json; charset=utf-8")], body)
 
     def refuse_websocket(self, status: int, message: str) -> None:
         """Answers an upgrade with an error: no body, the words in a header."""
-        self.answer(status, [("x-error-message", message)])
+        self.answer(status, [*_later(status), ("x-error-message", message)])
 
     def begin_event_stream(self, *, chunked: bool) -> None:
         """Sends the head of an event stream."""
@@ -114,3 +115,7 @@ class Arrival:
         if self._head is not None:
             http = self._http
         return http.send(h11.Response(status_code=status, headers=headers)) or b""
+
+
+def _later(status: int) -> Headers:
+    return [("retry-after", str(RETRY_SECONDS))] if status == 503 else []

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 from phiomia.platform.bus import Bus
-from phiomia.platform.db import Database, Unavailable
+from phiomia.platform.db import Database, TooSlow, Unavailable
 from phiomia.platform.events import TOPIC, StreamEvent, read_stream, stream_bounds
 from phiomia.streaming.dispatch import Delivery, Render, plan
 from phiomia.streaming.encoding import Frames
@@ -174,7 +174,7 @@ async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
     while True:
         try:
             return await ask()
-        except Unavailable as error:
+        except (Unavailable, TooSlow) as error:
             log.warning("streaming waits for the database: %s", error)
             await asyncio.sleep(delay)
             delay = min(delay * 2, longest)

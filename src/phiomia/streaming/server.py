@@ -7,6 +7,7 @@ import math
 import socket
 from collections.abc import Iterable
 
+from phiomia.platform.db import TooSlow, Unavailable
 from phiomia.streaming.arrival import CORS, PREFLIGHT, Arrival
 from phiomia.streaming.channels import SCOPES, Channel, ChannelError, check_access, parse_channel
 from phiomia.streaming.feed import Feed
@@ -139,6 +140,9 @@ class StreamingServer:
                 await self._open_event_stream(arrival, request)
         except ChannelError as error:
             self._refuse(arrival, request, error)
+        except (Unavailable, TooSlow) as error:
+            log.warning("a stream could not be opened: %s", error)
+            self._refuse(arrival, request, ChannelError(503, "The server can't reach its database right now."))
         except Exception:
             log.exception("a stream could not be opened")
             self._refuse(arrival, request, ChannelError(500, "Something went wrong on the server."))

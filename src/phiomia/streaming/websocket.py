@@ -10,6 +10,7 @@ import msgspec
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
 
+from phiomia.platform.db import TooSlow, Unavailable
 from phiomia.streaming.channels import Channel, ChannelError, check_access, parse_channel
 from phiomia.streaming.encoding import Frames, Message, text_frame
 from phiomia.streaming.frames import TooLargeError, WholeFrames
@@ -194,6 +195,9 @@ class WebSocketClient:
                 self._unsubscribe(channel)
         except ChannelError as error:
             self._complain(error)
+        except (Unavailable, TooSlow) as error:
+            log.warning("a message of a streaming client has to be put off: %s", error)
+            self._complain(ChannelError(503, "The server can't reach its database right now."))
         except Exception:
             log.exception("a message of a streaming client failed")
             self._complain(ChannelError(500, "Something went wrong on the server."))

@@ -16,6 +16,7 @@ from phiomia.domain.errors import DomainError, Invalid, Limited, NotAllowed, Not
 from phiomia.domain.users.secret import make_secret
 from phiomia.domain.users.sessions import SignedIn, find_session, touch_session
 from phiomia.platform.addresses import client_address, network_of
+from phiomia.platform.bodies import CutOff
 from phiomia.platform.db import Conflict, TooSlow, Unavailable
 from phiomia.platform.limits import SESSION_SECONDS
 from phiomia.platform.log import get_logger
@@ -230,6 +231,7 @@ def _refuse(visit: Visit, error: Exception) -> None:
     if isinstance(error, Limited):
         visit.resp.set_header("Retry-After", str(error.retry_after))
     if status == 503:
+        log.warning("a request had to be put off", path=visit.req.path, method=visit.req.method, reason=str(error))
         visit.resp.set_header("Retry-After", str(_RETRY_SECONDS))
     title = "There is nothing here" if status == 404 else "That did not work"
     visit.show_public("message", status, title=title, text=message, link=None)
@@ -239,6 +241,8 @@ def _explain(error: Exception) -> tuple[int, str]:
     match error:
         case Refusal():
             return error.status, str(error)
+        case CutOff():
+            return 400, "The form did not arrive whole."
         case NotFound():
             return 404, _GONE
         case NotAllowed():

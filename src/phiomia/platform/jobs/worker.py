@@ -32,6 +32,7 @@ from phiomia.platform.log import get_logger
 CONCURRENCY: Mapping[str, int] = {"local": 16, "push": 64, "ingress": 16, "mail": 2, "pull": 16, "scheduled": 2}
 
 PUT_BACK_MS = 15 * SECOND
+UNAVAILABLE_MS = 2 * SECOND
 _BATCH = 64
 
 log = get_logger(__name__)
@@ -246,6 +247,9 @@ class Worker:
                 self._put_back(running.row, 0, running.row.attempt - 1)
             else:
                 self._fail(running.row, kind, TimeoutError("The job took too long.") if running.overdue else None)
+        except Unavailable as error:
+            # Not the job's fault: it costs none of its attempts, nor the wait after one.
+            self._fail(running.row, kind, Retry(str(error), delay_ms=UNAVAILABLE_MS, counts=False))
         except Exception as error:
             self._fail(running.row, kind, error)
         else:
