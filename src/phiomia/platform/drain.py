@@ -19,6 +19,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from phiomia.platform.bodies import only_whole
+from phiomia.platform.held import HeldTransport
 from phiomia.platform.listen import BACKLOG
 
 KEEP_ALIVE_S = 75
@@ -51,7 +52,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Starts the clock of a client that says nothing."""
-        super().connection_made(transport)
+        self.held = HeldTransport(transport, self.loop)
+        super().connection_made(self.held)  # type: ignore[arg-type]
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -103,6 +105,11 @@ class GuardedProtocol(HttpToolsProtocol):
         self.in_request = False
         self._stop_watch()
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Sends the answer in one piece."""
+        self.held.flush()
+        super().on_response_complete()
 
     def _check_progress(self, received_before: int) -> None:
         self.watch = None
