@@ -1,7 +1,7 @@
 """The composition root: settings become a database, a bus, a storage, and from these the three roles.
 
-`run_serve` starts everything under the supervisor, `run_role` is one process of it. Nothing else in the
-program knows how the parts are joined.
+`run_role` is one process; `serving.py` starts them all under the supervisor. Nothing else in the program
+knows how the parts are joined.
 """
 
 import asyncio
@@ -30,7 +30,6 @@ from phiomia.platform.notify import offer_service, tell_ready
 from phiomia.platform.storage import DiskStorage
 from phiomia.side_effects import SIDE_EFFECTS
 
-ROLES = ("web", "worker", "streaming")
 # What `run_web`, `run_worker` and `run_streaming_role` import.
 _ROLE_MODULES = (
     "cryptography.hazmat.primitives.asymmetric.ec",
@@ -199,65 +198,6 @@ def load_roles(database: str) -> None:
     for module in (*_ROLE_MODULES, f"phiomia.platform.db.{database}"):
         importlib.import_module(module)
     load_endpoints()
-
-
-def run_serve(config: Config, *, first_run: bool = False, demo: bool = False, roles: tuple[str, ...] = ROLES) -> None:
-    """Brings the database up to date, then becomes the supervisor of all roles. Does not return."""
-    from phiomia.platform.handover import replace_process
-
-    prepare(config, first_run=first_run, demo=demo)
-    replace_process(supervise(config, roles))
-
-
-def prepare(config: Config, *, first_run: bool = False, demo: bool = False) -> None:
-    """Directories, schema, and on the first run an owner and perhaps a demonstration."""
-    from phiomia.upgrade import schema
-
-    for folder in (config.data_dir, config.data_dir / "run", config.data_dir / "tmp", config.data_dir / "media"):
-        folder.mkdir(parents=True, exist_ok=True)
-    asyncio.run(schema.upgrade(config.database_url))
-    if first_run or demo:
-        asyncio.run(_first_run(config, demo=demo))
-
-
-async def _first_run(config: Config, *, demo: bool) -> None:
-    from phiomia.first_run import welcome_owner
-
-    async with open_parts(config, "web") as parts:
-        await welcome_owner(config, parts.db)
-        if demo:
-            from phiomia.demo import fill_demo
-
-            await fill_demo(config, parts.db, parts.storage, parts.links)
-
-
-def supervise(config: Config, roles: tuple[str, ...] = ROLES) -> Any:
-    """The supervisor's settings: what to listen on, which children to keep."""
-    from phiomia.platform.topology import PYTHON, Child, Settings
-
-    run = config.data_dir / "run"
-    database = "sqlite" if config.database_url.startswith("sqlite:") else "postgresql"
-    child = (PYTHON, "-P", "-m", "phiomia", "child")
-    listen: dict[str, tuple[str, ...]] = {"web": (config.bind,)} if "web" in roles else {}
-    if config.streaming_bind and "streaming" in roles:
-        listen["streaming"] = (config.streaming_bind,)
-    children = {
-        "worker": Child("worker", (*child, "worker"), processes=config.processes.worker),
-        "streaming": Child(
-            "streaming",
-            (*child, "streaming"),
-            processes=config.processes.streaming,
-            listen="streaming" if "streaming" in listen else "",
-        ),
-        "web": Child("web", (*child, "web"), processes=config.processes.web, listen="web", stop_signal=signal.SIGINT),
-    }
-    return Settings(
-        listen=listen,
-        children=tuple(made for role, made in children.items() if role in roles),
-        bus_path=str(run / "bus.sock"),
-        status_path=str(run / "status.json"),
-        template=(PYTHON, "-P", "-m", "phiomia", "template", database),
-    )
 
 
 def _sockets(bind: str) -> list[socket.socket]:

@@ -16,8 +16,8 @@ def serve(
     demo: Annotated[bool, typer.Option("--demo", help="Fill the server with people and posts to look at.")] = False,
 ) -> None:
     """Run everything: web, worker, streaming. SIGHUP reloads, SIGTERM stops."""
-    from phiomia.app import run_serve
     from phiomia.platform.config import load_config
+    from phiomia.serving import run_serve
 
     run_serve(load_config(), first_run=first_run, demo=demo)
 
@@ -41,7 +41,7 @@ def streaming() -> None:
 
 
 def _serve_role(role: str) -> None:
-    from phiomia.app import run_serve
     from phiomia.platform.config import load_config
+    from phiomia.serving import run_serve
 
     run_serve(load_config(), roles=(role,))

@@ -1,0 +1,75 @@
+"""Starts the roles: brings the database up to date, greets the first owner, becomes the supervisor.
+
+Loads as little as it can, so that a start takes no longer than the roles themselves need.
+"""
+
+import asyncio
+import signal
+from typing import NoReturn
+
+from phiomia.platform.config import Config
+from phiomia.platform.handover import replace_process
+from phiomia.platform.topology import PYTHON, Child, Settings
+from phiomia.upgrade import schema
+
+ROLES = ("worker", "streaming", "web")
+FOLDERS = ("run", "tmp", "media")
+
+
+def run_serve(
+    config: Config, *, first_run: bool = False, demo: bool = False, roles: tuple[str, ...] = ROLES
+) -> NoReturn:
+    """Prepares, then turns this process into the supervisor of the roles."""
+    prepare(config, first_run=first_run, demo=demo)
+    replace_process(describe(config, roles))
+
+
+def prepare(config: Config, *, first_run: bool = False, demo: bool = False) -> None:
+    """Directories, schema, and on the first run an owner and perhaps a demonstration."""
+    for name in FOLDERS:
+        (config.data_dir / name).mkdir(parents=True, exist_ok=True)
+    applied = asyncio.run(schema.upgrade(config.database_url))
+    welcomed = config.data_dir / "run" / "welcomed"
+    if demo or (first_run and (applied or not welcomed.exists())):
+        asyncio.run(_first_run(config, demo=demo))
+        welcomed.touch()
+
+
+async def _first_run(config: Config, *, demo: bool) -> None:
+    from phiomia.app import open_parts  # everything else does without it
+    from phiomia.first_run import welcome_owner
+
+    async with open_parts(config, "web") as parts:
+        await welcome_owner(config, parts.db)
+        if demo:
+            from phiomia.demo import fill_demo
+
+            await fill_demo(config, parts.db, parts.storage, parts.links)
+
+
+def describe(config: Config, roles: tuple[str, ...] = ROLES) -> Settings:
+    """The supervisor's settings: what to listen on, which children to keep. Workers are replaced before web."""
+    run = config.data_dir / "run"
+    database = "sqlite" if config.database_url.startswith("sqlite:") else "postgresql"
+    child = (PYTHON, "-P", "-m", "phiomia", "child")
+    processes = config.processes
+    listen: dict[str, tuple[str, ...]] = {"web": (config.bind,)} if "web" in roles else {}
+    if config.streaming_bind and "streaming" in roles:
+        listen["streaming"] = (config.streaming_bind,)
+    children = (
+        Child("worker", (*child, "worker"), processes=processes.worker),
+        Child(
+            "streaming",
+            (*child, "streaming"),
+            processes=processes.streaming,
+            listen="streaming" if "streaming" in listen else "",
+        ),
+        Child("web", (*child, "web"), processes=processes.web, listen="web", stop_signal=signal.SIGINT),
+    )
+    return Settings(
+        listen=listen,
+        children=tuple(made for made in children if made.role in roles),
+        bus_path=str(run / "bus.sock"),
+        status_path=str(run / "status.json"),
+        template=(PYTHON, "-P", "-m", "phiomia", "template", database),
+    )
