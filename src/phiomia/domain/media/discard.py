@@ -44,7 +44,7 @@ async def discard_media(session: WriteSession, account_id: int, media_id: int) -
 
 
 async def discard_unattached(session: WriteSession, before_ms: int) -> int:
-    """Removes some of the uploads made, or let go by a status, before a moment and not posted; gives their number, 0 when none is left."""
+    """Removes some of the uploads that were made, or let go by a status, before a moment; gives their number."""
     rows = await session.all(_OLD, before=id_at(before_ms), before_ms=before_ms)
     await session.execute(_DELETE, ids=[row[0] for row in rows])
     await defer_deletion(session, *(key for row in rows for key in (row[1], row[2])))

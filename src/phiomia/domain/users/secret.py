@@ -1,4 +1,4 @@
-"""Random secrets that people carry, in cookies and links. Only digests are stored: a copy of the table opens nothing."""
+"""Random secrets that people carry, in cookies and links. Only digests are stored: a stolen table opens nothing."""
 
 import secrets
 from hashlib import sha256
