@@ -14,10 +14,13 @@ import itertools
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -64,7 +67,9 @@ class RunningServer:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.data = self.folder / "data"
+        # pytest's own folders may have names that are too long for the sockets in it.
+        self.data = Path(tempfile.mkdtemp(prefix="phiomia-", dir="/tmp"))
+        weakref.finalize(self, shutil.rmtree, self.data, ignore_errors=True)
         self.log = self.folder / "stderr"
         self.port = find_free_port()
         self.bind = f"127.0.0.1:{self.port}"

@@ -4,16 +4,19 @@ Loads as little as it can, so that a start takes no longer than the roles themse
 """
 
 import asyncio
+import os
 import signal
+from pathlib import Path
 from typing import NoReturn
 
-from phiomia.platform.config import Config
+from phiomia.platform.config import Config, ConfigError
 from phiomia.platform.handover import replace_process
 from phiomia.platform.topology import PYTHON, Child, Settings
 from phiomia.upgrade import schema
 
 ROLES = ("worker", "streaming", "web")
 FOLDERS = ("run", "tmp", "media")
+_LONGEST_SOCKET_PATH = 107  # of sun_path, without the zero at its end
 
 
 def run_serve(
@@ -25,7 +28,8 @@ def run_serve(
 
 
 def prepare(config: Config, *, first_run: bool = False, demo: bool = False) -> None:
-    """Directories, schema, and on the first run an owner and perhaps a demonstration."""
+    """Directories, schema, and on the first run an owner and perhaps a demonstration. Raises ConfigError."""
+    _check_length(config.data_dir)
     for name in FOLDERS:
         (config.data_dir / name).mkdir(parents=True, exist_ok=True)
     applied = asyncio.run(schema.upgrade(config.database_url))
@@ -33,6 +37,12 @@ def prepare(config: Config, *, first_run: bool = False, demo: bool = False) -> N
     if demo or (first_run and (applied or not welcomed.exists())):
         asyncio.run(_first_run(config, demo=demo))
         welcomed.touch()
+
+
+def _check_length(data_dir: Path) -> None:
+    excess = len(os.fsencode(data_dir / "run" / "streaming" / "4194304.sock")) - _LONGEST_SOCKET_PATH
+    if excess > 0:
+        raise ConfigError(f"The path {data_dir} is {excess} characters too long: sockets could not lie below it.")
 
 
 async def _first_run(config: Config, *, demo: bool) -> None:
