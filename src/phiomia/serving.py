@@ -16,6 +16,8 @@ from phiomia.upgrade import schema
 
 ROLES = ("worker", "streaming", "web")
 FOLDERS = ("run", "tmp", "media")
+# For a small machine that has much else to do at the moment; what can't start says so at once.
+_READY_SECONDS = 60.0
 _LONGEST_SOCKET_PATH = 107  # of sun_path, without the zero at its end
 
 
@@ -81,5 +83,6 @@ def describe(config: Config, roles: tuple[str, ...] = ROLES) -> Settings:
         children=tuple(made for made in children if made.role in roles),
         bus_path=str(run / "bus.sock"),
         status_path=str(run / "status.json"),
+        ready_limit_s=_READY_SECONDS,
         template=(PYTHON, "-P", "-m", "phiomia", "template", database),
     )
