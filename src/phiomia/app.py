@@ -11,7 +11,7 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ from phiomia.platform.bus import open_bus
 from phiomia.platform.config import Config
 from phiomia.platform.db import Database, open_database
 from phiomia.platform.events import Services
-from phiomia.platform.health import TOUCH
+from phiomia.platform.health import TOUCH, Obstacle, find_obstacle, health_folder
+from phiomia.platform.health_server import answer_for_process
 from phiomia.platform.listen import inherited_sockets
 from phiomia.platform.notify import offer_service, tell_ready
 from phiomia.platform.storage import DiskStorage
@@ -46,6 +47,8 @@ _ROLE_MODULES = (
     "phiomia.web.routes",
     "uvloop",
 )
+# An idle worker looks every second; a write may wait for others for as long as `database.busy_seconds`.
+_STUCK_AFTER_S = 30.0
 
 
 @dataclass
@@ -111,7 +114,7 @@ def build_web(parts: Parts) -> Any:
     app.req_options.auto_parse_form_urlencoded = False
     mount_api(app, api)
     mount_files(app, parts.storage)
-    mount_health(app, parts.db)
+    mount_health(app, parts.db, health_folder(config))
     mount_pages(app, WebContext(config=config, db=parts.db, rates=rates, fragments=fragments))
     return app
 
@@ -134,7 +137,8 @@ async def run_web(config: Config) -> None:
             async with parts.db.read() as session:
                 await session.value(TOUCH)
 
-        await serve_web(app, _sockets(config.bind), offer_service, probe=probe, divert=divert)
+        async with _answer_health(parts, "web"):
+            await serve_web(app, _sockets(config.bind), offer_service, probe=probe, divert=divert)
 
 
 async def run_worker(config: Config) -> None:
@@ -151,9 +155,10 @@ async def run_worker(config: Config) -> None:
         periodic = asyncio.create_task(run_periodic(parts.db, PERIODIC, stop, holder=f"{name}:{secrets.token_hex(4)}"))
         async with parts.db.read() as session:
             await session.value(TOUCH)
-        tell_ready()
-        await worker.run(stop)
-        await periodic
+        async with _answer_health(parts, "worker", lambda: _find_stuck(worker), config.processes.worker_health_bind):
+            tell_ready()
+            await worker.run(stop)
+            await periodic
 
 
 async def run_streaming_role(config: Config) -> None:
@@ -172,9 +177,28 @@ async def run_streaming_role(config: Config) -> None:
             renderer=Renderings(parts.db, fragments),
             config=config,
             handed_over=streaming_folder(config),
+            answering=lambda obstacle: _answer_health(
+                parts, "streaming", obstacle, config.processes.streaming_health_bind
+            ),
         )
         sockets = _sockets(config.streaming_bind) if config.streaming_bind else []
         await run_streaming(context, sockets, tell_ready, stop)
+
+
+@contextlib.asynccontextmanager
+async def _answer_health(
+    parts: Parts, role: str, obstacle: Obstacle | None = None, address: str = ""
+) -> AsyncIterator[None]:
+    async def ready() -> str:
+        return await find_obstacle(parts.db, obstacle)
+
+    async with answer_for_process(health_folder(parts.config), role, ready, address):
+        yield
+
+
+def _find_stuck(worker: Any) -> str:
+    idle_s = worker.idle_s
+    return f"the queue was not looked at for {idle_s:.0f} s" if idle_s > _STUCK_AFTER_S else ""
 
 
 def streaming_folder(config: Config) -> Path:

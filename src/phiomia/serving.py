@@ -6,12 +6,14 @@ Loads as little as it can, so that a start takes no longer than the roles themse
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import NoReturn
 
 from phiomia.platform.config import Config, ConfigError
 from phiomia.platform.handover import replace_process
 from phiomia.platform.topology import PYTHON, Child, Settings
+from phiomia.platform.version import describe_version
 from phiomia.upgrade import schema
 
 ROLES = ("worker", "streaming", "web")
@@ -25,6 +27,8 @@ def run_serve(
     config: Config, *, first_run: bool = False, demo: bool = False, roles: tuple[str, ...] = ROLES
 ) -> NoReturn:
     """Prepares, then turns this process into the supervisor of the roles."""
+    # The logger would cost this process more than the rest of it.
+    print(f"phiomia {describe_version()}", file=sys.stderr, flush=True)
     prepare(config, first_run=first_run, demo=demo)
     replace_process(describe(config, roles))
 
@@ -42,7 +46,7 @@ def prepare(config: Config, *, first_run: bool = False, demo: bool = False) -> N
 
 
 def _check_length(data_dir: Path) -> None:
-    excess = len(os.fsencode(data_dir / "run" / "streaming" / "4194304.sock")) - _LONGEST_SOCKET_PATH
+    excess = len(os.fsencode(data_dir / "run" / "health" / "streaming-4194304.sock")) - _LONGEST_SOCKET_PATH
     if excess > 0:
         raise ConfigError(f"The path {data_dir} is {excess} characters too long: sockets could not lie below it.")
 

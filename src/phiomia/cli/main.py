@@ -49,6 +49,9 @@ def build() -> Any:
         "jobs": "phiomia.cli.jobs:app",
         "config": "phiomia.cli.config:app",
         "doctor": "phiomia.cli.doctor:app",
+        "releases": "phiomia.cli.upgrade:releases_app",
+        "upgrade": "phiomia.cli.upgrade:app",
+        "health": "phiomia.cli.health:app",
     }
 
     class Commands(TyperGroup):
@@ -93,9 +96,9 @@ def build() -> Any:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from phiomia import __version__
+        from phiomia.platform.version import describe_version
 
-        print(f"phiomia {__version__}")
+        print(f"phiomia {describe_version()}")
         sys.exit(0)
 
 

@@ -47,6 +47,10 @@ class Processes(Struct, frozen=True, forbid_unknown_fields=True):
     web: Annotated[int, Meta(ge=1, le=64, description="web processes")] = 2
     worker: Annotated[int, Meta(ge=1, le=64, description="background workers")] = 1
     streaming: Annotated[int, Meta(ge=1, le=16, description="streaming processes")] = 1
+    worker_health_bind: Annotated[
+        str, Meta(description="host:port where the workers answer /health, /health/ready and /metrics; empty: nowhere")
+    ] = ""
+    streaming_health_bind: Annotated[str, Meta(description="the same for the streaming processes")] = ""
 
 
 class Caches(Struct, frozen=True, forbid_unknown_fields=True):
@@ -279,7 +283,13 @@ def _parse_switch(value: str, name: str) -> bool:
 
 
 def _check(config: Config) -> None:
-    for name, bind in (("bind", config.bind), ("streaming_bind", config.streaming_bind)):
+    binds = {
+        "bind": config.bind,
+        "streaming_bind": config.streaming_bind,
+        "processes.worker_health_bind": config.processes.worker_health_bind,
+        "processes.streaming_health_bind": config.processes.streaming_health_bind,
+    }
+    for name, bind in binds.items():
         if bind and not _is_host_port(bind):
             raise ConfigError(f"{name} is {bind!r}; it must look like 127.0.0.1:3000.")
     if config.public_url:

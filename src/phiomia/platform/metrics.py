@@ -8,7 +8,7 @@ families. Each process answers for itself.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -102,6 +102,12 @@ websocket_connections = stream_connections.bind("websocket")
 event_source_connections = stream_connections.bind("sse")
 
 _registry: CollectorRegistry | None = None
+_updates: list[Callable[[], None]] = []
+
+
+def update_before_exposition(update: Callable[[], None]) -> None:
+    """Calls `update` whenever somebody asks for the numbers: for those that are kept elsewhere."""
+    _updates.append(update)
 
 
 def exposition() -> bytes:
@@ -115,6 +121,8 @@ def exposition() -> bytes:
         _registry = CollectorRegistry()
         _registry.register(_Collector())
         ProcessCollector(registry=_registry)
+    for update in _updates:
+        update()
     return generate_latest(_registry)
 
 

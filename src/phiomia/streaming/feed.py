@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
@@ -44,6 +45,7 @@ class Feed:
 
     def __init__(self, db: Database, bus: Bus, renderer: Renderer, hall: Hall) -> None:
         self.position = 0
+        self._looked_at = time.monotonic()
         self._db = db
         self._renderer = renderer
         self._hall = hall
@@ -60,6 +62,11 @@ class Feed:
             after = await self._last()
         self.position = after
 
+    @property
+    def idle_s(self) -> float:
+        """The seconds since the log was last read, or an event of it sent."""
+        return time.monotonic() - self._looked_at
+
     def close(self) -> None:
         """Listens to the bus no more."""
         for unsubscribe in self._unsubscribe:
@@ -70,8 +77,10 @@ class Feed:
         while True:
             self._woken.clear()
             events = await self._read(self.position, PAGE)
+            self._looked_at = time.monotonic()
             for event in events:
                 await self._dispatch(event)
+                self._looked_at = time.monotonic()
             if len(events) < PAGE:
                 await self._wait()
 

@@ -1,6 +1,21 @@
 """What the streaming role counts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+from phiomia.platform import metrics
+
+_HELP = {
+    "subscriptions": "Channels that somebody listens to now.",
+    "accepted": "Connections accepted or taken over from the web.",
+    "refused": "Connections refused.",
+    "events": "Events read from the log.",
+    "events_failed": "Events that could not be sent.",
+    "messages_sent": "Messages sent to clients.",
+    "replayed_events": "Events sent again to clients that came back.",
+    "dropped_slow": "Clients dropped because they did not read.",
+    "dropped_dead": "Clients dropped because they did not answer.",
+    "revoked": "Clients dropped because their token was revoked.",
+}
 
 
 @dataclass(slots=True)
@@ -19,3 +34,21 @@ class StreamingMetrics:
     dropped_slow: int = 0
     dropped_dead: int = 0
     revoked: int = 0
+
+
+def publish(counted: StreamingMetrics) -> None:
+    """Shows these numbers among those of the process."""
+    shown = {
+        "connected_websocket": metrics.websocket_connections,
+        "connected_sse": metrics.event_source_connections,
+        "subscriptions": metrics.gauge("stream_subscriptions", _HELP["subscriptions"]).bind(),
+    }
+    for field in fields(counted):
+        if field.name not in shown:
+            shown[field.name] = metrics.counter(f"stream_{field.name}", _HELP[field.name]).bind()
+
+    def update() -> None:
+        for name, number in shown.items():
+            number.value = getattr(counted, name)
+
+    metrics.update_before_exposition(update)

@@ -97,6 +97,12 @@ class Worker:
         self._wake = asyncio.Event()
         self._collecting: asyncio.TimerHandle | None = None
         self._stopping = False
+        self._turned_at = time.monotonic()
+
+    @property
+    def idle_s(self) -> float:
+        """The seconds since the queue was last looked at with success."""
+        return time.monotonic() - self._turned_at
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set, then lets handlers finish for a while and gives back the rest."""
@@ -136,13 +142,15 @@ class Worker:
             self._collecting = None
         settlement, self._settlement = self._settlement, Settlement()
         try:
-            return await self._look_and_claim(settlement)
+            pause = await self._look_and_claim(settlement)
         except Exception as error:
             # Whatever the database says, what has happened must still be settled; the worker goes on trying.
             self._settlement.add(settlement)
             self._next_beat = 0
             log.warning("the queue can't be worked on", error=str(error), exc_info=not isinstance(error, Unavailable))
             return self._timing.unavailable_s
+        self._turned_at = time.monotonic()
+        return pause
 
     async def _look_and_claim(self, settlement: Settlement) -> float:
         now = self._clock()
