@@ -1,0 +1,100 @@
+"""What git says of releases: which ones a commit contains, and what stood in the tree of one."""
+
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from phiomia.upgrade.versions import version_order
+
+_TAGS = "refs/tags/v"
+
+
+class GitError(Exception):
+    """Git is missing, this is no checkout, or there is no such tag."""
+
+
+class Place(NamedTuple):
+    """A commit: what to call it, and the releases it contains, itself among them if it is one."""
+
+    name: str
+    contains: frozenset[str]
+
+
+class History(NamedTuple):
+    """Where the checkout is, and which releases each release contains."""
+
+    here: Place
+    contains: Mapping[str, frozenset[str]]
+
+
+def read_history(root: Path) -> History:
+    """Ancestry of all tags `v<version>`. Raises GitError."""
+    tags = _read_tags(root)
+    head = _git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}").strip()
+    contained = _contained(root, tags, [head, *tags.values()])
+    names = sorted((name for name, commit in tags.items() if commit == head), key=version_order)
+    name = names[-1] if names else f"{head[:12]}+unreleased"
+    return History(Place(name, contained[head]), {name: contained[commit] for name, commit in tags.items()})
+
+
+def read_release_files(root: Path, version: str) -> dict[str, str]:
+    """The texts of `releases/*.toml` in the tree of a release, by file name. Raises GitError."""
+    tree = f"{_TAGS}{version}^{{commit}}"
+    listed = _git(root, "ls-tree", "--name-only", "-z", tree, "releases/")
+    paths = [path for path in listed.split("\0") if path.endswith(".toml")]
+    return {path.rpartition("/")[2]: _git(root, "show", f"{_TAGS}{version}:{path}") for path in paths}
+
+
+def export_tree(root: Path, version: str, paths: Iterable[str]) -> bytes:
+    """A tar archive of these paths as they were in a release. Raises GitError."""
+    return _run(root, "archive", "--format=tar", f"{_TAGS}{version}^{{commit}}", "--", *paths)
+
+
+def _read_tags(root: Path) -> dict[str, str]:
+    tags = {}
+    form = "%(refname)%00%(objecttype)%00%(objectname)%00%(*objecttype)%00%(*objectname)"
+    for line in _git(root, "for-each-ref", f"--format={form}", f"{_TAGS}*").splitlines():
+        name, kind, commit, inner_kind, inner = line.split("\0")
+        version = name.removeprefix(_TAGS)
+        try:
+            version_order(version)
+        except ValueError:
+            continue
+        if "commit" in (kind, inner_kind):
+            tags[version] = commit if kind == "commit" else inner
+    return tags
+
+
+def _contained(root: Path, tags: Mapping[str, str], commits: list[str]) -> dict[str, frozenset[str]]:
+    versions = list(tags)
+    own: dict[str, int] = {}
+    for place, version in enumerate(versions):
+        own[tags[version]] = own.get(tags[version], 0) | 1 << place
+    found: dict[str, int] = {}
+    # Parents come before their children, so one pass is enough.
+    for line in _git(root, "rev-list", "--topo-order", "--reverse", "--parents", *dict.fromkeys(commits)).splitlines():
+        commit, *parents = line.split()
+        bits = own.get(commit, 0)
+        for parent in parents:
+            bits |= found.get(parent, 0)  # a shallow clone ends somewhere
+        found[commit] = bits
+    return {
+        commit: frozenset(version for place, version in enumerate(versions) if found[commit] >> place & 1)
+        for commit in commits
+    }
+
+
+def _git(root: Path, *arguments: str) -> str:
+    return _run(root, *arguments).decode("utf-8")
+
+
+def _run(root: Path, *arguments: str) -> bytes:
+    try:
+        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True)
+    except FileNotFoundError:
+        raise GitError("git is not installed") from None
+    if done.returncode != 0:
+        said = done.stderr.decode("utf-8", "replace").strip() or "no such thing"
+        raise GitError(f"git {arguments[0]} in {root}: {said}")
+    return done.stdout
