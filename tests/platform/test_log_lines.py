@@ -47,17 +47,27 @@ except ZeroDivisionError as error:
 def test_the_request_id_belongs_to_its_task() -> None:
     code = """
 import asyncio
+class Request:
+    def __init__(self, id_):
+        self.id_ = id_
+    def describe(self):
+        return {"request": self.id_, "n": 0}
 async def request(id_):
-    log.bind_request(id_)
+    log.bind_request(Request(id_))
     await asyncio.sleep(0)
-    log.get_logger('x').info('served')
+    log.get_logger('x').info('served', n=1)
     log.unbind_request()
     log.get_logger('x').info('idle')
 async def main():
     await asyncio.gather(request('a'), request('b'))
 asyncio.run(main())
 """
-    assert [line.get("request") for line in parsed(code)] == ["a", None, "b", None]
+    assert [(line.get("request"), line.get("n")) for line in parsed(code)] == [
+        ("a", 1),
+        (None, None),
+        ("b", 1),
+        (None, None),
+    ]
 
 
 def test_libraries_come_out_the_same_way_without_access_lines() -> None:

@@ -9,7 +9,6 @@ The wrapper finds the bearer, counts the request, reads and checks the parameter
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -26,9 +25,10 @@ from phiomia.api.params import Form, Reader, read_form
 from phiomia.domain.oauth.bearers import Bearer
 from phiomia.platform.addresses import client_address, network_of
 from phiomia.platform.asgi import App
-from phiomia.platform.log import get_logger
+from phiomia.platform.log import bind_request, get_logger, unbind_request
 from phiomia.platform.metrics import http
 from phiomia.platform.rates import Allowance
+from phiomia.platform.request_ids import choose_request_id
 
 log = get_logger("api")
 
@@ -99,7 +99,7 @@ def endpoint(
 class Call:
     """One request on its way through a handler."""
 
-    __slots__ = ("api", "bearer", "form", "path", "req", "resp")
+    __slots__ = ("api", "bearer", "form", "over", "path", "req", "request_id", "resp")
 
     def __init__(self, api: Api, req: falcon.asgi.Request, resp: falcon.asgi.Response, path: dict[str, str]) -> None:
         self.api = api
@@ -108,6 +108,22 @@ class Call:
         self.path = path
         self.bearer: Bearer | None = None
         self.form: Form | None = None
+        self.over = False
+        self.request_id = ""
+
+    def identify(self) -> str:
+        """The id under which lines of the log speak of this request."""
+        if not self.request_id:
+            sent = self.req.get_header("X-Request-Id")
+            self.request_id = choose_request_id(sent, self.req.remote_addr or "", self.api.config.trusted_proxies)
+        return self.request_id
+
+    def describe(self) -> dict[str, Any]:
+        """What lines of the log tell of this request; the query is not among it, for tokens may be in it."""
+        if self.over:
+            return {}  # a task that began in it outlives it
+        told = {"request": self.identify(), "method": self.req.method, "path": self.req.path}
+        return told if self.viewer is None else told | {"account": self.viewer}
 
     @property
     def viewer(self) -> int | None:
@@ -189,6 +205,7 @@ def _responder(declared: Endpoint, api: Api) -> Callable[..., Awaitable[None]]:
     async def respond(req: falcon.asgi.Request, resp: falcon.asgi.Response, **path: str) -> None:
         start = time.perf_counter()
         call = Call(api, req, resp, path)
+        bind_request(call)
         try:
             if declared.access != "public":
                 call.bearer = await _find_bearer(api, req)
@@ -204,17 +221,19 @@ def _responder(declared: Endpoint, api: Api) -> Callable[..., Awaitable[None]]:
             if answer is not None:
                 _send(req, resp, answer if isinstance(answer, bytes) else _encode(answer))
         except Exception as error:
-            _refuse(req, resp, error)
+            _refuse(resp, error)
         finally:
             if call.form is not None and call.form.files:
                 call.form.discard()
         resp.set_header("Access-Control-Allow-Origin", "*")
         resp.set_header("Access-Control-Expose-Headers", EXPOSED)
-        resp.set_header("X-Request-Id", req.get_header("X-Request-Id") or secrets.token_hex(8))
+        resp.set_header("X-Request-Id", call.identify())
         seconds = time.perf_counter() - start
         http.observe(declared.method, resp.status_code, seconds)
         if seconds * 1000 > api.config.log.slow_ms:
-            log.warning("slow request", method=declared.method, path=declared.path, ms=round(seconds * 1000))
+            log.warning("slow request", status=resp.status_code, ms=round(seconds * 1000))
+        call.over = True
+        unbind_request()
 
     return respond
 
@@ -306,13 +325,13 @@ def _send(req: falcon.asgi.Request, resp: falcon.asgi.Response, body: bytes) -> 
     resp.data = body
 
 
-def _refuse(req: falcon.asgi.Request, resp: falcon.asgi.Response, error: Exception) -> None:
+def _refuse(resp: falcon.asgi.Response, error: Exception) -> None:
     known = from_exception(error)
     if known is None:
-        log.error("unforeseen error", path=req.path, method=req.method, exc_info=error)
+        log.error("unforeseen error", status=500, exc_info=error)
         known = ApiError(500, "Something went wrong on our end")
     elif known.status == 503:
-        log.warning("a request had to be put off", path=req.path, method=req.method, reason=str(error))
+        log.warning("a request had to be put off", status=503, reason=str(error))
     resp.status = known.status
     resp.content_type = _JSON
     resp.data = known.encode()

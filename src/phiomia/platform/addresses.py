@@ -18,6 +18,11 @@ def client_address(remote: str, forwarded: str | None, trusted: Sequence[str]) -
     return address
 
 
+def is_trusted(remote: str, trusted: Sequence[str]) -> bool:
+    """Whether what this neighbour says about a request is believed."""
+    return _is_trusted(remote, tuple(trusted))
+
+
 def network_of(address: str) -> str:
     """What clients are counted by: an IPv4 address, or the /64 of an IPv6 one, which one household has to itself."""
     if ":" not in address:

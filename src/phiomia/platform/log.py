@@ -9,7 +9,8 @@ that is off costs a call to an empty function.
 
 import logging
 import sys
-from typing import Any, TextIO, cast
+from contextvars import ContextVar
+from typing import Any, Protocol, TextIO, cast
 
 import msgspec
 
@@ -39,20 +40,40 @@ def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
     return cast("structlog.typing.FilteringBoundLogger", structlog.get_logger(source=name))
 
 
-def bind_request(request_id: str) -> None:
-    """Puts the request's id on every further line of this task; tasks do not see each other's."""
-    structlog.contextvars.bind_contextvars(request=request_id)
+class Described(Protocol):
+    """A request that can say what a log line shall tell of it."""
+
+    def describe(self) -> dict[str, Any]:
+        """Its id as `request`, and whatever else; nothing that is secret. Empty once the request is over."""
+        ...
+
+
+_request: ContextVar[Described | None] = ContextVar("request", default=None)
+
+
+def bind_request(request: Described) -> None:
+    """Puts the request on every further line of this task; tasks do not see each other's.
+
+    It is asked to describe itself when there is a line, so that a request that logs nothing pays for nothing.
+    """
+    _request.set(request)
 
 
 def unbind_request() -> None:
-    """Forgets the request's id: the next request on the connection may run in the same task."""
-    structlog.contextvars.unbind_contextvars("request")
+    """Forgets the request: the next one on the connection may run in the same task."""
+    _request.set(None)
+
+
+def _add_request(_logger: Any, _method: str, event: Any) -> Any:
+    request = _request.get()
+    return event if request is None else request.describe() | event
 
 
 def _configure(level: int, as_text: bool, *, keep_loggers: bool) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _add_request,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *(_as_text(sys.stderr) if as_text else _as_json()),

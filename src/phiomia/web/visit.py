@@ -19,7 +19,8 @@ from phiomia.platform.addresses import client_address, network_of
 from phiomia.platform.bodies import CutOff
 from phiomia.platform.db import Conflict, TooSlow, Unavailable
 from phiomia.platform.limits import SESSION_SECONDS
-from phiomia.platform.log import get_logger
+from phiomia.platform.log import bind_request, get_logger, unbind_request
+from phiomia.platform.request_ids import choose_request_id
 from phiomia.web.context import WebContext
 from phiomia.web.render import render
 
@@ -50,7 +51,7 @@ class Refusal(Exception):
 class Visit:
     """One request on its way through a page's handler."""
 
-    __slots__ = ("_form_secret", "context", "form", "path", "query", "req", "resp", "session")
+    __slots__ = ("_form_secret", "context", "form", "over", "path", "query", "req", "request_id", "resp", "session")
 
     def __init__(
         self, context: WebContext, req: falcon.asgi.Request, resp: falcon.asgi.Response, path: Mapping[str, str]
@@ -63,6 +64,16 @@ class Visit:
         self.form: dict[str, str] = {}
         self.session: SignedIn | None = None
         self._form_secret = ""
+        self.over = False
+        sent = req.get_header("X-Request-Id")
+        self.request_id = choose_request_id(sent, req.remote_addr or "", context.config.trusted_proxies)
+
+    def describe(self) -> dict[str, Any]:
+        """What lines of the log tell of this request; neither its query nor its form, which hold secrets."""
+        if self.over:
+            return {}  # a task that began in it outlives it
+        told = {"request": self.request_id, "method": self.req.method, "path": self.req.path}
+        return told if self.session is None else told | {"account": self.session.account_id}
 
     @property
     def address(self) -> str:
@@ -207,12 +218,14 @@ def page(context: WebContext, *, get: Handler, post: Handler | None = None, dele
 def _responder(context: WebContext, handler: Handler) -> Callable[..., Awaitable[None]]:
     async def respond(req: falcon.asgi.Request, resp: falcon.asgi.Response, **path: str) -> None:
         visit = Visit(context, req, resp, path)
+        bind_request(visit)
         resp.set_headers(
             [
                 ("Referrer-Policy", "no-referrer"),
                 ("X-Content-Type-Options", "nosniff"),
                 ("X-Frame-Options", "DENY"),
                 ("Cache-Control", "private, no-store"),
+                ("X-Request-Id", visit.request_id),
             ]
         )
         try:
@@ -220,6 +233,9 @@ def _responder(context: WebContext, handler: Handler) -> Callable[..., Awaitable
             await handler(visit)
         except Exception as error:
             _refuse(visit, error)
+        finally:
+            visit.over = True
+            unbind_request()
 
     return respond
 
@@ -227,11 +243,11 @@ def _responder(context: WebContext, handler: Handler) -> Callable[..., Awaitable
 def _refuse(visit: Visit, error: Exception) -> None:
     status, message = _explain(error)
     if status == 500:
-        log.error("unforeseen error", path=visit.req.path, method=visit.req.method, exc_info=error)
+        log.error("unforeseen error", status=500, exc_info=error)
     if isinstance(error, Limited):
         visit.resp.set_header("Retry-After", str(error.retry_after))
     if status == 503:
-        log.warning("a request had to be put off", path=visit.req.path, method=visit.req.method, reason=str(error))
+        log.warning("a request had to be put off", status=503, reason=str(error))
         visit.resp.set_header("Retry-After", str(_RETRY_SECONDS))
     title = "There is nothing here" if status == 404 else "That did not work"
     visit.show_public("message", status, title=title, text=message, link=None)
