@@ -1,0 +1,1 @@
+"""The protocol as a library: signatures, proofs, WebFinger, signed requests. No database, no rules of the product."""

@@ -1,0 +1,43 @@
+"""How far the clocks of two servers may differ."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+
+from phiomia.activitypub.signatures.request import SignatureMalformed, SignatureRefused
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What is still believed, in seconds: of a date in the past, in the future, and after the end of a signature."""
+
+    past: int = 12 * 3600
+    future: int = 12 * 3600
+    after_end: int = 300
+
+    def check_date(self, text: str, now: float) -> None:
+        """Checks a header Date; raises SignatureRefused."""
+        try:
+            moment = parsedate_to_datetime(text)
+        except (ValueError, OverflowError, TypeError) as error:
+            raise SignatureMalformed("the header Date cannot be read") from error
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        self.check_created(moment.timestamp(), now)
+
+    def check_created(self, created: float, now: float) -> None:
+        """Checks when a signature was made; raises SignatureRefused."""
+        if created < now - self.past:
+            raise SignatureRefused("the signature is too old")
+        if created > now + self.future:
+            raise SignatureRefused("the signature is from the future")
+
+    def check_expires(self, expires: float, now: float) -> None:
+        """Checks when a signature ends; raises SignatureRefused."""
+        if now > expires + self.after_end:
+            raise SignatureRefused("the signature has expired")
+
+
+def http_date(now: float) -> str:
+    """A moment as the header Date has it."""
+    return format_datetime(datetime.fromtimestamp(int(now), UTC), usegmt=True)
