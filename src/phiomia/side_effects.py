@@ -16,8 +16,16 @@ from phiomia.domain.search.effects import (
 )
 from phiomia.domain.statuses import events as statuses
 from phiomia.domain.statuses.conversations import keep_conversations
+from phiomia.domain.tags import events as tags
 from phiomia.domain.timelines.deliver import deliver_boosted, deliver_created, deliver_deleted, deliver_edited
-from phiomia.domain.timelines.effects import on_blocked, on_followed, on_muted, on_unfollowed
+from phiomia.domain.timelines.effects import (
+    on_blocked,
+    on_followed,
+    on_muted,
+    on_tag_followed,
+    on_tag_unfollowed,
+    on_unfollowed,
+)
 from phiomia.domain.users.events import UserSignedUp
 from phiomia.platform.events import Event, SideEffects
 
@@ -43,4 +51,6 @@ SIDE_EFFECTS: Mapping[type[Event], SideEffects] = {
     relationships.Unfollowed: SideEffects(now=(on_unfollowed, tell.on_unfollowed)),
     relationships.Blocked: SideEffects(now=(on_blocked, tell.on_blocked)),
     relationships.Muted: SideEffects(now=(on_muted, tell.on_muted)),
+    tags.TagFollowed: SideEffects(now=(on_tag_followed,)),
+    tags.TagUnfollowed: SideEffects(now=(on_tag_unfollowed,)),
 }

@@ -161,6 +161,17 @@ _uses = (
     .limit(literal(_HISTORY_USES))
 )
 _USES = Query(_uses)
+_USES_OF_MANY = Query(
+    select(status_tags.c.tag_id, status_tags.c.status_id, statuses.c.account_id)
+    .join(statuses, statuses.c.id == status_tags.c.status_id)
+    .where(
+        any_of(status_tags.c.tag_id, listed("tags")),
+        status_tags.c.status_id > P("since"),
+        statuses.c.visibility == Visibility.PUBLIC,
+    )
+    .order_by(status_tags.c.status_id.desc())
+    .limit(literal(5 * _HISTORY_USES))
+)
 _STATUS_BY_ADDRESS = Query(
     select(statuses.c.id).where(
         statuses.c.uri == P("address", str), statuses.c.uri != "", visible_to(statuses, _VIEWER)
@@ -239,10 +250,30 @@ async def search_accounts(
 
 async def load_tag_history(session: ReadSession, tag_id: int) -> list[TagDay]:
     """The public uses of a hashtag on each of seven days, today (UTC) first, counted over its newest 2,000."""
+    days = _history_days()
+    uses = await session.all(_USES, tag=tag_id, since=id_at(days[-1]) - 1)
+    return _count_uses(days, [(status_id, account_id) for _tag, status_id, account_id in uses])
+
+
+async def load_tag_histories(session: ReadSession, tag_ids: Sequence[int]) -> dict[int, list[TagDay]]:
+    """The same of several hashtags in one statement, counted over the newest 10,000 uses of them all."""
+    days = _history_days()
+    uses: dict[int, list[tuple[int, int]]] = {tag_id: [] for tag_id in tag_ids}
+    for tag_id, status_id, account_id in await session.all(
+        _USES_OF_MANY, tags=list(tag_ids), since=id_at(days[-1]) - 1
+    ):
+        uses[tag_id].append((status_id, account_id))
+    return {tag_id: _count_uses(days, found) for tag_id, found in uses.items()}
+
+
+def _history_days() -> list[int]:
     today = now_ms() // DAY * DAY
-    days = [today - DAY * back for back in range(_HISTORY_DAYS)]
+    return [today - DAY * back for back in range(_HISTORY_DAYS)]
+
+
+def _count_uses(days: list[int], found: list[tuple[int, int]]) -> list[TagDay]:
     counted: dict[int, tuple[int, set[int]]] = {day: (0, set()) for day in days}
-    for _tag, status_id, account_id in await session.all(_USES, tag=tag_id, since=id_at(days[-1]) - 1):
+    for status_id, account_id in found:
         day = moment_of(status_id) // DAY * DAY
         if day in counted:
             uses, people = counted[day]

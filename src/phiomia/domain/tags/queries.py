@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from phiomia.domain.tags.models import tag_follows, tags
 from phiomia.platform.db import P, Query, ReadSession, any_of, listed
+from phiomia.platform.paging import Page, Paged
 
 _CANDIDATES = 200
 _HIGHEST = "\U0010ffff"
@@ -30,6 +31,10 @@ _BY_PREFIX = Query.raw(
     postgresql=f"SELECT {_COLUMNS} FROM tags "  # noqa: S608
     "WHERE name ~>=~ CAST(:low AS text) AND name ~<~ CAST(:high AS text) ORDER BY name USING ~<~ LIMIT :limit",
 )
+_FOLLOWED_PAGES = Paged(
+    _VIEW.join(tag_follows, tag_follows.c.tag_id == tags.c.id).where(tag_follows.c.account_id == P("account")),
+    tag_follows.c.tag_id,
+)
 _FOLLOWED = Query(
     select(tag_follows.c.tag_id).where(
         tag_follows.c.account_id == P("account"), any_of(tag_follows.c.tag_id, listed("ids"))
@@ -52,3 +57,8 @@ async def find_tags_by_prefix(session: ReadSession, key: str) -> list[TagView]:
 async def find_followed_tags(session: ReadSession, account_id: int, tag_ids: Sequence[int]) -> set[int]:
     """Which of the hashtags the account follows."""
     return set(await session.column(_FOLLOWED, account=account_id, ids=list(tag_ids))) if tag_ids else set()
+
+
+async def list_followed_tags(session: ReadSession, account_id: int, page: Page) -> list[TagView]:
+    """The hashtags that the account follows, the youngest hashtag first."""
+    return await _FOLLOWED_PAGES.views(session, TagView, page, account=account_id)

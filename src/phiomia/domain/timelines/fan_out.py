@@ -1,11 +1,14 @@
 """A new status goes into the feeds of those who follow: one statement, however many they are."""
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, func, literal, or_, select, union
 
-from phiomia.domain.relationships.conditions import not_blocked, not_muted
+from phiomia.domain.accounts.models import accounts
+from phiomia.domain.accounts.state import AccountState
+from phiomia.domain.relationships.conditions import not_blocked, not_blocked_or_muted, not_muted
 from phiomia.domain.relationships.models import follows, list_accounts, lists
-from phiomia.domain.statuses.models import status_mentions, statuses
+from phiomia.domain.statuses.models import status_mentions, status_tags, statuses
 from phiomia.domain.statuses.visibility import Visibility
+from phiomia.domain.tags.models import tag_follows
 from phiomia.domain.timelines.models import home_feed
 from phiomia.domain.users.models import users
 from phiomia.platform.clock import DAY, now_ms
@@ -82,7 +85,27 @@ def _recipients() -> Select[tuple[int]]:
     )
 
 
-def _rows(recipients: Select[tuple[int]]) -> Select[tuple[int, int, int]]:
+def _recipients_by_tag() -> Select[tuple[int]]:
+    """Members who follow a hashtag of the status, when anybody may see it; boosts bring nothing to them."""
+    member = tag_follows.c.account_id
+    return (
+        select(member)
+        .select_from(
+            _new.join(status_tags, status_tags.c.status_id == _new.c.id)
+            .join(tag_follows, tag_follows.c.tag_id == status_tags.c.tag_id)
+            .join(accounts, accounts.c.id == _new.c.account_id)
+        )
+        .where(
+            _new.c.id == _STATUS,
+            _new.c.visibility == Visibility.PUBLIC,
+            _new.c.reblog_of_id.is_(None),
+            accounts.c.state == AccountState.ACTIVE,
+            not_blocked_or_muted(_new.c.account_id, member),
+        )
+    )
+
+
+def _rows(recipients: CompoundSelect[tuple[int]]) -> Select[tuple[int, int, int]]:
     followers = recipients.subquery()
     shown = statuses.alias("shown")
     original = select(
@@ -97,7 +120,10 @@ def _rows(recipients: Select[tuple[int]]) -> Select[tuple[int, int, int]]:
 _FAN_OUT = Query(
     lambda insert: (
         insert(home_feed)
-        .from_select(["account_id", "status_id", "original_id"], _rows(_recipients()).where(literal(True)))
+        .from_select(
+            ["account_id", "status_id", "original_id"],
+            _rows(union(_recipients(), _recipients_by_tag())).where(literal(True)),
+        )
         .on_conflict_do_nothing()
         .returning(home_feed.c.account_id)
     )
@@ -121,7 +147,7 @@ _LISTS = Query(
 
 
 async def fan_out(session: WriteSession, status_id: int) -> list[int]:
-    """Puts a status into its followers' home feeds; gives the accounts that got it."""
+    """Puts a status into the home feeds of those who follow its author or its hashtags; gives whose these are."""
     now = now_ms()
     return await session.column(_FAN_OUT, status=status_id, now=now, recent=id_at(now - DAY))
 

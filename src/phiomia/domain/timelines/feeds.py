@@ -2,11 +2,16 @@
 
 from sqlalchemy import delete, func, literal, or_, select
 
+from phiomia.domain.accounts.models import accounts
+from phiomia.domain.accounts.state import AccountState
+from phiomia.domain.relationships.conditions import not_blocked_or_muted
 from phiomia.domain.relationships.models import follows
-from phiomia.domain.statuses.models import statuses
+from phiomia.domain.statuses.models import status_tags, statuses
 from phiomia.domain.statuses.visibility import Visibility
+from phiomia.domain.tags.models import tag_follows
 from phiomia.domain.timelines.models import home_feed
 from phiomia.platform import limits
+from phiomia.platform.clock import now_ms
 from phiomia.platform.db import P, Query, WriteSession
 
 _ACCOUNT, _OTHER = P("account"), P("other")
@@ -41,6 +46,54 @@ _BACKFILL = Query(
         .from_select(["account_id", "status_id", "original_id"], select(_recent.subquery()).where(literal(True)))
         .on_conflict_do_nothing()
     )
+)
+_TAG = P("tag")
+_recent_tagged = (
+    select(_ACCOUNT.label("account_id"), statuses.c.id, statuses.c.id.label("original_id"))
+    .select_from(
+        status_tags.join(statuses, statuses.c.id == status_tags.c.status_id).join(
+            accounts, accounts.c.id == statuses.c.account_id
+        )
+    )
+    .where(
+        status_tags.c.tag_id == _TAG,
+        statuses.c.visibility == Visibility.PUBLIC,
+        accounts.c.state == AccountState.ACTIVE,
+        not_blocked_or_muted(statuses.c.account_id, _ACCOUNT),
+    )
+    .order_by(status_tags.c.status_id.desc())
+    .limit(literal(_BACKFILLED))
+)
+_BACKFILL_TAG = Query(
+    lambda insert: (
+        insert(home_feed)
+        .from_select(["account_id", "status_id", "original_id"], select(_recent_tagged.subquery()).where(literal(True)))
+        .on_conflict_do_nothing()
+    )
+)
+_other_tag = status_tags.alias("other_tag")
+_only_by_tag = (
+    select(_feed.c.status_id)
+    .select_from(
+        _feed.join(status_tags, status_tags.c.status_id == _feed.c.status_id).join(
+            statuses, statuses.c.id == _feed.c.status_id
+        )
+    )
+    .where(
+        _feed.c.account_id == _ACCOUNT,
+        status_tags.c.tag_id == _TAG,
+        statuses.c.account_id != _ACCOUNT,
+        ~select(follows.c.id)
+        .where(follows.c.account_id == _ACCOUNT, follows.c.target_id == statuses.c.account_id)
+        .exists(),
+        ~select(tag_follows.c.tag_id)
+        .select_from(tag_follows.join(_other_tag, _other_tag.c.tag_id == tag_follows.c.tag_id))
+        .where(tag_follows.c.account_id == _ACCOUNT, _other_tag.c.status_id == statuses.c.id)
+        .exists(),
+    )
+)
+_UNFOLLOW_TAG = Query(
+    delete(home_feed).where(home_feed.c.account_id == _ACCOUNT, home_feed.c.status_id.in_(_only_by_tag))
 )
 _written_by = (
     select(_feed.c.status_id)
@@ -83,6 +136,16 @@ _LONG = Query(
 async def backfill_feed(session: WriteSession, account_id: int, followed_id: int) -> None:
     """A new follow brings the followed account's recent statuses."""
     await session.execute(_BACKFILL, account=account_id, other=followed_id)
+
+
+async def backfill_tag(session: WriteSession, account_id: int, tag_id: int) -> None:
+    """A hashtag that is followed from now on brings what was posted with it lately."""
+    await session.execute(_BACKFILL_TAG, account=account_id, tag=tag_id, now=now_ms())
+
+
+async def unfollow_tag_in_feed(session: WriteSession, account_id: int, tag_id: int) -> None:
+    """What was there for the hashtag alone leaves."""
+    await session.execute(_UNFOLLOW_TAG, account=account_id, tag=tag_id)
 
 
 async def remove_from_feed(session: WriteSession, account_id: int, other_id: int) -> None:
