@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 import typer
 
 from phiomia.platform.config import Config, ConfigError, load_config
+from phiomia.platform.version import describe_version
 
 app = typer.Typer()
 
@@ -63,7 +64,8 @@ async def examine(config: Config) -> list[Finding]:
         _check_clock,
         _check_open_files,
     ]
-    return [Finding("settings", "good", "make sense"), *[await check(config) for check in checks]]
+    found = [await check(config) for check in checks]
+    return [Finding("version", "good", describe_version()), Finding("settings", "good", "make sense"), *found]
 
 
 async def _check_address(config: Config) -> Finding:
