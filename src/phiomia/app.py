@@ -203,7 +203,7 @@ def _find_stuck(worker: Any) -> str:
 
 def streaming_folder(config: Config) -> Path:
     """Where the web gives streaming connections away."""
-    return config.data_dir / "run" / "streaming"
+    return config.sockets_dir / "streaming"
 
 
 def run_role(config: Config, role: str) -> None:

@@ -20,7 +20,6 @@ ROLES = ("worker", "streaming", "web")
 FOLDERS = ("run", "tmp", "media")
 # For a small machine that has much else to do at the moment; what can't start says so at once.
 _READY_SECONDS = 60.0
-_LONGEST_SOCKET_PATH = 107  # of sun_path, without the zero at its end
 
 
 def run_serve(
@@ -35,9 +34,9 @@ def run_serve(
 
 def prepare(config: Config, *, first_run: bool = False, demo: bool = False) -> None:
     """Directories, schema, and on the first run an owner and perhaps a demonstration. Raises ConfigError."""
-    _check_length(config.data_dir)
     for name in FOLDERS:
         (config.data_dir / name).mkdir(parents=True, exist_ok=True)
+    _own(config.sockets_dir)
     applied = asyncio.run(schema.upgrade(config.database_url))
     welcomed = config.data_dir / "run" / "welcomed"
     if demo or (first_run and (applied or not welcomed.exists())):
@@ -45,10 +44,11 @@ def prepare(config: Config, *, first_run: bool = False, demo: bool = False) -> N
         welcomed.touch()
 
 
-def _check_length(data_dir: Path) -> None:
-    excess = len(os.fsencode(data_dir / "run" / "health" / "streaming-4194304.sock")) - _LONGEST_SOCKET_PATH
-    if excess > 0:
-        raise ConfigError(f"The path {data_dir} is {excess} characters too long: sockets could not lie below it.")
+def _own(folder: Path) -> None:
+    # Outside the data directory somebody else could have made it first, to listen to our processes.
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise ConfigError(f"{folder} belongs to somebody else, so no sockets can lie there. Choose a shorter `data`.")
 
 
 async def _first_run(config: Config, *, demo: bool) -> None:
@@ -85,7 +85,7 @@ def describe(config: Config, roles: tuple[str, ...] = ROLES) -> Settings:
     return Settings(
         listen=listen,
         children=tuple(made for made in children if made.role in roles),
-        bus_path=str(run / "bus.sock"),
+        bus_path=str(config.sockets_dir / "bus.sock"),
         status_path=str(run / "status.json"),
         ready_limit_s=_READY_SECONDS,
         template=(PYTHON, "-P", "-m", "phiomia", "template", database),

@@ -97,7 +97,7 @@ def running_hub(config: Config) -> str | None:
     """The address of the bus of a server that runs on this machine; None when none does."""
     import socket
 
-    path = config.data_dir / "run" / "bus.sock"
+    path = config.sockets_dir / "bus.sock"
     if not path.exists():
         return None
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:

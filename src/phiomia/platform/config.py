@@ -4,8 +4,10 @@ A variable wins over the file, the file over the default. `docs/reference/settin
 from the Structs below, so every field carries its description here.
 """
 
+import hashlib
 import ipaddress
 import os
+import tempfile
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +16,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct, field
+
+_LONGEST_SOCKET = "/health/streaming-4194304.sock"
+_LONGEST_SOCKET_PATH = 107  # of sun_path, without the zero at its end
 
 
 class ConfigError(Exception):
@@ -136,6 +141,15 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     def data_dir(self) -> Path:
         """The data directory as an absolute path."""
         return Path(self.data).absolute()
+
+    @property
+    def sockets_dir(self) -> Path:
+        """Where the processes' sockets lie: in `run` of the data directory, or elsewhere if that path is too long."""
+        below = self.data_dir / "run"
+        if len(os.fsencode(below)) + len(_LONGEST_SOCKET) <= _LONGEST_SOCKET_PATH:
+            return below
+        name = hashlib.blake2b(os.fsencode(below), digest_size=6).hexdigest()
+        return Path(tempfile.gettempdir()) / f"phiomia-{os.getuid()}-{name}"
 
     @property
     def base_url(self) -> str:

@@ -19,7 +19,7 @@ Obstacle = Callable[[], str]
 
 def health_folder(config: Config) -> Path:
     """Where every process has the socket that it answers questions about itself on."""
-    return config.data_dir / "run" / "health"
+    return config.sockets_dir / "health"
 
 
 async def is_ready(db: Database) -> bool:
