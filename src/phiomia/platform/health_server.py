@@ -125,6 +125,10 @@ async def _answer_alone(target: str, ready: Ready) -> Reply:
             return _say(await asyncio.wait_for(ready(), READY_S))
         except TimeoutError:
             return _say(TOO_SLOW)
+        except Exception as error:
+            # Tables that are missing, for example: who can't be asked can't serve.
+            log.warning("whether this process can serve can't be found out", reason=str(error))
+            return _say(f"{type(error).__name__}: {error}")
     if target == "/metrics":
         return Reply("200 OK", metrics.exposition(), EXPOSITION)
     return Reply("404 Not Found")
