@@ -1,0 +1,69 @@
+"""What apps ask for at their start and this server has none of: they are told so, instead of meeting an error."""
+
+from phiomia.api.endpoint import Call, endpoint
+
+
+@endpoint("GET", "/api/v1/announcements", returns="array<entity:Announcement>")
+async def announcements(call: Call, params: None) -> object:
+    """Announcements: nobody can make any here."""
+    return []
+
+
+@endpoint("GET", "/api/v1/trends/tags", access="public", returns="array<entity:Tag>")
+async def trending_tags(call: Call, params: None) -> object:
+    """Trending hashtags: nothing is ranked here."""
+    return []
+
+
+@endpoint("GET", "/api/v1/trends", access="public", returns="array<entity:Tag>")
+async def trending_tags_v1(call: Call, params: None) -> object:
+    """The same for older apps."""
+    return []
+
+
+@endpoint("GET", "/api/v1/trends/statuses", access="public", returns="array<entity:Status>")
+async def trending_statuses(call: Call, params: None) -> object:
+    """Trending statuses: nothing is ranked here."""
+    return []
+
+
+@endpoint("GET", "/api/v1/trends/links", access="public", returns="array<entity:Trends::Link>")
+async def trending_links(call: Call, params: None) -> object:
+    """Trending links: nothing is ranked here."""
+    return []
+
+
+@endpoint("GET", "/api/v1/suggestions", scopes=("read:accounts",), returns="array<entity:Account>")
+async def suggestions_v1(call: Call, params: None) -> object:
+    """Accounts to follow, for older apps: nobody is suggested here."""
+    return []
+
+
+@endpoint("GET", "/api/v2/suggestions", scopes=("read:accounts",), returns="array<entity:Suggestion>")
+async def suggestions(call: Call, params: None) -> object:
+    """Accounts to follow: nobody is suggested here."""
+    return []
+
+
+@endpoint("GET", "/api/v1/scheduled_statuses", scopes=("read:statuses",), returns="array<entity:ScheduledStatus>")
+async def scheduled_statuses(call: Call, params: None) -> object:
+    """Statuses that wait for their time: they can't be scheduled here."""
+    return []
+
+
+@endpoint("GET", "/api/v1/featured_tags", scopes=("read:accounts",), returns="array<entity:FeaturedTag>")
+async def featured_tags(call: Call, params: None) -> object:
+    """Hashtags on the own profile: they can't be featured here."""
+    return []
+
+
+@endpoint("GET", "/api/v1/instance/extended_description", access="public", returns="entity:ExtendedDescription")
+async def extended_description(call: Call, params: None) -> object:
+    """A longer text about the server: nobody has written one."""
+    return {"updated_at": None, "content": ""}
+
+
+@endpoint("GET", "/api/v1/instance/domain_blocks", access="public", returns="array<entity:DomainBlock>")
+async def domain_blocks(call: Call, params: None) -> object:
+    """Servers that are shut out: none is."""
+    return []
