@@ -13,7 +13,7 @@ from phiomia.upgrade import conditions
 from phiomia.upgrade.ancestry import Place
 from phiomia.upgrade.conditions import ConditionError, Value
 from phiomia.upgrade.manifest import PHASES, RESTARTS, Manifest, Restart, Step
-from phiomia.upgrade.versions import is_prerelease, meets, version_order
+from phiomia.upgrade.versions import Order, is_prerelease, meets, version_order
 
 _BUILD_SECONDS = 20.0
 _BACKUP_MB_PER_SECOND = 40.0
@@ -157,8 +157,7 @@ def _refuse_target(
     if target not in releases.manifests or target not in releases.contains:
         return [Refusal("unknown", f"There is no release {target}.")]
     found = []
-    newest = max((version_order(version) for version in installed.contains), default=None)
-    older = newest is not None and version_order(target) < newest
+    older = version_order(target) < _newest_order(installed)
     if installed.name != target and (older or target in installed.contains):
         found.append(Refusal("downgrade", f"{target} is older than {installed.name}: to go back is a rollback."))
     elif facts.highest_seen and version_order(target) < version_order(facts.highest_seen):
@@ -174,6 +173,10 @@ def _refuse_target(
     if missing:
         found.append(Refusal("manifest", f"{target} lacks the manifest of {min(missing, key=version_order)}."))
     return found
+
+
+def _newest_order(place: Place) -> Order:
+    return max((version_order(version) for version in place.contains), default=(-1, 0, 0, 0, 0))
 
 
 def _refuse_server(legs: Sequence[Leg], releases: Releases, facts: Facts) -> list[Refusal]:
@@ -222,19 +225,19 @@ def _find_ends(
     contains = releases.contains
     if _is_open(installed, target, releases, facts, first=True):
         return [target]
-    fork = installed.contains & contains[target]
-    fresh = sort_releases(contains[target] - installed.contains, contains)
+    newest = _newest_order(installed)
     possible = [
         version
-        for version in fresh
-        if contains[version] >= fork and (version == target or allow_prerelease or not is_prerelease(version))
+        for version in sort_releases(contains[target] - installed.contains, contains)
+        if version_order(version) > newest and (version == target or allow_prerelease or not is_prerelease(version))
     ]
+    fresh = contains[target] - installed.contains
     stops = {version for version in fresh if releases.manifests[version].stop}
     if aside := stops - set(possible):
         return Refusal("stop", f"{min(aside)} must be passed through, but can't be reached from {installed.name}.")
     legs_left = {target: 0}
     for version in reversed(possible[:-1]):
-        base = Place(version, contains[version])
+        base = _after(installed, version, releases)
         reached = [legs_left[later] for later in legs_left if not _obstacle(base, later, releases, facts, first=False)]
         if reached:
             legs_left[version] = min(reached) + 1
@@ -246,7 +249,7 @@ def _find_ends(
             return _obstacle(base, target, releases, facts, first=first) or Refusal("stop", "No way leads there.")
         end = min(open_ends, key=lambda one: (legs_left[one], -possible.index(one)))
         ends.append(end)
-        base, first = Place(end, contains[end]), False
+        base, first = _after(installed, end, releases), False
     return ends
 
 
@@ -292,7 +295,12 @@ def needs_contract_first(
 
 
 def _bases(installed: Place, ends: Sequence[str], releases: Releases) -> list[Place]:
-    return [installed, *(Place(end, releases.contains[end]) for end in ends)]
+    return [installed, *(_after(installed, end, releases) for end in ends)]
+
+
+def _after(installed: Place, end: str, releases: Releases) -> Place:
+    # Who comes from a maintenance branch has done what is on it, even where a leg ends before it is merged.
+    return Place(end, releases.contains[end] | installed.contains)
 
 
 def _explain_end(base: Place, end: str, target: str, releases: Releases, facts: Facts | None) -> str:

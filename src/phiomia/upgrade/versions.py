@@ -1,5 +1,6 @@
 """Versions of releases, as they are compared: `1.6.0`, and before it `1.6.0dev20261130` and `1.6.0rc1`."""
 
+import functools
 import re
 
 _FORM = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:(dev|rc)(\d+))?")
@@ -8,6 +9,7 @@ _RANKS = {"dev": 0, "rc": 1, None: 2}
 Order = tuple[int, int, int, int, int]
 
 
+@functools.cache
 def version_order(version: str) -> Order:
     """What to sort versions by. Raises ValueError for what is no version."""
     found = _FORM.fullmatch(version)
