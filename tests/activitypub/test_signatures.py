@@ -212,6 +212,23 @@ def test_malformed_cavage_headers_are_refused(header: str) -> None:
         _verify(_with(_cavage(FULL), "signature", header), _ring())
 
 
+@pytest.mark.parametrize("host", ["", "[", "ours.example/", "ours.example:80", "theirs.example", "a@ours.example"])
+def test_other_hosts_are_refused(host: str) -> None:
+    with pytest.raises(SignatureRefused):
+        _verify(_cavage(FULL, host=host), _ring())
+
+
+def test_hosts_in_other_spellings_are_ours() -> None:
+    for host in ("Ours.Example", "ours.example:443"):
+        assert _verify(_cavage(FULL, host=host), _ring())
+
+
+def test_headers_that_are_no_text_are_refused() -> None:
+    request = _with(_cavage(FULL), "date", "Mon, 04 May 2026 10:20:30 GMT\udcff")
+    with pytest.raises(SignatureRefused):
+        _verify(request, _ring())
+
+
 def test_cavage_parameters_may_be_spaced_and_in_any_order() -> None:
     request = _cavage(FULL)
     parts = (request.value("signature") or "").split(",")

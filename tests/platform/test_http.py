@@ -147,6 +147,7 @@ def test_environment_gives_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         "https://example.com:6379/",
         "https://example.com:65536/",
         "https://[::1",
+        f"https://{'a' * 70}.example/",
         "file:///etc/passwd",
         "gopher://HOST/",
         "data:text/plain,x",

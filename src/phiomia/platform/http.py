@@ -202,7 +202,8 @@ class Fetcher:
             if isinstance(error.os_error, AddressRefused):
                 raise FetchRefused(str(error.os_error)) from error
             raise FetchFailed(f"no connection: {error}", retry=True) from error
-        except aiohttp.InvalidURL as error:
+        except ValueError as error:
+            # Also from the resolver, of names with labels that are too long.
             raise FetchRefused(f"not a URL: {error}") from error
         except (aiohttp.ClientError, OSError) as error:
             if isinstance(error, TimeoutError):

@@ -74,7 +74,10 @@ def signing_string(
         if value is None:
             raise SignatureRefused(f"{name} is signed but not there")
         lines.append(f"{name}: {value}")
-    return "\n".join(lines).encode()
+    try:
+        return "\n".join(lines).encode()
+    except UnicodeEncodeError as error:
+        raise SignatureMalformed("a signed header is not text") from error
 
 
 def sign_request(
@@ -134,6 +137,8 @@ def _seconds(parameters: Mapping[str, str], name: str) -> int:
 
 
 def _check_host(request: Request) -> None:
-    scheme = request.url.partition(":")[0]
-    if authority(f"{scheme}://{request.single('host') or ''}") != request.authority:
+    # Not read as a part of a URL: what a stranger wrote there may be none.
+    host = (request.single("host") or "").lower()
+    usual = ":443" if request.url.startswith("https:") else ":80"
+    if host.removesuffix(usual) != request.authority:
         raise SignatureRefused("the request is for another host")

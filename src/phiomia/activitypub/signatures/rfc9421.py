@@ -1,6 +1,6 @@
 """RFC 9421, HTTP message signatures, as far as requests in the fediverse use them."""
 
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote
 
 from phiomia.activitypub.signatures import structured
 from phiomia.activitypub.signatures.claim import Claim
@@ -106,7 +106,10 @@ def _component(request: Request, item: Item) -> str:
 
 
 def _query_parameter(request: Request, name: structured.Bare | None) -> str:
-    pairs = parse_qsl(urlsplit(request.url).query, keep_blank_values=True, max_num_fields=100)
+    try:
+        pairs = parse_qsl(request.target.partition("?")[2], keep_blank_values=True, max_num_fields=100)
+    except ValueError as error:
+        raise SignatureRefused("the query has too many parameters") from error
     found = [value for key, value in pairs if quote(key, safe="*-._") == name]
     if len(found) != 1:
         raise SignatureRefused(f"the query has not exactly one {name!r}")

@@ -19,7 +19,7 @@ class Window:
         """Checks a header Date; raises SignatureRefused."""
         try:
             moment = parsedate_to_datetime(text)
-        except (ValueError, OverflowError, TypeError) as error:
+        except (ValueError, OverflowError, TypeError, LookupError) as error:
             raise SignatureMalformed("the header Date cannot be read") from error
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
