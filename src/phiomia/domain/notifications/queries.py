@@ -1,17 +1,27 @@
 """Reading notifications. Those of suspended accounts are left out, and filtered ones unless asked for."""
 
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, not_, or_, select
+from sqlalchemy import ColumnElement, Select, String, case, cast, func, literal, not_, or_, select
 
 from phiomia.domain.accounts.models import accounts
 from phiomia.domain.accounts.state import AccountState
 from phiomia.domain.errors import NotFound
+from phiomia.domain.notifications.group import SPAN
 from phiomia.domain.notifications.models import notifications
-from phiomia.domain.notifications.views import NotificationRow
+from phiomia.domain.notifications.views import GroupView, NotificationRow
 from phiomia.platform.db import P, Query, ReadSession, any_of, listed
+from phiomia.platform.ids import id_at, moment_of
 from phiomia.platform.paging import Page, Paged
+
+GROUPED: Final = ("favourite", "follow", "reblog", "admin.sign_up")
+"""The types that can be grouped; apps may ask for fewer."""
+
+_SAMPLES = 8
+_SINGLE = "ungrouped-"
+# A page of groups is made of no more notifications than this.
+_WINDOW = 2_000
 
 _COLUMNS = tuple(notifications.c[name] for name in NotificationRow._fields)
 _sender = accounts.alias("sender")
@@ -29,6 +39,10 @@ _unfiltered = or_(not_(notifications.c.filtered), P("include_filtered", bool))
 _wanted = any_of(notifications.c.type, listed("types", str))
 _unwanted = any_of(notifications.c.type, listed("exclude_types", str))
 _from = notifications.c.from_account_id == P("sender")
+_group = case(
+    (any_of(notifications.c.type, listed("grouped_types", str)), notifications.c.group_key),
+    else_=literal(_SINGLE, String).concat(cast(notifications.c.id, String)),
+)
 
 
 class _Variant(NamedTuple):
@@ -36,14 +50,50 @@ class _Variant(NamedTuple):
 
     paged: Paged
     unread: Query
+    newest_groups: Query
+    nearest_groups: Query
+    unread_groups: Query
 
 
 def _variant(*conditions: ColumnElement[bool]) -> _Variant:
     some = _of_account(notifications.c.id).where(notifications.c.id > P("after"), _unfiltered, *conditions)
     few = some.limit(P("limit")).subquery()
+    keys = _of_account(_group.label("key")).where(notifications.c.id > P("after"), _unfiltered, *conditions)
+    few_keys = keys.distinct().limit(P("limit")).subquery()
     return _Variant(
         Paged(_of_account(*_COLUMNS).where(_unfiltered, *conditions), notifications.c.id),
         Query(select(func.count()).select_from(few)),
+        _groups(conditions, upwards=False),
+        _groups(conditions, upwards=True),
+        Query(select(func.count()).select_from(few_keys)),
+    )
+
+
+def _groups(conditions: tuple[ColumnElement[bool], ...], *, upwards: bool) -> Query:
+    """The newest rows of each group of a page, with what is to be known of the whole group."""
+    id_ = notifications.c.id
+    window = (
+        _of_account(*_COLUMNS, _group.label("shown_key"))
+        .where(_unfiltered, id_ < P("page_below"), id_ > P("group_above"), *conditions)
+        .order_by(id_.asc() if upwards else id_.desc())
+        .limit(literal(_WINDOW))
+        .subquery("w")
+    )
+    key = window.c.shown_key
+    on_page = case((window.c.id > P("page_above"), window.c.id))
+    counted = select(
+        window,
+        func.row_number().over(partition_by=key, order_by=window.c.id.desc()).label("place"),
+        func.count().over(partition_by=key).label("size"),
+        func.max(window.c.id).over(partition_by=key).label("newest"),
+        func.min(on_page).over(partition_by=key).label("oldest"),
+    ).subquery("c")
+    newest = counted.c.newest
+    return Query(
+        select(*[counted.c[name] for name in (*NotificationRow._fields, "shown_key", "size", "oldest")])
+        .where(counted.c.place <= literal(_SAMPLES), newest > P("page_above"))
+        .order_by(newest.asc() if upwards else newest.desc(), counted.c.id.desc())
+        .limit(P("row_limit"))
     )
 
 
@@ -55,6 +105,7 @@ _VARIANTS = {
     (True, True): _variant(_from, or_(P("any_type", bool), _wanted), not_(_unwanted)),
 }
 _FIND = Query(_of_account(*_COLUMNS).where(notifications.c.id == P("id")))
+_SIZE = Query(_of_account(func.count(), func.min(notifications.c.id)).where(notifications.c.group_key == P("key", str)))
 _GROUP = Paged(
     _of_account(*_COLUMNS).where(notifications.c.group_key == P("key", str), _unfiltered), notifications.c.id
 )
@@ -94,12 +145,94 @@ async def count_unread(
     return int(counted)
 
 
+async def list_groups(
+    session: ReadSession,
+    account_id: int,
+    page: Page,
+    types: Collection[str] = (),
+    exclude_types: Collection[str] = (),
+    from_account_id: int | None = None,
+    *,
+    include_filtered: bool = False,
+    grouped_types: Collection[str] = GROUPED,
+) -> list[GroupView]:
+    """The account's notifications in groups, the group with the newest first; in one statement."""
+    variant, parameters = _choose(types, exclude_types, from_account_id)
+    bounds = page.bounds()
+    # What belongs to the groups on this page but lies below its lower bound counts as well: it is of the same span.
+    above = bounds["page_above"]
+    parameters |= {
+        "group_above": id_at(max(0, moment_of(above) - SPAN)) if above else 0,
+        "row_limit": bounds["page_limit"] * _SAMPLES,
+    }
+    rows = await session.all(
+        variant.nearest_groups if page.upwards else variant.newest_groups,
+        account=account_id,
+        include_filtered=include_filtered,
+        grouped_types=list(grouped_types),
+        page_above=above,
+        page_below=bounds["page_below"],
+        **parameters,
+    )
+    found: dict[str, GroupView] = {}
+    for *columns, key, size, oldest in rows:
+        found.setdefault(key, GroupView(key, size, oldest, [])).rows.append(_row(*columns))
+    groups = list(found.values())[: page.limit]
+    return groups[::-1] if page.upwards else groups
+
+
+async def count_unread_groups(
+    session: ReadSession,
+    account_id: int,
+    after_id: int = 0,
+    limit: int = 100,
+    types: Collection[str] = (),
+    exclude_types: Collection[str] = (),
+    from_account_id: int | None = None,
+    *,
+    grouped_types: Collection[str] = GROUPED,
+) -> int:
+    """How many groups have something that came after one notification, at most `limit`."""
+    variant, parameters = _choose(types, exclude_types, from_account_id)
+    counted = await session.value(
+        variant.unread_groups,
+        account=account_id,
+        after=after_id,
+        limit=limit,
+        include_filtered=False,
+        grouped_types=list(grouped_types),
+        **parameters,
+    )
+    return int(counted)
+
+
 async def find_notification(session: ReadSession, account_id: int, notification_id: int) -> NotificationRow:
     """One of the account's notifications. Raises NotFound."""
     row = await session.one(_FIND, account=account_id, id=notification_id)
     if row is None:
         raise NotFound()
     return _row(*row)
+
+
+async def find_group(session: ReadSession, account_id: int, key: str) -> GroupView:
+    """One group of the account's notifications, or a single one under a key of its own. Raises NotFound."""
+    single = single_of(key)
+    if single is not None:
+        row = await find_notification(session, account_id, single)
+        return GroupView(key, 1, row.id, [row])
+    rows = await list_group(session, account_id, key, Page(limit=_SAMPLES))
+    if not rows:
+        raise NotFound()
+    size, oldest = (await session.all(_SIZE, account=account_id, key=key))[0]
+    return GroupView(key, size, oldest, rows)
+
+
+def single_of(key: str) -> int | None:
+    """The id of the one notification that is shown under a key, None for the key of a group."""
+    number = key.removeprefix(_SINGLE)
+    if number == key or not number.isascii() or not number.isdigit() or len(number) > 18:
+        return None
+    return int(number)
 
 
 async def list_group(session: ReadSession, account_id: int, key: str, page: Page) -> list[NotificationRow]:

@@ -1,4 +1,4 @@
-"""Notifications as they are listed."""
+"""Notifications as they are listed, one by one or in groups."""
 
 from typing import NamedTuple
 
@@ -13,3 +13,17 @@ class NotificationRow(NamedTuple):
     created_at: int
     group_key: str
     filtered: bool
+
+
+class GroupView(NamedTuple):
+    """Several notifications shown as one: `size` of them, the newest few of them, newest first, in `rows`."""
+
+    key: str
+    size: int
+    oldest_id: int  # on the page
+    rows: list[NotificationRow]
+
+    @property
+    def newest(self) -> NotificationRow:
+        """The one that stands for the group."""
+        return self.rows[0]
