@@ -69,7 +69,9 @@ class World:
         if ":" not in template:
             yield template
             return
-        name = "lists" if ":list_id" in template else kind[1] if kind else ""
+        named = {":list_id": "lists", ":group_key": "groups"}
+        own = next((name for parameter, name in named.items() if parameter in template), "")
+        name = own or (kind[1] if kind else "")
         assert name in self.known, f"say in this test what the parameter of {template} stands for"
         for value in self.known[name]:
             yield re.sub(r":\w+", value, template)
@@ -119,6 +121,7 @@ def make_world(server: RunningServer) -> World:
         "polls": [asked["poll"]["id"]],
         "media": [world.upload(alice)],
         "notifications": [one["id"] for one in told],
+        "groups": [one["group_key"] for one in told],
         "tag": [world.mark],
         "tags": [world.mark],
         "lists": [],
