@@ -122,11 +122,7 @@ class PostgresqlDatabase:
         """A connection of the pool, the one used last first. Raises Unavailable."""
         if not self._open:
             raise Unavailable("The database is not open.")
-        try:
-            async with asyncio.timeout(_WAIT_SECONDS):
-                await self._free.acquire()
-        except TimeoutError:
-            raise Unavailable("PostgreSQL: every connection is busy.") from None
+        await self._take_turn()
         try:
             while self._idle:
                 connection = self._idle.pop()
@@ -136,6 +132,16 @@ class PostgresqlDatabase:
         except BaseException:
             self._free.release()
             raise
+
+    async def _take_turn(self) -> None:
+        if not self._free.locked():
+            await self._free.acquire()  # at once, so it needs no clock
+            return
+        try:
+            async with asyncio.timeout(_WAIT_SECONDS):
+                await self._free.acquire()
+        except TimeoutError:
+            raise Unavailable("PostgreSQL: every connection is busy.") from None
 
     def give_back(self, connection: asyncpg.Connection[Any]) -> None:
         """Returns a connection to the pool; one that is closed or inside a transaction is thrown away."""
