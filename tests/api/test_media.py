@@ -5,7 +5,7 @@ import tempfile
 import time
 import uuid
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -98,6 +98,15 @@ async def settled(world: World, who: Account, media_id: str) -> Answer:
         await asyncio.sleep(0.05)
 
 
+async def until(holds: Callable[[], bool]) -> None:
+    """Waits for something that is about to happen."""
+    for _ in range(1_000):
+        if holds():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("waited in vain")
+
+
 @story("media")
 async def test_an_upload_becomes_a_picture(world: World) -> None:
     alice = await world.account("alice")
@@ -115,8 +124,8 @@ async def test_an_upload_becomes_a_picture(world: World) -> None:
         assert entity["blurhash"]
         for name in ("url", "preview_url"):
             assert world.api.storage.path(entity[name].removeprefix(f"{BASE}/media/")) is not None
-        assert not source_of(world.api.temporary, int(entity["id"])).exists()
-        assert list(world.api.temporary.glob("media/*")) == []
+        # The answer does not wait for the tidying after it.
+        await until(lambda: not list(world.api.temporary.glob("media/*")))
 
 
 @story("media")
