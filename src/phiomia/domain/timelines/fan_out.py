@@ -23,7 +23,7 @@ _feed = home_feed.alias("recent")
 
 
 def _recipients() -> Select[tuple[int]]:
-    """Local followers of the author, and the author, who should see the status."""
+    """Local followers of the author who should see the status."""
     follower = follows.c.account_id
     reply_is_theirs: ColumnElement[bool] = or_(
         _new.c.in_reply_to_account_id.is_(None),
