@@ -5,6 +5,7 @@ from phiomia.domain.instance.models import server_facts
 from phiomia.domain.media.models import media
 from phiomia.domain.notifications.models import notifications
 from phiomia.domain.oauth.models import apps
+from phiomia.domain.peers.models import peers
 from phiomia.domain.relationships.models import follows
 from phiomia.domain.search.models import status_search
 from phiomia.domain.statuses.models import statuses
@@ -24,6 +25,7 @@ __all__ = [
     "media",
     "metadata",
     "notifications",
+    "peers",
     "server_facts",
     "status_search",
     "statuses",

@@ -4,4 +4,4 @@
 compares it with the files.
 """
 
-HEADS = frozenset({"e0002"})
+HEADS = frozenset({"e0003"})

@@ -1,4 +1,7 @@
-"""Moves the schema. Alembic renders each migration to SQL, the bare drivers run it, one transaction each."""
+"""Moves the schema. Alembic renders each migration to SQL, the bare drivers run it.
+
+PostgreSQL commits each migration; SQLite all of them at once, since there the transaction is the lock.
+"""
 
 import contextlib
 from collections.abc import Iterator
@@ -26,6 +29,7 @@ async def upgrade(database_url: str) -> list[str]:
             for revision, statements in _render(connection.dialect, done):
                 await connection.apply(revision, statements)
                 applied.append(revision)
+            await connection.finish()
         finally:
             await connection.close()
     return applied
@@ -117,11 +121,12 @@ class _Sqlite:
         return await self.read()
 
     async def apply(self, revision: str, statements: list[str]) -> None:
-        if not self._connection.in_transaction:
-            self._connection.execute("BEGIN IMMEDIATE")
         for statement in statements:
             self._connection.execute(statement)
         self._connection.execute("INSERT INTO schema_revisions VALUES (?, CURRENT_TIMESTAMP)", (revision,))
+
+    async def finish(self) -> None:
+        # Only now: whoever asked at the same time waits for the lock, and would begin between two migrations.
         self._connection.execute("COMMIT")
 
     async def close(self) -> None:
@@ -157,6 +162,9 @@ class _Postgresql:
             for statement in statements:
                 await self._connection.execute(statement)
             await self._connection.execute("INSERT INTO schema_revisions VALUES ($1, CURRENT_TIMESTAMP)", revision)
+
+    async def finish(self) -> None:
+        """Each migration was committed by itself; the lock ends with the connection."""
 
     async def close(self) -> None:
         await self._connection.close()

@@ -4,6 +4,11 @@ from sqlalchemy import Index, Table, text
 
 from phiomia.platform.db.tables import count, flag, id_column, metadata, moment, reference, revision, small, words
 
+
+def _remote(name: str, *columns: str, where: str) -> Index:
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
 accounts = Table(
     "accounts",
     metadata,
@@ -40,11 +45,27 @@ accounts = Table(
     words("private_key"),
     words("inbox_url"),
     words("shared_inbox_url"),
+    words("key_id"),
+    words("more_keys", default="[]"),  # JSON: [{id, pem, multibase}], further keys of a remote account
+    words("actor_type"),
+    words("followers_url"),
+    words("following_url"),
+    words("outbox_url"),
+    words("featured_url"),
+    words("featured_tags_url"),
+    words("also_known_as", default="[]"),
+    words("avatar_remote_url"),
+    words("header_remote_url"),
+    small("state_origin"),  # see state.py: who decided
+    moment("fetched_at", nullable=True),
+    moment("key_fetched_at", nullable=True),
     moment("created_at"),
     moment("last_status_at", nullable=True),
     count("statuses_count"),
     count("followers_count"),
     count("following_count"),
     Index("uq_accounts_handle", "username_key", "domain", unique=True),
+    _remote("ix_accounts_domain", "domain", "id", where="domain <> ''"),
+    _remote("ix_accounts_key", "key_id", where="key_id <> ''"),
     Index("uq_accounts_uri", "uri", unique=True, sqlite_where=text("uri <> ''"), postgresql_where=text("uri <> ''")),
 )

@@ -1,6 +1,6 @@
 """Tables of this server's own facts."""
 
-from sqlalchemy import Column, LargeBinary, Table, Text
+from sqlalchemy import Column, Index, LargeBinary, Table, Text
 
 from phiomia.platform.db.tables import flag, id_column, metadata, moment, words
 
@@ -23,4 +23,8 @@ custom_emojis = Table(
     flag("visible_in_picker", default=True),
     flag("disabled"),
     moment("created_at"),
+    words("uri"),
+    words("image_remote_url"),
+    moment("updated_at", nullable=True),
+    Index("uq_custom_emojis_domain", "domain", "shortcode", unique=True),
 )

@@ -17,6 +17,8 @@ media = Table(
     words("key"),  # storage key of the picture
     words("preview_key"),
     words("remote_url", nullable=True),
+    words("remote_preview_url"),
+    moment("fetched_at", nullable=True),
     words("content_type"),
     Column("bytes", Integer, nullable=False, server_default="0"),
     words("meta", default="{}"),  # JSON, as the entity shows it

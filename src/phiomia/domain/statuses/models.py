@@ -83,6 +83,7 @@ polls = Table(
     moment("expires_at", nullable=True),
     count("voters_count"),
     moment("notified_at", nullable=True),
+    moment("fetched_at", nullable=True),  # when a remote one was last asked for
     # Of a poll whose end has been announced nobody asks when it was.
     _partial("ix_polls_expires", "expires_at", where="notified_at IS NULL"),
 )

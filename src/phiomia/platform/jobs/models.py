@@ -4,7 +4,7 @@ A job is ready when `run_at` has passed. Claiming pushes `run_at` to the end of 
 whose worker died is ready again by itself, and one index serves everything.
 """
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, text
 
 from phiomia.platform.db.tables import id_column, metadata, moment, small, words
 
@@ -22,8 +22,10 @@ jobs = Table(
     words("claimed_by"),  # empty: nobody's
     words("unique_key", nullable=True),
     words("error"),
+    words("host"),  # the server it speaks with or came from; empty: none
     moment("created_at"),
     Index("ix_jobs_ready", "queue", "priority", "run_at"),
+    Index("ix_jobs_host", "host", "run_at", sqlite_where=text("host <> ''"), postgresql_where=text("host <> ''")),
     Index("uq_jobs_unique_key", "unique_key", unique=True),
 )
 
@@ -37,6 +39,7 @@ dead_jobs = Table(
     words("args"),
     Column("attempt", Integer, nullable=False),
     words("error"),
+    words("host"),  # the server it speaks with or came from; empty: none
     moment("created_at"),
     moment("died_at"),
 )
