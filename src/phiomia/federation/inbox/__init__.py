@@ -1,0 +1,1 @@
+"""What other servers send: received and verified in the web, carried out by the worker."""
