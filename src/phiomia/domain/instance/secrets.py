@@ -18,12 +18,18 @@ _KEEP = Query(
 )
 
 
-async def keep_fact(db: Database, name: str, make: Callable[[], bytes]) -> bytes:
-    """The value of a fact; made and stored if there is none yet, once for all processes."""
+async def find_fact(db: Database, name: str) -> bytes | None:
+    """The value of a fact, if it was made already."""
     async with db.read() as session:
         known = await session.value(_READ, name=name)
+    return None if known is None else bytes(known)
+
+
+async def keep_fact(db: Database, name: str, make: Callable[[], bytes]) -> bytes:
+    """The value of a fact; made and stored if there is none yet, once for all processes."""
+    known = await find_fact(db, name)
     if known is not None:
-        return bytes(known)
+        return known
     made = make()
 
     async def keep(session: WriteSession) -> bytes:

@@ -1,0 +1,1 @@
+"""What we publish: views become JSON. `note` and `actor` are things, `activities` what is sent; see `contexts`."""
