@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 
 import phiomia.platform.template
+from phiomia.platform import control
 from phiomia.platform.bus import HubBus
-from phiomia.platform.notify import read_status, reload_and_wait
+from phiomia.platform.notify import read_status
 from phiomia.platform.template import TEMPLATE_FD, ask_for_copy
 from phiomia.platform.topology import PYTHON, Child, Settings
 
@@ -187,6 +188,14 @@ async def ask(
     return (await reader.readexactly(length)).decode(), "connection: close" not in head
 
 
+def reload_and_wait(path: str, limit_s: float) -> dict[str, Any]:
+    """What the supervisor says after a reload, which its operator asked for."""
+    outcome = control.reload(Path(path).parent, timeout_s=limit_s)
+    status = read_status(path)
+    assert outcome == (status["reason"] == "", status["reason"])
+    return status
+
+
 async def reload(running: Running) -> dict[str, Any]:
     """A reload, waited for without stopping the load."""
     return await asyncio.to_thread(reload_and_wait, running.status_path, 30.0)
@@ -245,7 +254,7 @@ def test_broken_releases_are_refused_and_the_old_one_keeps_serving(tmp_path: Pat
             next(release.rglob("paths.pth")).write_text(str(release))
         switch(tmp_path, release)
 
-    with serving(tmp_path, settle_s=0.6, ready_limit_s=3) as running:
+    with serving(tmp_path, settle_s=0.6, reload_limit_s=3) as running:
 
         async def scenario() -> Load:
             async with Load(running.port) as load:
@@ -493,7 +502,7 @@ def test_copies_are_children_like_others(tmp_path: Path) -> None:
 
 
 def test_reload_of_copies_under_load_loses_nothing(tmp_path: Path) -> None:
-    with serving(tmp_path, template=TEMPLATE, settle_s=0.6, ready_limit_s=3) as running:
+    with serving(tmp_path, template=TEMPLATE, settle_s=0.6, reload_limit_s=3) as running:
 
         async def scenario() -> Load:
             async with Load(running.port) as load:

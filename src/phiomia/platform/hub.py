@@ -73,10 +73,15 @@ class Hub:
 
     def close(self) -> None:
         """Ends every connection."""
+        self.stop_listening()
         for client in list(self.clients):
             self._drop(client)
-        self.selector.unregister(self.listener)
-        self.listener.close()
+
+    def stop_listening(self) -> None:
+        """Takes no new connections."""
+        if self.listener.fileno() >= 0:
+            self.selector.unregister(self.listener)
+            self.listener.close()
 
     def save(self) -> dict[str, Any]:
         """Everything the next generation needs to go on with the same connections."""

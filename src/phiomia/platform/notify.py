@@ -2,9 +2,7 @@
 
 import json
 import os
-import signal
 import socket
-import time
 from typing import Any
 
 Status = dict[str, Any]
@@ -52,19 +50,3 @@ def read_status(path: str) -> Status:
     with open(path, encoding="utf-8") as file:
         status: Status = json.load(file)
     return status
-
-
-def reload_and_wait(path: str, limit_s: float = 120.0) -> Status:
-    """Asks the supervisor for a reload and gives its status afterwards; `reason` is empty when it succeeded."""
-    before = read_status(path)
-    # Attempts are counted at their start. One that runs now may have looked before the switch: the next one counts.
-    target = before["attempt"] + 1
-    os.kill(before["pid"], signal.SIGHUP)
-    deadline = time.monotonic() + limit_s
-    while time.monotonic() < deadline:
-        status = read_status(path)
-        if status["attempt"] >= target and status["state"] != "reloading":
-            return status
-        os.kill(before["pid"], 0)
-        time.sleep(0.02)
-    raise TimeoutError(f"no answer to the reload within {limit_s:g} s")

@@ -8,6 +8,8 @@ import sys
 import time
 from typing import Any, NoReturn
 
+from phiomia.platform.topology import Release, load_release
+
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 FOREVER = float("inf")
@@ -25,6 +27,7 @@ class Process:
         "kill_at",
         "pid",
         "pipe",
+        "release",
         "role",
         "since",
         "state",
@@ -34,6 +37,7 @@ class Process:
 
     def __init__(self, role: str, pid: int, pipe: int, stop_signal: int, limit_s: float) -> None:
         self.role = role
+        self.release = Release("")
         self.pid = pid
         self.pipe = pipe
         self.stop_signal = stop_signal
@@ -83,6 +87,7 @@ class Process:
         """What the next generation needs to know about this child."""
         return {
             "role": self.role,
+            "release": self.release._asdict(),
             "pid": self.pid,
             "pipe": self.pipe,
             "stop_signal": self.stop_signal,
@@ -95,6 +100,7 @@ class Process:
 def restore_process(saved: dict[str, Any]) -> Process:
     """The child that a previous generation of the supervisor started."""
     process = Process(saved["role"], saved["pid"], saved["pipe"], saved["stop_signal"], 0)
+    process.release = load_release(saved["release"])
     process.state = saved["state"]
     process.since = saved["since"]
     process.kill_at = FOREVER if saved["kill_at"] is None else saved["kill_at"]

@@ -21,6 +21,15 @@ class Child(NamedTuple):
     stop_signal: int = signal.SIGTERM
 
 
+class Release(NamedTuple):
+    """What a child is started from. Children of one generation have the same."""
+
+    python: str
+    template: tuple[str, ...] = ()
+    generation: int = 1
+    version: str = ""
+
+
 class Settings(NamedTuple):
     """Everything the supervisor knows; children are replaced in their order, so workers belong before web."""
 
@@ -29,6 +38,9 @@ class Settings(NamedTuple):
     bus_path: str
     status_path: str = ""
     ready_limit_s: float = 15.0
+    """For a child at the start, or one that comes back."""
+    reload_limit_s: float = 0.0
+    """For all children together at a reload; 0: by what the last start took."""
     settle_s: float = 1.5
     stop_limit_s: float = 10.0
     drain_limit_s: float = 300.0
@@ -36,6 +48,8 @@ class Settings(NamedTuple):
     """Arguments after the interpreter that print these settings as JSON; asked of the new release at a reload."""
     template: tuple[str, ...] = ()
     """The program of which the children are copies (see `template.py`); without it each runs its own argv."""
+    version: str = ""
+    """What the release calls itself."""
 
     def save(self) -> dict[str, Any]:
         """The settings as plain data for JSON."""
@@ -50,6 +64,12 @@ def load_settings(saved: dict[str, Any]) -> Settings:
     known["describe"] = tuple(saved.get("describe", ()))
     known["template"] = tuple(saved.get("template", ()))
     return Settings(**known)
+
+
+def load_release(saved: dict[str, Any]) -> Release:
+    """A release from plain data."""
+    known = {name: value for name, value in saved.items() if name in Release._fields}
+    return Release(**{**known, "template": tuple(saved.get("template", ()))})
 
 
 def _load_child(saved: dict[str, Any]) -> Child:
