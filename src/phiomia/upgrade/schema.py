@@ -1,170 +1,265 @@
-"""Moves the schema. Alembic renders each migration to SQL, the bare drivers run it.
+"""Moves the schema: `expand` adds what this release needs, `contract` removes what no release needs any more.
 
-PostgreSQL commits each migration; SQLite all of them at once, since there the transaction is the lock.
+Every statement stands alone, so that nobody waits long for one, and is recorded with its own transaction: what was
+broken off goes on behind the last one that was done. Only an empty database gets everything in one transaction.
+How a statement is run differs: see `schema_postgresql.py` and `schema_sqlite.py`.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import NamedTuple, Protocol
 
-from phiomia.migrations import HEADS
+from phiomia.migrations import EXPAND_HEADS
+from phiomia.upgrade.compat import Compat, newest, refuse_if_too_old
+from phiomia.upgrade.revisions import PLACE, Branch, Revision, render, scripts
+from phiomia.upgrade.statements import Statement, shorten
 
-if TYPE_CHECKING:
-    from alembic.script import Script, ScriptDirectory
-
-_PLACE = Path(__file__).parent.parent / "migrations"
-_LOCK = 7_417_000
+Report = Callable[[str], None]
 
 
-async def upgrade(database_url: str) -> list[str]:
-    """Brings the database to the newest schema; gives the revisions that were applied. Safe to call twice at once."""
-    if await current(database_url) >= HEADS:
-        return []
-    applied = []
-    with _open(database_url) as open_schema:
-        connection = await open_schema.connect()
-        try:
-            done = await connection.lock_and_read()
-            for revision, statements in _render(connection.dialect, done):
-                await connection.apply(revision, statements)
-                applied.append(revision)
-            await connection.finish()
-        finally:
-            await connection.close()
-    return applied
+class SchemaError(Exception):
+    """The schema can't be moved: why, and what to do about it."""
+
+
+class Blocked(SchemaError):
+    """A statement did not get its turn within its time. What came before it stays done; ask again later."""
+
+
+class NeedsContract(SchemaError):
+    """An expand builds on a contract that has not been applied: an upgrade has to stop at a release between."""
+
+
+class Patience(NamedTuple):
+    """How long a statement waits for its turn. Others are held up for no longer than `lock_ms` at a time."""
+
+    lock_ms: int = 150
+    statement_s: float = 10.0
+    long_statement_s: float = 6 * 3600.0
+    budget_s: float = 600.0
+    first_pause_s: float = 0.1
+    longest_pause_s: float = 5.0
+    turn_s: float = 600.0  # for another migrator
+
+
+class State(NamedTuple):
+    """What the migrator has written down."""
+
+    revisions: frozenset[str] = frozenset()
+    compat: Compat = Compat()
+
+
+class Migrator(Protocol):
+    """A connection that moves the schema of one database."""
+
+    dialect: str
+
+    async def read(self) -> State:
+        """What was done so far."""
+        ...
+
+    async def lock(self, patience: Patience) -> None:
+        """Waits until no other migrator is at work and makes its own tables. Raises Blocked."""
+        ...
+
+    async def apply_at_rest(self, revisions: Sequence[Revision], compat: Compat) -> None:
+        """Everything in one transaction, for a database that nobody uses yet."""
+        ...
+
+    async def done(self, revision: str) -> frozenset[str]:
+        """The digests of the statements of a revision that was broken off."""
+        ...
+
+    async def run(self, revision: str, statement: Statement, patience: Patience, report: Report) -> None:
+        """Runs a statement and writes down that it was. Raises Blocked."""
+        ...
+
+    async def write_compat(self, compat: Compat) -> None:
+        """Writes down how far the schema is."""
+        ...
+
+    async def finish(self, revision: str, compat: Compat) -> None:
+        """Writes down that a revision is complete."""
+        ...
+
+    async def count_rows(self, table: str) -> int:
+        """About how many rows a table has; 0 when there is none of that name."""
+        ...
+
+    async def close(self) -> None:
+        """Ends the connection, and with it the lock."""
+        ...
+
+
+class Pending(NamedTuple):
+    """A revision that is missing, and what applying it will cost."""
+
+    revision: str
+    branch: Branch
+    statements: int
+    seconds: float
+    pause_s: float  # for so long nobody else can write; 0 on PostgreSQL
+    min_code: str
+
+
+async def upgrade(database_url: str, *, report: Report | None = None, place: Path | None = None) -> list[str]:
+    """Makes the database fit for this release; gives the revisions that were applied. Safe to call twice at once.
+
+    An empty database gets the newest schema, any other what `expand` lacks. Raises TooOld, SchemaError.
+    """
+    return await _move(database_url, "upgrade", report, place, Patience())
+
+
+async def apply_expand(
+    database_url: str,
+    *,
+    report: Report | None = None,
+    place: Path | None = None,
+    patience: Patience = Patience(),  # noqa: B008 (immutable)
+) -> list[str]:
+    """Adds what this release needs, while others work; gives the revisions. Raises TooOld, SchemaError."""
+    return await _move(database_url, "expand", report, place, patience)
+
+
+async def apply_contract(
+    database_url: str,
+    *,
+    report: Report | None = None,
+    place: Path | None = None,
+    patience: Patience = Patience(),  # noqa: B008 (immutable)
+) -> list[str]:
+    """Removes what nobody needs once every process runs this release; gives the revisions.
+
+    From its first statement on no release before the contract's `MIN_CODE` may start. Raises TooOld, SchemaError.
+    """
+    return await _move(database_url, "contract", report, place, patience)
 
 
 async def current(database_url: str) -> frozenset[str]:
     """The revisions that the database has; empty for a fresh one."""
-    with _open(database_url) as open_schema:
-        connection = await open_schema.connect()
-        try:
-            found: frozenset[str] = await connection.read()
-            return found
-        finally:
-            await connection.close()
+    return (await read_state(database_url)).revisions
 
 
-@contextlib.contextmanager
-def _open(database_url: str) -> Iterator[Any]:
-    yield _Sqlite(database_url) if database_url.startswith("sqlite:") else _Postgresql(database_url)
+async def read_state(database_url: str) -> State:
+    """What the migrator has written down in the database."""
+    async with _open(database_url) as migrator:
+        return await migrator.read()
 
 
-def scripts() -> "ScriptDirectory":
-    """Alembic's view of the migration files."""
-    from alembic.script import ScriptDirectory  # costs 100 ms and is seldom needed
-
-    return ScriptDirectory(str(_PLACE), version_locations=[str(_PLACE / "expand"), str(_PLACE / "contract")])
-
-
-def _render(dialect: str, done: frozenset[str]) -> Iterator[tuple[str, list[str]]]:
-    from alembic.operations import Operations
-    from alembic.runtime.migration import MigrationContext
-
-    directory = scripts()
-    missing: list[Script] = [
-        script for script in directory.walk_revisions("base", "heads") if script.revision not in done
-    ]
-    for script in reversed(missing):
-        collected = _Statements()
-        context = MigrationContext.configure(
-            dialect_name=dialect, opts={"as_sql": True, "output_buffer": collected, "literal_binds": True}
-        )
-        with Operations.context(context):
-            script.module.upgrade()
-        yield script.revision, collected.statements
+async def list_pending(database_url: str, *, place: Path | None = None) -> list[Pending]:
+    """The revisions that this release has and the database lacks, with estimates; empty ones cost nothing."""
+    async with _open(database_url) as migrator:
+        state = await migrator.read()
+        missing = render(migrator.dialect, state.revisions, place or PLACE)
+        return [await _estimate(migrator, one) for one in missing] if missing else []
 
 
-class _Statements:
-    """Alembic's output buffer: each write is one statement."""
-
-    def __init__(self) -> None:
-        self.statements: list[str] = []
-
-    def write(self, text: str) -> None:
-        statement = text.strip().rstrip(";").strip()
-        if statement and not statement.startswith("--"):
-            self.statements.append(statement)
-
-    def flush(self) -> None:
-        """Nothing is buffered."""
-
-
-_CREATE = "CREATE TABLE IF NOT EXISTS schema_revisions (revision TEXT PRIMARY KEY, applied_at TIMESTAMP NOT NULL)"
-
-
-class _Sqlite:
-    dialect = "sqlite"
-
-    def __init__(self, url: str) -> None:
-        self._path = Path(url.removeprefix("sqlite:///"))
-
-    async def connect(self) -> "_Sqlite":
-        import apsw
-
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = apsw.Connection(str(self._path))
-        self._connection.set_busy_timeout(30_000)
-        self._connection.pragma("journal_mode", "wal")
-        return self
-
-    async def read(self) -> frozenset[str]:
-        found = self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'schema_revisions'").fetchone()
-        if not found:
-            return frozenset()
-        return frozenset(row[0] for row in self._connection.execute("SELECT revision FROM schema_revisions"))
-
-    async def lock_and_read(self) -> frozenset[str]:
-        self._connection.execute(_CREATE)
-        self._connection.execute("BEGIN IMMEDIATE")
-        return await self.read()
-
-    async def apply(self, revision: str, statements: list[str]) -> None:
-        for statement in statements:
-            self._connection.execute(statement)
-        self._connection.execute("INSERT INTO schema_revisions VALUES (?, CURRENT_TIMESTAMP)", (revision,))
-
-    async def finish(self) -> None:
-        # Only now: whoever asked at the same time waits for the lock, and would begin between two migrations.
-        self._connection.execute("COMMIT")
-
-    async def close(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
-        self._connection.close()
+async def _move(
+    database_url: str, what: str, report: Report | None, place: Path | None, patience: Patience
+) -> list[str]:
+    async with _open(database_url) as migrator:
+        state = await migrator.read()
+        refuse_if_too_old(state.compat)
+        if what != "contract" and place is None and state.revisions >= EXPAND_HEADS:
+            return []
+        await migrator.lock(patience)
+        # Another may have done it all while this one waited.
+        state = await migrator.read()
+        refuse_if_too_old(state.compat)
+        missing = render(migrator.dialect, state.revisions, place or PLACE)
+        if what == "upgrade" and not state.revisions:
+            await migrator.apply_at_rest(missing, _compat_after(state.compat, missing))
+            return [one.id for one in missing]
+        branch: Branch = "contract" if what == "contract" else "expand"
+        chosen = [one for one in missing if one.branch == branch]
+        _check_needs(chosen, state.revisions)
+        return await _apply_live(migrator, chosen, state.compat, patience, report or _say_nothing)
 
 
-class _Postgresql:
-    dialect = "postgresql"
+async def _apply_live(
+    migrator: Migrator, revisions: Sequence[Revision], compat: Compat, patience: Patience, report: Report
+) -> list[str]:
+    for revision in revisions:
+        raised = compat._replace(min_code=newest(compat.min_code, revision.min_code))
+        if raised != compat:
+            # Half a contract already is too much for the release before it.
+            await migrator.write_compat(raised)
+        done = await migrator.done(revision.id)
+        for number, statement in enumerate(revision.statements, 1):
+            if statement.digest not in done:
+                report(f"{revision.id}, {number} of {len(revision.statements)}: {shorten(statement.sql)}")
+                await migrator.run(revision.id, statement, patience, report)
+        compat = _compat_after(raised, [revision])
+        await migrator.finish(revision.id, compat)
+    return [revision.id for revision in revisions]
 
-    def __init__(self, url: str) -> None:
-        self._url = url
 
-    async def connect(self) -> "_Postgresql":
-        import asyncpg
+def _compat_after(compat: Compat, revisions: Sequence[Revision]) -> Compat:
+    for one in revisions:
+        head = {f"{one.branch}_head": one.id}
+        compat = compat._replace(min_code=newest(compat.min_code, one.min_code), **head)
+    return compat
 
-        self._connection = await asyncpg.connect(self._url, timeout=10)
-        return self
 
-    async def read(self) -> frozenset[str]:
-        if await self._connection.fetchval("SELECT to_regclass('schema_revisions')") is None:
-            return frozenset()
-        return frozenset(row[0] for row in await self._connection.fetch("SELECT revision FROM schema_revisions"))
+def _check_needs(chosen: Sequence[Revision], done: frozenset[str]) -> None:
+    there = set(done)
+    for revision in chosen:
+        lacking = sorted(revision.needs - there)
+        if lacking and revision.branch == "expand":
+            raise NeedsContract(
+                f"{revision.id} builds on {', '.join(lacking)}, which a release before this one has to apply:"
+                " `phiomia upgrade plan` shows the way."
+            )
+        if lacking:
+            raise SchemaError(
+                f"{revision.id} comes after {', '.join(lacking)}, which is not applied yet: expand first."
+            )
+        there.add(revision.id)
 
-    async def lock_and_read(self) -> frozenset[str]:
-        await self._connection.execute(f"SELECT pg_advisory_lock({_LOCK})")
-        await self._connection.execute(_CREATE)
-        return await self.read()
 
-    async def apply(self, revision: str, statements: list[str]) -> None:
-        async with self._connection.transaction():
-            for statement in statements:
-                await self._connection.execute(statement)
-            await self._connection.execute("INSERT INTO schema_revisions VALUES ($1, CURRENT_TIMESTAMP)", revision)
+async def _estimate(migrator: Migrator, revision: Revision) -> Pending:
+    seconds = 0.0
+    for table, per_s in revision.cost.items():
+        if per_s:
+            seconds += await migrator.count_rows(table) / per_s
+    pause_s = seconds if migrator.dialect == "sqlite" else 0.0
+    return Pending(revision.id, revision.branch, len(revision.statements), seconds, pause_s, revision.min_code)
 
-    async def finish(self) -> None:
-        """Each migration was committed by itself; the lock ends with the connection."""
 
-    async def close(self) -> None:
-        await self._connection.close()
+@contextlib.asynccontextmanager
+async def _open(database_url: str) -> AsyncIterator[Migrator]:
+    migrator: Migrator
+    if database_url.startswith("sqlite:"):
+        from phiomia.upgrade.schema_sqlite import connect_sqlite  # each needs one driver only
+
+        migrator = connect_sqlite(database_url)
+    else:
+        from phiomia.upgrade.schema_postgresql import connect_postgresql
+
+        migrator = await connect_postgresql(database_url)
+    try:
+        yield migrator
+    finally:
+        await migrator.close()
+
+
+def _say_nothing(_line: str) -> None:
+    """For who wants no report."""
+
+
+__all__ = [
+    "Blocked",
+    "NeedsContract",
+    "Patience",
+    "Pending",
+    "Report",
+    "SchemaError",
+    "State",
+    "apply_contract",
+    "apply_expand",
+    "current",
+    "list_pending",
+    "read_state",
+    "scripts",
+    "upgrade",
+]
