@@ -28,6 +28,14 @@ def new_id(at_ms: int | None = None) -> int:
     return made
 
 
+def new_id_of_moment(at_ms: int) -> int:
+    """A fresh id for what was made elsewhere at a moment.
+
+    Most servers tell whole seconds: what they made in one is spread over it, lest two of many get the same id.
+    """
+    return new_id(at_ms + secrets.randbelow(1_000) if at_ms % 1_000 == 0 else at_ms)
+
+
 def id_at(at_ms: int) -> int:
     """The smallest id of a moment, for range conditions."""
     return at_ms << _SEQUENCE

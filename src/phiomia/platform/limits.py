@@ -8,6 +8,7 @@ from typing import Final
 STATUS_CHARACTERS: Final = 500
 CHARACTERS_PER_URL: Final = 23
 MEDIA_ATTACHMENTS: Final = 4
+REMOTE_MEDIA: Final = 16  # of one status of another server
 MEDIA_DESCRIPTION: Final = 10_000
 POLL_OPTIONS: Final = 4
 POLL_OPTION_CHARACTERS: Final = 50

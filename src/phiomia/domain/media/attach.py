@@ -38,6 +38,11 @@ async def attach_media(session: WriteSession, account_id: int, status_id: int, m
     moving = [media_id for media_id in media_ids if mine[media_id][0] not in (MediaKind.IMAGE, MediaKind.UNKNOWN)]
     if moving and len(media_ids) > 1:
         raise Invalid("Cannot attach a video to a post that already contains images")
+    await place_media(session, status_id, media_ids)
+
+
+async def place_media(session: WriteSession, status_id: int, media_ids: Sequence[int]) -> None:
+    """Attaches media in the given order, whatever they are."""
     await session.execute_many(
         _ATTACH,
         [{"media_id": media_id, "for_status": status_id, "place": place} for place, media_id in enumerate(media_ids)],

@@ -5,7 +5,9 @@ from typing import NamedTuple
 from sqlalchemy import select
 
 from phiomia.domain.errors import Invalid, NotFound
+from phiomia.domain.instance.remote_emojis import keep_emojis
 from phiomia.domain.media.attach import attach_media
+from phiomia.domain.media.remote import write_remote_media
 from phiomia.domain.statuses.counters import count_reply, count_status
 from phiomia.domain.statuses.draft import PollDraft, StatusDraft
 from phiomia.domain.statuses.events import StatusCreated
@@ -15,13 +17,13 @@ from phiomia.domain.tags.use import use_tags
 from phiomia.platform.clock import SECOND, now_ms
 from phiomia.platform.db import P, Query, WriteSession, insert_into
 from phiomia.platform.events import record
-from phiomia.platform.ids import new_id
+from phiomia.platform.ids import new_id, new_id_of_moment
 from phiomia.platform.json import encode
 
 _COLUMNS = (
     "id", "account_id", "local", "uri", "url", "source", "content", "spoiler_text", "visibility", "sensitive",
     "language", "in_reply_to_id", "in_reply_to_account_id", "conversation_id", "poll_id", "application_id",
-    "emojis", "media_count", "created_at",
+    "emojis", "media_count", "created_at", "edited_at", "favourites_count", "reblogs_count",
 )  # fmt: skip
 _INSERT = insert_into(statuses, *_COLUMNS)
 _PARENT = Query(
@@ -43,8 +45,12 @@ _TAG = Query(
         .on_conflict_do_nothing()
     )
 )
-_POLL = insert_into(polls, "id", "status_id", "account_id", "multiple", "hide_totals", "expires_at")
-_OPTION = insert_into(poll_options, "poll_id", "position", "title")
+_POLL = insert_into(
+    polls, "id", "status_id", "account_id", "multiple", "hide_totals", "expires_at", "voters_count", "fetched_at"
+)
+_OPTION = insert_into(poll_options, "poll_id", "position", "title", "votes_count")
+# Whom a status answers that is not known here.
+UNKNOWN_ACCOUNT = 0
 
 
 class _Parent(NamedTuple):
@@ -60,7 +66,7 @@ async def create_status(session: WriteSession, draft: StatusDraft) -> int:
     """Writes the draft; gives the new status's id. Raises NotFound, Invalid."""
     now = now_ms()
     created_at = draft.created_at or now
-    id_ = new_id(draft.created_at)
+    id_ = new_id_of_moment(draft.created_at) if draft.created_at else new_id()
     parent = await _find_parent(session, draft)
     poll_id = new_id() if draft.poll else None
     await session.execute(
@@ -77,18 +83,25 @@ async def create_status(session: WriteSession, draft: StatusDraft) -> int:
         sensitive=draft.sensitive,
         language=draft.language,
         in_reply_to_id=parent.id if parent else None,
-        in_reply_to_account_id=parent.account_id if parent else None,
+        in_reply_to_account_id=_answered_account(draft, parent),
         conversation_id=parent.conversation_id if parent else id_,
         poll_id=poll_id,
         application_id=draft.application_id,
         emojis=encode(draft.emojis),
-        media_count=len(draft.media_ids),
+        media_count=draft.media_count,
         created_at=created_at,
+        edited_at=draft.edited_at,
+        favourites_count=draft.favourites_count,
+        reblogs_count=draft.boosts_count,
     )
     await _write_mentions(session, id_, draft)
     await write_tags(session, id_, draft.tags, now)
     if draft.media_ids:
         await attach_media(session, draft.account_id, id_, draft.media_ids)
+    if draft.remote_media:
+        await write_remote_media(session, draft.account_id, id_, draft.remote_media)
+    if draft.remote_emojis:
+        await keep_emojis(session, draft.emoji_domain, draft.remote_emojis)
     if draft.poll is not None and poll_id is not None:
         await write_poll(session, poll_id, id_, draft.account_id, draft.poll, now)
     if parent is not None:
@@ -101,13 +114,19 @@ async def create_status(session: WriteSession, draft: StatusDraft) -> int:
             account_id=draft.account_id,
             visibility=int(draft.visibility),
             local=draft.local,
-            in_reply_to_account_id=parent.account_id if parent else None,
+            in_reply_to_account_id=_answered_account(draft, parent),
             language=draft.language,
-            with_media=bool(draft.media_ids),
+            with_media=draft.media_count > 0,
             tags=[key for key, _ in draft.tags],
         ),
     )
     return id_
+
+
+def _answered_account(draft: StatusDraft, parent: _Parent | None) -> int | None:
+    if parent is not None:
+        return parent.account_id
+    return UNKNOWN_ACCOUNT if draft.in_reply_to_unknown else None
 
 
 async def _find_parent(session: WriteSession, draft: StatusDraft) -> _Parent | None:
@@ -155,13 +174,27 @@ async def write_poll(
         account_id=account_id,
         multiple=draft.multiple,
         hide_totals=draft.hide_totals,
-        expires_at=now + draft.expires_in * SECOND,
+        expires_at=end_of_poll(draft, now),
+        voters_count=draft.voters_count,
+        fetched_at=now if draft.votes else None,
     )
-    await write_options(session, poll_id, draft.options)
+    await write_options(session, poll_id, draft.options, draft.votes)
 
 
-async def write_options(session: WriteSession, poll_id: int, titles: list[str]) -> None:
-    """Writes the answers of a poll."""
+def end_of_poll(draft: PollDraft, now: int) -> int | None:
+    """When a poll is over; None if it has no end."""
+    if draft.endless:
+        return None
+    return draft.expires_at if draft.expires_at is not None else now + draft.expires_in * SECOND
+
+
+async def write_options(session: WriteSession, poll_id: int, titles: list[str], votes: list[int]) -> None:
+    """Writes the answers of a poll, with their votes if another server has counted some."""
+    counted = votes or [0] * len(titles)
     await session.execute_many(
-        _OPTION, [{"poll_id": poll_id, "position": place, "title": title} for place, title in enumerate(titles)]
+        _OPTION,
+        [
+            {"poll_id": poll_id, "position": place, "title": title, "votes_count": count}
+            for place, (title, count) in enumerate(zip(titles, counted, strict=True))
+        ],
     )

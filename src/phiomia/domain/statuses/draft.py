@@ -2,6 +2,8 @@
 
 import msgspec
 
+from phiomia.domain.instance.remote_emojis import EmojiDraft
+from phiomia.domain.media.remote import RemoteMedia
 from phiomia.domain.statuses.visibility import Visibility
 
 
@@ -12,6 +14,11 @@ class PollDraft(msgspec.Struct, frozen=True):
     expires_in: int
     multiple: bool = False
     hide_totals: bool = False
+    # Of a poll that was made elsewhere: when it ends, if it does, and what its server has counted.
+    expires_at: int | None = None
+    endless: bool = False
+    votes: list[int] = []
+    voters_count: int = 0
 
 
 class StatusDraft(msgspec.Struct, frozen=True):
@@ -36,3 +43,17 @@ class StatusDraft(msgspec.Struct, frozen=True):
     uri: str = ""
     url: str = ""
     created_at: int | None = None
+    # Of a status that was written elsewhere. Its counts are what its server said; a silent mention may be anybody
+    # known here whom it was addressed to.
+    in_reply_to_unknown: bool = False  # it answers something that is not known here (yet)
+    edited_at: int | None = None
+    remote_media: list[RemoteMedia] = []
+    emoji_domain: str = ""
+    remote_emojis: list[EmojiDraft] = []
+    favourites_count: int = 0
+    boosts_count: int = 0
+
+    @property
+    def media_count(self) -> int:
+        """The number of attachments."""
+        return len(self.media_ids) + len(self.remote_media)

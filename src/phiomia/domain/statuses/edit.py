@@ -7,12 +7,14 @@ import msgspec
 from sqlalchemy import delete, select, update
 
 from phiomia.domain.errors import NotFound
-from phiomia.domain.media.attach import attach_media, detach_others
+from phiomia.domain.instance.remote_emojis import keep_emojis
+from phiomia.domain.media.attach import attach_media, detach_others, place_media
 from phiomia.domain.media.describe import Description
 from phiomia.domain.media.models import media
 from phiomia.domain.media.process import focus_meta
 from phiomia.domain.media.queries import load_media
-from phiomia.domain.statuses.create import write_options, write_poll, write_tags
+from phiomia.domain.media.remote import renew_remote_media
+from phiomia.domain.statuses.create import end_of_poll, write_options, write_poll, write_tags
 from phiomia.domain.statuses.draft import PollDraft, StatusDraft
 from phiomia.domain.statuses.events import StatusEdited
 from phiomia.domain.statuses.models import (
@@ -26,7 +28,7 @@ from phiomia.domain.statuses.models import (
 )
 from phiomia.domain.statuses.queries import load_statuses
 from phiomia.domain.statuses.views import StatusView
-from phiomia.platform.clock import SECOND, now_ms
+from phiomia.platform.clock import now_ms
 from phiomia.platform.db import P, Query, WriteSession, insert_into
 from phiomia.platform.db.query import column_parameter
 from phiomia.platform.events import record
@@ -94,8 +96,9 @@ async def edit_status(session: WriteSession, actor_id: int, status_id: int, revi
         raise NotFound
     before = (await load_statuses(session, [status_id]))[status_id]
     now = now_ms()
+    revision, renewed = await _take_remote(session, before, revision)
     described = await _describe(session, revision)
-    edited = bool(described) or _differs(before, revision.draft)
+    edited = renewed or bool(described) or _differs(before, revision.draft)
     if edited:
         await _keep(session, before)
         await _change_media(session, before, revision.draft.media_ids)
@@ -119,6 +122,16 @@ async def edit_status(session: WriteSession, actor_id: int, status_id: int, revi
         ),
     )
     return True
+
+
+async def _take_remote(session: WriteSession, before: StatusView, revision: Revision) -> tuple[Revision, bool]:
+    """What came along with the new version of a status from elsewhere; True if media are among it."""
+    draft = revision.draft
+    if before.row.local:
+        return revision, False
+    ids, changed = await renew_remote_media(session, before.row.account_id, before.row.id, draft.remote_media)
+    await keep_emojis(session, draft.emoji_domain, draft.remote_emojis)
+    return msgspec.structs.replace(revision, draft=msgspec.structs.replace(draft, media_ids=ids)), changed
 
 
 async def _describe(session: WriteSession, revision: Revision) -> list[dict[str, Any]]:
@@ -192,8 +205,10 @@ async def _update(session: WriteSession, status_id: int, revision: Revision, pol
 async def _change_media(session: WriteSession, before: StatusView, ids: list[int]) -> None:
     if before.media:
         await detach_others(session, before.row.id, ids)
-    if ids:
+    if ids and before.row.local:
         await attach_media(session, before.row.account_id, before.row.id, ids)
+    elif ids:
+        await place_media(session, before.row.id, ids)
 
 
 async def _change_mentions(session: WriteSession, status_id: int, draft: StatusDraft) -> list[int]:
@@ -217,10 +232,10 @@ async def _change_poll(session: WriteSession, before: StatusView, draft: StatusD
         poll_id = new_id()
         await write_poll(session, poll_id, before.row.id, before.row.account_id, wanted, now)
         return poll_id
-    until = now + wanted.expires_in * SECOND
+    until = end_of_poll(wanted, now)
     await session.execute(_CHANGE_POLL, id=poll.id, several=wanted.multiple, hidden=wanted.hide_totals, until=until)
     if _other_poll(before, wanted):
         for query in (_DROP_VOTES, _DROP_OPTIONS, _RESET_VOTERS):
             await session.execute(query, id=poll.id)
-        await write_options(session, poll.id, wanted.options)
+        await write_options(session, poll.id, wanted.options, wanted.votes)
     return poll.id

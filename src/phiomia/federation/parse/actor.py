@@ -123,7 +123,8 @@ def parse_keys(document: Any) -> list[KeyDraft]:
     """The keys of an actor that it owns itself."""
     if not isinstance(document, dict):
         return []
-    owner, found = address(document.get("id")), []
+    owner = address(document.get("id"))
+    found: list[KeyDraft] = []
     for key in objects(document.get("publicKey"), _KEYS):
         id_, pem = address(key.get("id")), words(key.get("publicKeyPem"), _PEM)
         if pem and same_host(id_, owner) and id_of(key.get("owner")) in ("", owner):
