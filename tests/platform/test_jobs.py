@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ from phiomia.platform.bus import LocalBus
 from phiomia.platform.clock import HOUR, SECOND, now_ms
 from phiomia.platform.db import Database, Query, open_database
 from phiomia.platform.events import Services
-from phiomia.platform.jobs import Job, defer, defer_many
+from phiomia.platform.jobs import Hosted, Job, defer, defer_hosted, defer_many
 from phiomia.platform.jobs.claims import Claimed, claim_lane
+from phiomia.platform.jobs.hosts import bring_forward, drop_waiting, put_off
 from phiomia.platform.jobs.lease import load_lease, release_lease, take_lease
 from phiomia.platform.jobs.periodic import LEASE, Periodic, defer_due, run_periodic
 from phiomia.platform.jobs.view import (
@@ -34,10 +36,10 @@ from phiomia.platform.jobs.view import (
     retry_dead,
     retry_some_dead,
 )
-from phiomia.platform.jobs.worker import Discard, Handler, Retry, Timing, Worker, backoff_ms
+from phiomia.platform.jobs.worker import PER_HOST, Discard, Handler, Retry, Timing, Worker, backoff_ms
 
 QUICK = Timing(poll_s=0.05, stop_s=2.0, unavailable_s=0.05)
-LEFT = Query.raw(sqlite="SELECT id, type, attempt, run_at, claimed_by, error FROM jobs ORDER BY id")
+LEFT = Query.raw(sqlite="SELECT id, type, attempt, run_at, claimed_by, error, queue FROM jobs ORDER BY id")
 
 
 class Note(Job, frozen=True):
@@ -622,7 +624,7 @@ async def test_counts_tell_ready_delayed_and_running(migrated_database_url: str)
         await put(db, Note(2), run_at=now_ms() - 5_000)
         await put(db, Note(3), run_at=now_ms() + HOUR)
         counts = {row.queue: row for row in await db.scan(count_jobs)}
-    assert list(counts) == ["local", "push", "ingress", "mail", "pull", "scheduled"]
+    assert list(counts) == ["local", "push", "ingress", "mail", "pull", "retry", "scheduled"]
     local = counts["local"]
     assert (local.ready, local.delayed, local.running) == (1, 1, 1)
     assert 5_000 <= local.oldest_ready_ms < 10_000
@@ -726,3 +728,69 @@ async def test_one_process_defers_and_another_takes_over(migrated_database_url: 
         await asyncio.gather(*tasks)
         async with one.read() as session:
             assert await load_lease(session, LEASE) == ("", 0)
+
+
+@in_loop
+async def test_a_host_has_only_a_few_jobs_at_once_and_does_not_delay_the_others(migrated_database_url: str) -> None:
+    running: Counter[int] = Counter()
+    most: Counter[int] = Counter()
+    released = asyncio.Event()
+    seen: list[int] = []
+
+    async def run(_context: Any, job: Push) -> None:
+        slow = job.n < 1_000
+        running[slow] += 1
+        most[slow] = max(most[slow], running[slow])
+        if slow:
+            await released.wait()
+        running[slow] -= 1
+        seen.append(job.n)
+
+    slow = [Hosted(Push(n), "slow.example") for n in range(600)]
+    others = [Hosted(Push(1_000 + n), f"host-{n % 20}.example") for n in range(60)]
+    async with opened(migrated_database_url) as db:
+        await db.write(lambda session: defer_hosted(session, slow + others))
+        async with working(db, run, bus=None):
+            await until(lambda: len(seen) == len(others))
+            assert most[True] == PER_HOST["push"]
+            released.set()
+            await until(lambda: is_empty(db))
+    assert sorted(seen) == list(range(600)) + list(range(1_000, 1_060))
+
+
+@in_loop
+async def test_all_jobs_of_a_host_are_put_off_and_brought_forward(migrated_database_url: str) -> None:
+    seen: list[int] = []
+
+    async def run(_context: Any, job: Push) -> None:
+        seen.append(job.n)
+
+    later = now_ms() + HOUR
+    many = [Hosted(Push(n), "away.example") for n in range(3)] + [Hosted(Push(9), "here.example")]
+    async with opened(migrated_database_url) as db:
+        await db.write(lambda session: defer_hosted(session, many))
+        assert await db.write(lambda session: put_off(session, "away.example", later)) == 3
+        async with working(db, run):
+            await until(lambda: seen == [9])
+            assert {row[3] for row in await left(db)} == {later}
+            assert await db.write(lambda session: bring_forward(session, "away.example", now_ms())) == 3
+            await until(lambda: is_empty(db))
+        await db.write(lambda session: defer_hosted(session, many))
+        assert await db.write(lambda session: drop_waiting(session, "away.example")) == 3
+    assert sorted(seen) == [0, 1, 2, 9]
+
+
+@in_loop
+async def test_a_job_may_wait_in_another_queue_for_its_next_try(migrated_database_url: str) -> None:
+    async def run(_context: Any, _job: Push) -> None:
+        raise Retry("not now", delay_ms=HOUR, queue="retry")
+
+    async with opened(migrated_database_url) as db:
+        await put(db, Push(1), host="away.example")
+        async with working(db, run):
+            await until(lambda: is_in_queue(db, "retry"))
+
+
+async def is_in_queue(db: Database, queue: str) -> bool:
+    """Whether every job waits there."""
+    return all(row[6] == queue for row in await left(db))

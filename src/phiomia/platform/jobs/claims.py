@@ -5,7 +5,8 @@ itself and still counts. What dead workers left twice is marked as suspect and c
 job that kills must not use up the attempts of those that ran beside it.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -35,6 +36,7 @@ class Claimed(NamedTuple):
     args: str
     attempt: int
     owner: str
+    host: str = ""
 
     @property
     def is_suspect(self) -> bool:
@@ -49,6 +51,7 @@ class Again(NamedTuple):
     owner: str
     run_at: int
     attempt: int
+    queue: str
     error: str = ""
 
 
@@ -102,7 +105,7 @@ _CLAIM = """
         attempt = CASE WHEN claimed_by <> '' AND attempt >= 2 THEN attempt ELSE attempt + 1 END,
         claimed_by = CASE WHEN claimed_by <> '' AND attempt >= 2 THEN CAST(:suspect AS TEXT) ELSE :owner END
     WHERE id {chosen}
-    RETURNING id, queue, type, version, args, attempt, claimed_by
+    RETURNING id, queue, type, version, args, attempt, claimed_by, host
 """
 _READY = "SELECT id FROM jobs WHERE queue = :queue AND priority = :priority AND run_at <= :now ORDER BY run_at"
 _CLAIM_LANE = Query.raw(
@@ -110,6 +113,24 @@ _CLAIM_LANE = Query.raw(
     # ARRAY makes it a plan of its own that runs once; IN may be repeated and lock more rows than the limit.
     postgresql=_CLAIM.format(chosen=f"= ANY(ARRAY({_READY} LIMIT :limit FOR UPDATE SKIP LOCKED))"),
 )
+_DUE_BY_HOST = Query.raw(
+    sqlite="""
+    SELECT id, host FROM jobs WHERE queue = :queue AND priority = :priority AND run_at <= :now
+        AND host NOT IN (SELECT value FROM json_each(:busy_list))
+    ORDER BY run_at LIMIT :limit
+    """,
+    postgresql="""
+    SELECT id, host FROM jobs WHERE queue = :queue AND priority = :priority AND run_at <= :now
+        AND host <> ALL(:busy_list)
+    ORDER BY run_at LIMIT :limit FOR UPDATE SKIP LOCKED
+    """,
+)
+_CLAIM_THESE = Query.raw(
+    sqlite=_CLAIM.format(chosen="IN (SELECT value FROM json_each(:ids_list))"),
+    postgresql=_CLAIM.format(chosen="= ANY(:ids_list)"),
+)
+# Due jobs that are looked at for each that is claimed, when many of them are for the same hosts.
+_LOOK_AHEAD = 4
 
 _DELETE = Query(delete(jobs).where(any_of(jobs.c.id, listed("ids"))))
 _EXTEND = Query(
@@ -119,10 +140,18 @@ _EXTEND = Query(
 )
 _OWNED = (jobs.c.id == P("id"), jobs.c.claimed_by == P("owner", str))
 _AGAIN = Query(
-    update(jobs).where(*_OWNED).values(run_at=P("run_at"), attempt=P("attempt"), error=P("error", str), claimed_by="")
+    update(jobs)
+    .where(*_OWNED)
+    .values(
+        run_at=P("run_at"),
+        attempt=P("attempt"),
+        queue=P("queue", str),
+        error=P("error", str),
+        claimed_by="",
+    )
 )
 _COUNT_START = Query(update(jobs).where(*_OWNED).values(attempt=P("attempt")))
-_KEPT = ("id", "queue", "type", "version", "args", "created_at")
+_KEPT = ("id", "queue", "type", "version", "args", "host", "created_at")
 _BURY = Query(
     lambda insert: (
         insert(dead_jobs)
@@ -165,6 +194,40 @@ async def claim_lane(
         suspect=suspect_of(owner),
         now=now,
         until=until,
+    )
+    return sorted(rows)
+
+
+async def claim_by_host(
+    session: WriteSession,
+    queue: str,
+    priority: int,
+    limit: int,
+    *,
+    running: Mapping[str, int],
+    per_host: int,
+    owner: str,
+    now: int,
+    until: int,
+) -> list[Claimed]:
+    """The same for jobs that speak with other servers: no host gets more than `per_host` at once.
+
+    `running` says how many of each host run already.
+    """
+    busy = [host for host, count in running.items() if host and count >= per_host]
+    due = await session.all(
+        _DUE_BY_HOST, queue=queue, priority=priority, now=now, busy_list=busy, limit=limit * _LOOK_AHEAD
+    )
+    counts = Counter(running)
+    chosen: list[int] = []
+    for id_, host in due:
+        if len(chosen) < limit and (not host or counts[host] < per_host):
+            counts[host] += 1
+            chosen.append(id_)
+    if not chosen:
+        return []
+    rows = await session.views(
+        Claimed, _CLAIM_THESE, ids_list=chosen, owner=owner, suspect=suspect_of(owner), until=until
     )
     return sorted(rows)
 

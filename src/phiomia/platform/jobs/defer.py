@@ -1,7 +1,7 @@
 """Puts a job into the queue, in the transaction of its cause."""
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import msgspec
 
@@ -11,8 +11,9 @@ from phiomia.platform.db.query import column_parameter
 from phiomia.platform.ids import new_id
 from phiomia.platform.jobs.models import jobs
 
-# In the order in which a free worker looks at them.
-QUEUES = ("local", "push", "ingress", "mail", "pull", "scheduled")
+# In the order in which a free worker looks at them. What goes to hosts that failed before waits in `retry`, where it
+# takes no place from what goes to the others.
+QUEUES = ("local", "push", "ingress", "mail", "pull", "retry", "scheduled")
 
 TOPIC = "jobs"
 
@@ -31,7 +32,16 @@ class Job(msgspec.Struct, frozen=True):
     TRIES: ClassVar[int] = 12
 
 
-_COLUMNS = ("id", "queue", "type", "version", "args", "priority", "run_at", "unique_key", "created_at")
+class Hosted(NamedTuple):
+    """A job that speaks with another server, or comes from it; `queue` only if it is not the job's own."""
+
+    job: Job
+    host: str
+    run_at: int | None = None
+    queue: str = ""
+
+
+_COLUMNS = ("id", "queue", "type", "version", "args", "priority", "run_at", "unique_key", "host", "created_at")
 _INSERT = Query(
     lambda insert: (
         insert(jobs)
@@ -41,15 +51,26 @@ _INSERT = Query(
 )
 
 
-async def defer(session: WriteSession, job: Job, *, run_at: int | None = None, unique: str | None = None) -> None:
-    """Enqueues one job; `run_at` in ms delays it; with `unique` a second one of that key is left out."""
-    await session.execute(_INSERT, **_row(job, run_at, unique))
+async def defer(
+    session: WriteSession, job: Job, *, run_at: int | None = None, unique: str | None = None, host: str = ""
+) -> None:
+    """Enqueues one job; `run_at` in ms delays it; with `unique` a second one of that key is left out.
+
+    Of the jobs of one `host` only a few run at once.
+    """
+    await session.execute(_INSERT, **_row(job, run_at, unique, host))
     wake(session, TOPIC)
 
 
 async def defer_many(session: WriteSession, many: Iterable[Job], *, run_at: int | None = None) -> None:
     """Enqueues several jobs in one statement."""
     await session.execute_many(_INSERT, [_row(job, run_at, None) for job in many])
+    wake(session, TOPIC)
+
+
+async def defer_hosted(session: WriteSession, many: Iterable[Hosted]) -> None:
+    """Enqueues jobs for several hosts in one statement."""
+    await session.execute_many(_INSERT, [_row(one.job, one.run_at, None, one.host, one.queue) for one in many])
     wake(session, TOPIC)
 
 
@@ -62,19 +83,20 @@ def wake(session: WriteSession, topic: str) -> None:
     session.after_commit(lambda: bus.publish(topic))
 
 
-def _row(job: Job, run_at: int | None, unique: str | None) -> dict[str, object]:
+def _row(job: Job, run_at: int | None, unique: str | None, host: str = "", queue: str = "") -> dict[str, object]:
     now = now_ms()
     return {
         "id": new_id(),
-        "queue": job.QUEUE,
+        "queue": queue or job.QUEUE,
         "type": job.TYPE,
         "version": job.VERSION,
         "args": msgspec.json.encode(job).decode(),
         "priority": job.PRIORITY,
         "run_at": now if run_at is None else run_at,
         "unique_key": unique,
+        "host": host,
         "created_at": now,
     }
 
 
-__all__ = ["QUEUES", "TOPIC", "Job", "defer", "defer_many", "wake"]
+__all__ = ["QUEUES", "TOPIC", "Hosted", "Job", "defer", "defer_hosted", "defer_many", "wake"]

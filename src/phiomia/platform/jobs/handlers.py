@@ -18,13 +18,15 @@ LONGEST_DELAY_MS = 6 * HOUR
 class Retry(Exception):
     """Raised by a handler that wants to be asked again, after `delay_ms` or the usual backoff.
 
-    `counts=False` leaves the attempt uncounted: for a host that is known to be away, say.
+    `counts=False` leaves the attempt uncounted: for a host that is known to be away, say. `queue` is where it waits,
+    if elsewhere.
     """
 
-    def __init__(self, reason: str = "", *, delay_ms: int | None = None, counts: bool = True) -> None:
+    def __init__(self, reason: str = "", *, delay_ms: int | None = None, counts: bool = True, queue: str = "") -> None:
         super().__init__(reason)
         self.delay_ms = delay_ms
         self.counts = counts
+        self.queue = queue
 
 
 class Discard(Exception):

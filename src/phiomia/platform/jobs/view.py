@@ -56,7 +56,7 @@ _DEAD = Query(
 )
 _COUNT_DEAD = Query(select(func.count()).select_from(dead_jobs))
 _SOME_DEAD = Query(select(dead_jobs.c.id).order_by(dead_jobs.c.id).limit(P("limit")))
-_MOVED = ("id", "queue", "type", "version", "args", "created_at")
+_MOVED = ("id", "queue", "type", "version", "args", "host", "created_at")
 _REVIVE = Query(
     lambda insert: (
         insert(jobs)

@@ -7,6 +7,7 @@ anew. So a thousand small jobs cost few transactions, and an idle worker costs o
 import asyncio
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from phiomia.platform.jobs.claims import (
     Claimed,
     Lane,
     Settlement,
+    claim_by_host,
     claim_lane,
     count_start,
     extend_leases,
@@ -29,7 +31,18 @@ from phiomia.platform.jobs.defer import QUEUES, TOPIC
 from phiomia.platform.jobs.handlers import Discard, Handler, Retry, Runner, backoff_ms, describe_error
 from phiomia.platform.log import get_logger
 
-CONCURRENCY: Mapping[str, int] = {"local": 16, "push": 64, "ingress": 16, "mail": 2, "pull": 16, "scheduled": 2}
+# What waits for other servers waits for many at once: those that do not answer must leave room for the others.
+CONCURRENCY: Mapping[str, int] = {
+    "local": 16,
+    "push": 512,
+    "ingress": 16,
+    "mail": 2,
+    "pull": 16,
+    "retry": 128,
+    "scheduled": 2,
+}
+# How many jobs of one host run at once, where it matters.
+PER_HOST: Mapping[str, int] = {"push": 2, "ingress": 4, "pull": 2, "retry": 1}
 
 PUT_BACK_MS = 15 * SECOND
 UNAVAILABLE_MS = 2 * SECOND
@@ -90,6 +103,7 @@ class Worker:
         self._lease_ms = int(timing.lease_s * 1000)
         self._clock = clock
         self._running: dict[int, _Running] = {}
+        self._hosts: dict[str, Counter[str]] = {queue: Counter() for queue in PER_HOST}
         self._suspects: dict[int, Claimed] = {}
         self._suspects_task: asyncio.Task[None] | None = None
         self._settlement = Settlement()
@@ -159,11 +173,15 @@ class Worker:
         held = self._held_for_beat(now)
         claimed: list[Claimed] = []
         if due or settlement or held:
-            claimed = await self._db.write(lambda session: self._write(session, settlement, due, held, now))
+            # The database may run the verb on its own thread: what it reads must not change meanwhile.
+            busy = {queue: Counter(hosts) for queue, hosts in self._hosts.items()}
+            claimed = await self._db.write(lambda session: self._write(session, settlement, due, held, busy, now))
         for row in claimed:
             self._start(row)
         if claimed:
             return 0.0 if any(self._free[lane.queue] > 0 for lane in due) else self._timing.poll_s
+        if any(self._hosts.get(lane.queue) for lane in due):
+            return self._timing.poll_s  # what is due waits for what runs, whose end will wake us
         if due:
             return min(0.02, self._timing.poll_s)  # another worker was faster, or holds them in its transaction
         return self._pause(lanes, now)
@@ -192,7 +210,13 @@ class Worker:
         return [*self._running, *self._suspects]
 
     async def _write(
-        self, session: WriteSession, settlement: Settlement, due: list[Lane], held: list[int], now: int
+        self,
+        session: WriteSession,
+        settlement: Settlement,
+        due: list[Lane],
+        held: list[int],
+        busy: Mapping[str, Counter[str]],
+        now: int,
     ) -> list[Claimed]:
         await settle(session, settlement, now)
         until = now + self._lease_ms
@@ -200,20 +224,34 @@ class Worker:
             await extend_leases(session, held, owner=self.owner, until=until)
         claimed: list[Claimed] = []
         free = dict(self._free)
+        running = {queue: Counter(hosts) for queue, hosts in busy.items()}
         for lane in due:
             if free[lane.queue] > 0:
-                rows = await claim_lane(
-                    session,
-                    lane.queue,
-                    lane.priority,
-                    min(_BATCH, free[lane.queue]),
-                    owner=self.owner,
-                    now=now,
-                    until=until,
-                )
+                limit = min(_BATCH, free[lane.queue])
+                rows = await self._claim(session, lane, limit, running.get(lane.queue), now, until)
                 free[lane.queue] -= len(rows)
                 claimed += rows
         return claimed
+
+    async def _claim(
+        self, session: WriteSession, lane: Lane, limit: int, running: Counter[str] | None, now: int, until: int
+    ) -> list[Claimed]:
+        queue, priority = lane.queue, lane.priority
+        if running is None:
+            return await claim_lane(session, queue, priority, limit, owner=self.owner, now=now, until=until)
+        rows = await claim_by_host(
+            session,
+            queue,
+            priority,
+            limit,
+            running=running,
+            per_host=PER_HOST[queue],
+            owner=self.owner,
+            now=now,
+            until=until,
+        )
+        running.update(row.host for row in rows)
+        return rows
 
     def _start(self, row: Claimed) -> None:
         kind = self._runners.get(row.type)
@@ -239,7 +277,18 @@ class Worker:
         running = _Running(row, time.monotonic() + kind.handler.limit_s)
         self._running[row.id] = running
         self._free[row.queue] -= 1
+        if row.host and row.queue in self._hosts:
+            self._hosts[row.queue][row.host] += 1
         return running
+
+    def _exit(self, row: Claimed) -> None:
+        del self._running[row.id]
+        self._free[row.queue] += 1
+        if row.host and row.queue in self._hosts:
+            hosts = self._hosts[row.queue]
+            hosts[row.host] -= 1
+            if hosts[row.host] <= 0:
+                del hosts[row.host]
 
     async def _run(self, running: _Running, kind: Runner) -> None:
         id_ = running.row.id
@@ -264,8 +313,7 @@ class Worker:
             self._settlement.done.append(id_)
             kind.meter.done += 1
         kind.meter.seconds += time.perf_counter() - begun
-        del self._running[id_]
-        self._free[running.row.queue] += 1
+        self._exit(running.row)
         self._settle_soon()
 
     async def _run_suspects(self) -> None:
@@ -289,9 +337,9 @@ class Worker:
 
     def _fail(self, row: Claimed, kind: Runner, error: Exception | None) -> None:
         reason = describe_error(error)
-        delay, counts = None, True
+        delay, counts, queue = None, True, row.queue
         if isinstance(error, Retry):
-            delay, counts = error.delay_ms, error.counts
+            delay, counts, queue = error.delay_ms, error.counts, error.queue or row.queue
             log.debug("a job will be tried again", type=row.type, id=row.id, attempt=row.attempt, reason=str(error))
         else:
             log.warning("a job failed", type=row.type, id=row.id, attempt=row.attempt, error=reason, exc_info=error)
@@ -301,7 +349,7 @@ class Worker:
             return
         run_at = self._clock() + (backoff_ms(row.attempt) if delay is None else delay)
         attempt = row.attempt if counts else row.attempt - 1
-        self._settlement.again.append(Again(row.id, row.owner, run_at, attempt, reason))
+        self._settlement.again.append(Again(row.id, row.owner, run_at, attempt, queue, reason))
 
     def _bury(self, row: Claimed, kind: Runner, reason: str) -> None:
         kind.meter.dead += 1
@@ -310,7 +358,7 @@ class Worker:
         self._settle_soon()
 
     def _put_back(self, row: Claimed, delay_ms: int, attempt: int) -> None:
-        self._settlement.again.append(Again(row.id, row.owner, self._clock() + delay_ms, attempt))
+        self._settlement.again.append(Again(row.id, row.owner, self._clock() + delay_ms, attempt, row.queue))
         self._settle_soon()
 
     def _settle_soon(self) -> None:

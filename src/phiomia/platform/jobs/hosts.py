@@ -1,0 +1,31 @@
+"""Moves all jobs of one host at once: off when it does not answer, back when it does."""
+
+from sqlalchemy import update
+
+from phiomia.platform.db import P, Query, WriteSession
+from phiomia.platform.jobs.defer import TOPIC, wake
+from phiomia.platform.jobs.models import jobs
+
+_SENDS = jobs.c.queue.in_(("push", "retry"))
+_WAITING = (jobs.c.host == P("of_host", str), jobs.c.claimed_by == "", _SENDS)
+_PUT_OFF = Query(update(jobs).where(*_WAITING, jobs.c.run_at < P("until")).values(run_at=P("until"), queue="retry"))
+_BRING_FORWARD = Query(update(jobs).where(*_WAITING, jobs.c.run_at > P("now")).values(run_at=P("now"), queue="push"))
+_DROP = Query.raw(sqlite="DELETE FROM jobs WHERE host = :host AND claimed_by = '' AND queue IN ('push', 'retry')")
+
+
+async def put_off(session: WriteSession, host: str, until: int) -> int:
+    """Lets everything that is to be sent to a host wait until a moment; gives the number of jobs."""
+    return await session.execute(_PUT_OFF, of_host=host, until=until)
+
+
+async def bring_forward(session: WriteSession, host: str, now: int) -> int:
+    """Lets everything that waits for a host run now; gives the number of jobs."""
+    moved = await session.execute(_BRING_FORWARD, of_host=host, now=now)
+    if moved:
+        wake(session, TOPIC)
+    return moved
+
+
+async def drop_waiting(session: WriteSession, host: str) -> int:
+    """Forgets everything that waits to be sent to a host; gives the number of jobs."""
+    return await session.execute(_DROP, host=host)
