@@ -33,9 +33,8 @@ def read_history(root: Path) -> History:
     tags = _read_tags(root)
     head = _git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}").strip()
     contained = _contained(root, tags, [head, *tags.values()])
-    names = sorted((name for name, commit in tags.items() if commit == head), key=version_order)
-    name = names[-1] if names else f"{head[:12]}+unreleased"
-    return History(Place(name, contained[head]), {name: contained[commit] for name, commit in tags.items()})
+    contains = {name: contained[commit] for name, commit in tags.items()}
+    return History(_place(tags, head, contained[head]), contains)
 
 
 def read_release_files(root: Path, version: str) -> dict[str, str]:
@@ -49,6 +48,40 @@ def read_release_files(root: Path, version: str) -> dict[str, str]:
 def export_tree(root: Path, version: str, paths: Iterable[str]) -> bytes:
     """A tar archive of these paths as they were in a release. Raises GitError."""
     return _run(root, "archive", "--format=tar", f"{_TAGS}{version}^{{commit}}", "--", *paths)
+
+
+def export_commit(root: Path, commit: str) -> bytes:
+    """A tar archive of everything as it was in a commit. Raises GitError."""
+    return _run(root, "archive", "--format=tar", commit)
+
+
+def find_commit(root: Path, name: str) -> str:
+    """The commit that a tag, a branch or a part of a number stands for. Raises GitError."""
+    return _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").strip()
+
+
+def find_release(root: Path, version: str) -> str:
+    """The commit of a release. Raises GitError."""
+    return find_commit(root, f"{_TAGS}{version}")
+
+
+def find_place(root: Path, commit: str) -> Place:
+    """A commit as a starting point, whatever is checked out. Raises GitError."""
+    tags = _read_tags(root)
+    return _place(tags, commit, _contained(root, tags, [commit])[commit])
+
+
+def fetch_tags(root: Path) -> bool:
+    """Gets new releases from where the checkout came from; False when it came from nowhere. Raises GitError."""
+    if not _git(root, "remote").split():
+        return False
+    _git(root, "fetch", "--tags", "--quiet")
+    return True
+
+
+def _place(tags: Mapping[str, str], commit: str, contains: frozenset[str]) -> Place:
+    names = sorted((name for name, tagged in tags.items() if tagged == commit), key=version_order)
+    return Place(names[-1] if names else f"{commit[:12]}+unreleased", contains)
 
 
 def _read_tags(root: Path) -> dict[str, str]:
