@@ -4,6 +4,7 @@ Loads as little as it can, so that a start takes no longer than the roles themse
 """
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -12,9 +13,9 @@ from typing import NoReturn
 
 from phiomia.platform.config import Config, ConfigError
 from phiomia.platform.handover import replace_process
+from phiomia.platform.locks import wait_for_lock
 from phiomia.platform.topology import PYTHON, Child, Settings
 from phiomia.platform.version import describe_version
-from phiomia.upgrade import schema
 
 ROLES = ("worker", "streaming", "web")
 FOLDERS = ("run", "tmp", "media")
@@ -37,6 +38,17 @@ def prepare(config: Config, *, first_run: bool = False, demo: bool = False) -> N
     for name in FOLDERS:
         (config.data_dir / name).mkdir(parents=True, exist_ok=True)
     _own(config.sockets_dir)
+    # Units of their own start at the same moment; the first one prepares for all.
+    lock = wait_for_lock(str(config.data_dir / "run" / "prepare.lock"))
+    try:
+        _prepare_database(config, first_run=first_run, demo=demo)
+    finally:
+        os.close(lock)
+
+
+def _prepare_database(config: Config, *, first_run: bool, demo: bool) -> None:
+    from phiomia.upgrade import schema  # what describes the roles does without it
+
     applied = asyncio.run(schema.upgrade(config.database_url))
     welcomed = config.data_dir / "run" / "welcomed"
     if demo or (first_run and (applied or not welcomed.exists())):
@@ -86,7 +98,20 @@ def describe(config: Config, roles: tuple[str, ...] = ROLES) -> Settings:
         listen=listen,
         children=tuple(made for made in children if made.role in roles),
         bus_path=str(config.sockets_dir / "bus.sock"),
-        status_path=str(run / "status.json"),
+        status_path=str(run / status_name(roles)),
         ready_limit_s=_READY_SECONDS,
+        reload_limit_s=processes.reload_seconds,
+        describe=("-m", "phiomia", "describe", *roles),
         template=(PYTHON, "-P", "-m", "phiomia", "template", database),
+        version=describe_version(),
     )
+
+
+def status_name(roles: tuple[str, ...]) -> str:
+    """The file in `<data>/run` where the supervisor of these roles says what it does."""
+    return "status.json" if set(roles) == set(ROLES) else f"status-{'-'.join(roles)}.json"
+
+
+def print_settings(config: Config, roles: tuple[str, ...]) -> None:
+    """Tells the running release's supervisor what this release wants to run."""
+    print(json.dumps(describe(config, roles).save()))

@@ -6,6 +6,8 @@ from importlib import import_module
 from typing import Annotated, Any, NoReturn
 
 ROLES = ("web", "worker", "streaming")
+# Errors whose text is all that has to be said; by name, because most commands do without their modules.
+_SAID_IN_FULL = ("CommandError", "Unavailable", "TooOld", "SchemaError", "Blocked", "NeedsContract")
 
 
 def main() -> None:
@@ -16,12 +18,14 @@ def main() -> None:
         if len(arguments) == 2 and arguments[0] == "child" and arguments[1] in ROLES:
             # Children of the supervisor live long: the command line's libraries would stay in their memory.
             run_child(arguments[1])
+        elif len(arguments) > 1 and arguments[0] == "describe" and set(arguments[1:]) <= set(ROLES):
+            describe(tuple(arguments[1:]))
         else:
             build()()
     except Exception as error:
         if debug:
             raise
-        _fail(_explain(error))
+        _fail(_explain(error), getattr(error, "exit_status", 1))
 
 
 def run_child(role: str) -> None:
@@ -30,6 +34,14 @@ def run_child(role: str) -> None:
     from phiomia.platform.config import load_config
 
     run_role(load_config(), role)
+
+
+def describe(roles: tuple[str, ...]) -> None:
+    """What this release wants to run for these roles, asked for by the supervisor of another one."""
+    from phiomia.platform.config import load_config
+    from phiomia.serving import print_settings
+
+    print_settings(load_config(), roles)
 
 
 def build() -> Any:
@@ -52,6 +64,7 @@ def build() -> Any:
         "releases": "phiomia.cli.upgrade:releases_app",
         "upgrade": "phiomia.cli.upgrade:app",
         "health": "phiomia.cli.health:app",
+        "ctl": "phiomia.cli.ctl:app",
     }
 
     class Commands(TyperGroup):
@@ -106,7 +119,7 @@ def _explain(error: Exception) -> str:
     from phiomia.domain.errors import DomainError
     from phiomia.platform.config import ConfigError
 
-    if isinstance(error, ConfigError | DomainError) or type(error).__name__ in ("CommandError", "Unavailable"):
+    if isinstance(error, ConfigError | DomainError) or type(error).__name__ in _SAID_IN_FULL:
         return str(error)
     if type(error).__name__ == "Conflict":
         return "Somebody changed the same thing at the same moment. Try again."
@@ -115,6 +128,6 @@ def _explain(error: Exception) -> str:
     return f"Unforeseen {type(error).__name__}: {error}. `phiomia --debug …` shows where."
 
 
-def _fail(reason: str) -> NoReturn:
+def _fail(reason: str, status: int = 1) -> NoReturn:
     print(f"phiomia: {reason}", file=sys.stderr)
-    sys.exit(1)
+    sys.exit(status)

@@ -52,6 +52,10 @@ class Processes(Struct, frozen=True, forbid_unknown_fields=True):
     web: Annotated[int, Meta(ge=1, le=64, description="web processes")] = 2
     worker: Annotated[int, Meta(ge=1, le=64, description="background workers")] = 1
     streaming: Annotated[int, Meta(ge=1, le=16, description="streaming processes")] = 1
+    reload_seconds: Annotated[
+        float,
+        Meta(ge=0, le=3600, description="a reload must serve within this; 0: five times the last start, at least 12"),
+    ] = 0.0
     worker_health_bind: Annotated[
         str, Meta(description="host:port where the workers answer /health, /health/ready and /metrics; empty: nowhere")
     ] = ""
