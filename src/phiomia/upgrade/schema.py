@@ -160,7 +160,7 @@ async def _move(
     async with _open(database_url) as migrator:
         state = await migrator.read()
         refuse_if_too_old(state.compat)
-        if what != "contract" and place is None and state.revisions >= EXPAND_HEADS:
+        if what != "contract" and place is None and state.compat.expand_head and state.revisions >= EXPAND_HEADS:
             return []
         await migrator.lock(patience)
         # Another may have done it all while this one waited.
@@ -170,6 +170,10 @@ async def _move(
         if what == "upgrade" and not state.revisions:
             await migrator.apply_at_rest(missing, _compat_after(state.compat, missing))
             return [one.id for one in missing]
+        if state.revisions and not state.compat.expand_head:
+            # Made before there was such a row.
+            state = state._replace(compat=Compat(expand_head=max(state.revisions)))
+            await migrator.write_compat(state.compat)
         branch: Branch = "contract" if what == "contract" else "expand"
         chosen = [one for one in missing if one.branch == branch]
         _check_needs(chosen, state.revisions)

@@ -80,8 +80,9 @@ class SqliteMigrator:
                     raise Blocked(reason) from None
                 await asyncio.sleep(_POLL_S)
         self._connection.pragma("journal_mode", "wal")
-        for statement in _OWN_TABLES:
-            self._connection.execute(statement)
+        with self._transaction():
+            for statement in _OWN_TABLES:
+                self._connection.execute(statement)
 
     async def apply_at_rest(self, revisions: Sequence[Revision], compat: Compat) -> None:
         with self._transaction():
