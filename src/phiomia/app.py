@@ -30,6 +30,7 @@ from phiomia.platform.listen import inherited_sockets
 from phiomia.platform.notify import offer_service, tell_ready
 from phiomia.platform.storage import DiskStorage
 from phiomia.side_effects import SIDE_EFFECTS
+from phiomia.upgrade.compat_session import check_session
 
 # What `run_web`, `run_worker` and `run_streaming_role` import.
 _ROLE_MODULES = (
@@ -79,6 +80,8 @@ async def open_parts(config: Config, role: str) -> Any:
     await bus.start()
     try:
         await db.start()
+        async with db.read() as session:
+            await check_session(session)
         yield Parts(config, db, bus, storage, Links(config.base_url, config.domain, storage.url))
     finally:
         await db.close()

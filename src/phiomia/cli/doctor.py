@@ -115,7 +115,7 @@ async def _check_sqlite(config: Config) -> Finding:
 async def _check_database(config: Config) -> Finding:
     from phiomia.cli.mask import hide_password
     from phiomia.cli.open import has_schema
-    from phiomia.migrations import HEADS
+    from phiomia.migrations import EXPAND_HEADS
     from phiomia.platform.db import Unavailable
     from phiomia.upgrade import schema
 
@@ -127,7 +127,7 @@ async def _check_database(config: Config) -> Finding:
         return Finding("database", "bad", str(error), mend)
     if not revisions:
         return Finding("database", "odd", f"{place} has no tables yet", "start the server: `phiomia serve` makes them")
-    if missing := HEADS - revisions:
+    if missing := EXPAND_HEADS - revisions:
         mend = "stop nothing: `phiomia serve` or an upgrade brings the tables up to date"
         return Finding("database", "bad", f"{place} lacks {', '.join(sorted(missing))}", mend)
     return Finding("database", "good", f"{place}, tables up to date")

@@ -44,6 +44,7 @@ async def load_member(opened: Open, name: str) -> UserView:
 async def _run(config: Config, work: Callable[[Open], Awaitable[T]], create: bool) -> T:
     from phiomia.platform.events import Services
     from phiomia.side_effects import SIDE_EFFECTS
+    from phiomia.upgrade.compat_session import check_session
 
     await _prepare_schema(config, create)
     db = open_database(config.database_url, synchronous=config.database.synchronous, pool=1)
@@ -51,6 +52,8 @@ async def _run(config: Config, work: Callable[[Open], Awaitable[T]], create: boo
     db.services = Services(side_effects=SIDE_EFFECTS, bus=bus, config=config)
     try:
         await db.start()
+        async with db.read() as session:
+            await check_session(session)
         return await work(Open(config, db))
     finally:
         await db.close()
