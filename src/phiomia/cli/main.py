@@ -18,6 +18,8 @@ def main() -> None:
         if len(arguments) == 2 and arguments[0] == "child" and arguments[1] in ROLES:
             # Children of the supervisor live long: the command line's libraries would stay in their memory.
             run_child(arguments[1])
+        elif len(arguments) > 1 and arguments[0] == "describe" and set(arguments[1:]) <= set(ROLES):
+            describe(tuple(arguments[1:]))
         else:
             build()()
     except Exception as error:
@@ -32,6 +34,14 @@ def run_child(role: str) -> None:
     from phiomia.platform.config import load_config
 
     run_role(load_config(), role)
+
+
+def describe(roles: tuple[str, ...]) -> None:
+    """What this release wants to run for these roles, asked for by the supervisor of another one."""
+    from phiomia.platform.config import load_config
+    from phiomia.serving import print_settings
+
+    print_settings(load_config(), roles)
 
 
 def build() -> Any:
@@ -54,6 +64,7 @@ def build() -> Any:
         "releases": "phiomia.cli.upgrade:releases_app",
         "upgrade": "phiomia.cli.upgrade:app",
         "health": "phiomia.cli.health:app",
+        "ctl": "phiomia.cli.ctl:app",
     }
 
     class Commands(TyperGroup):
