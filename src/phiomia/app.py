@@ -97,12 +97,11 @@ def _bus_url(config: Config) -> str:
 
 def build_web(parts: Parts) -> Any:
     """The web role's ASGI application: API, pages, media, health."""
-    import falcon.asgi  # the worker does without it
-
     from phiomia.api.context import Api
     from phiomia.api.files import mount_files
     from phiomia.api.health import mount_health
     from phiomia.api.routes import mount_api
+    from phiomia.platform.asgi import QuickApp  # the worker does without it
     from phiomia.platform.rates import Rates
     from phiomia.web.context import WebContext
     from phiomia.web.routes import mount as mount_pages
@@ -112,9 +111,7 @@ def build_web(parts: Parts) -> Any:
     bearers = Bearers(parts.db, parts.bus, config.caches.tokens)
     fragments = Fragments(parts.links, statuses=config.caches.statuses, accounts=config.caches.accounts)
     api = Api(config, parts.db, parts.bus, parts.storage, bearers, fragments, rates)
-    app = falcon.asgi.App()
-    app.req_options.strip_url_path_trailing_slash = True
-    app.req_options.auto_parse_form_urlencoded = False
+    app = QuickApp()
     mount_api(app, api)
     mount_files(app, parts.storage)
     mount_health(app, parts.db, health_folder(config))

@@ -21,7 +21,7 @@ from isal import igzip
 
 from phiomia.api.context import Api
 from phiomia.api.errors import ApiError, from_exception
-from phiomia.api.params import Form, Reader, read_form
+from phiomia.api.params import WITHOUT_BODY, Form, Reader, read_form, read_query
 from phiomia.domain.oauth.bearers import Bearer
 from phiomia.platform.addresses import client_address, network_of
 from phiomia.platform.asgi import App
@@ -39,6 +39,7 @@ _encode = msgspec.json.encode
 _COMPRESS_ABOVE = 1_024
 _JSON = "application/json; charset=utf-8"
 EXPOSED = "Link, X-RateLimit-Reset, X-RateLimit-Limit, X-RateLimit-Remaining, X-Request-Id, Mastodon-Async-Refresh"
+_COMMON = {"access-control-allow-origin": "*", "access-control-expose-headers": EXPOSED}
 _PAGING = frozenset({"page", "min_id", "max_id", "since_id"})
 
 
@@ -115,7 +116,8 @@ class Call:
         """The id under which lines of the log speak of this request."""
         if not self.request_id:
             sent = self.req.get_header("X-Request-Id")
-            self.request_id = choose_request_id(sent, self.req.remote_addr or "", self.api.config.trusted_proxies)
+            remote = self.req.remote_addr or "" if sent else ""  # asking for it is not free
+            self.request_id = choose_request_id(sent, remote, self.api.config.trusted_proxies)
         return self.request_id
 
     def describe(self) -> dict[str, Any]:
@@ -173,8 +175,9 @@ def _template(path: str) -> str:
 
 
 def _resource(many: list[Endpoint], api: Api) -> object:
-    members = {f"on_{one.method.lower()}": staticmethod(_responder(one, api)) for one in many}
+    members: dict[str, Any] = {f"on_{one.method.lower()}": staticmethod(_responder(one, api)) for one in many}
     members["on_options"] = staticmethod(_preflight(sorted(one.method for one in many)))
+    members["QUICK"] = True
     return type("Resource", (), members)()
 
 
@@ -202,21 +205,30 @@ def _responder(declared: Endpoint, api: Api) -> Callable[..., Awaitable[None]]:
     upload_bytes = declared.upload_bytes
     rate = getattr(api.config.rate_limits, declared.rate) if declared.rate else None
 
+    limits = api.config.rate_limits
+    slow_s = api.config.log.slow_ms / 1000
+    public, method = declared.access == "public", declared.method
+    reads, reads_body = reader is not None or upload_bytes > 0, method not in WITHOUT_BODY
+
     async def respond(req: falcon.asgi.Request, resp: falcon.asgi.Response, **path: str) -> None:
         start = time.perf_counter()
         call = Call(api, req, resp, path)
         bind_request(call)
         try:
-            if declared.access != "public":
-                call.bearer = await _find_bearer(api, req)
+            if not public:
+                token = bearer_token(req)
+                if token is not None:
+                    call.bearer = api.bearers.recall(token) or await _find_bearer(api, token)
                 _check_access(declared, call.bearer)
-            if api.config.rate_limits.enabled:
+            if limits.enabled:
                 _count(declared, rate, call)
             params = None
-            if reader is not None or upload_bytes:
-                form = await read_form(req, upload_bytes=upload_bytes, temporary=api.temporary)
-                call.form = form
-                params = reader.read(form.tree) if reader is not None else None
+            if reads:
+                if reads_body:
+                    call.form = await read_form(req, upload_bytes=upload_bytes, temporary=api.temporary)
+                else:
+                    call.form = read_query(req.query_string)
+                params = reader.read(call.form.tree) if reader is not None else None
             answer = await handler(call, params)
             if answer is not None:
                 _send(req, resp, answer if isinstance(answer, bytes) else _encode(answer))
@@ -225,12 +237,11 @@ def _responder(declared: Endpoint, api: Api) -> Callable[..., Awaitable[None]]:
         finally:
             if call.form is not None and call.form.files:
                 call.form.discard()
-        resp.set_header("Access-Control-Allow-Origin", "*")
-        resp.set_header("Access-Control-Expose-Headers", EXPOSED)
-        resp.set_header("X-Request-Id", call.identify())
+        resp.set_headers(_COMMON)
+        resp.set_header("x-request-id", call.identify())
         seconds = time.perf_counter() - start
-        http.observe(declared.method, resp.status_code, seconds)
-        if seconds * 1000 > api.config.log.slow_ms:
+        http.observe(method, resp.status_code, seconds)
+        if seconds > slow_s:
             log.warning("slow request", status=resp.status_code, ms=round(seconds * 1000))
         call.over = True
         unbind_request()
@@ -238,10 +249,7 @@ def _responder(declared: Endpoint, api: Api) -> Callable[..., Awaitable[None]]:
     return respond
 
 
-async def _find_bearer(api: Api, req: falcon.asgi.Request) -> Bearer | None:
-    token = bearer_token(req)
-    if token is None:
-        return None
+async def _find_bearer(api: Api, token: str) -> Bearer:
     bearer = await api.bearers.find(token)
     if bearer is None:
         raise ApiError(401, "The access token is invalid")

@@ -1,6 +1,7 @@
 """Pages of a list: max_id, since_id, min_id and limit in, a Link header out."""
 
 import re
+from functools import lru_cache
 from typing import Final
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -33,10 +34,15 @@ def link(call: Call, first: int | None, last: int | None, *, full: bool = True) 
     """Sets `Link`: next before `last`, prev after `first`. `full`: the page was full, so there may be more."""
     if first is None or last is None:
         return
-    path = call.req.path if _PLAIN.fullmatch(call.req.path) else quote(call.req.path)
-    base = f"{call.api.base_url}{path}?{_kept(call.req.query_string)}"
+    base = _base(call.api.base_url, call.req.path, call.req.query_string)
     previous = f'<{base}min_id={first}>; rel="prev"'
     call.header("Link", f'<{base}max_id={last}>; rel="next", {previous}' if full else previous)
+
+
+@lru_cache(maxsize=512)
+def _base(server: str, path: str, query: str) -> str:
+    # First pages are what is asked for most, and their addresses are few.
+    return f"{server}{path if _PLAIN.fullmatch(path) else quote(path)}?{_kept(query)}"
 
 
 def _kept(query: str) -> str:

@@ -6,6 +6,7 @@ Names nest as in Rails: `poll[options][]=a`, `fields_attributes[0][name]=b`. JSO
 import asyncio
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -26,7 +27,9 @@ from phiomia.platform import limits
 T = TypeVar("T")
 
 Id = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 FALSE = frozenset({"false", "f", "0", "off", "F", "FALSE", "OFF", "False", "no"})
+_PLAIN = re.compile(r"[\w.~&=-]*", re.ASCII)
 _CHUNK = 64 * 1024
 _multipart = MultipartFormHandler()
 _multipart.parse_options.max_body_part_buffer_size = limits.JSON_BODY_BYTES
@@ -58,12 +61,25 @@ class Form:
                 os.unlink(upload.path)
 
 
+def read_query(query: str) -> Form:
+    """What the address alone says. Raises ApiError 400."""
+    form = Form()
+    if _PLAIN.fullmatch(query):  # nothing to decode, nothing nested
+        parts = query.split("&")
+        if len(parts) <= limits.PARAMETERS:
+            for part in parts:
+                if part:
+                    name, _, value = part.partition("=")
+                    form.tree[name] = value
+            return form
+    nest(form.tree, _pairs(query))
+    return form
+
+
 async def read_form(req: falcon.asgi.Request, *, upload_bytes: int, temporary: Path) -> Form:
     """Reads query and body within the limits. Raises ApiError 400, 408, 413, 415."""
-    form = Form()
-    if req.query_string:
-        nest(form.tree, _pairs(req.query_string))
-    if req.method in ("GET", "HEAD", "OPTIONS"):
+    form = read_query(req.query_string)
+    if req.method in WITHOUT_BODY:
         return form
     try:
         async with asyncio.timeout(limits.BODY_SECONDS):

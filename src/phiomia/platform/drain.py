@@ -16,11 +16,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from phiomia.platform.bodies import only_whole
 from phiomia.platform.held import HeldTransport
 from phiomia.platform.listen import BACKLOG
+from phiomia.platform.protocol import QuickProtocol
 
 KEEP_ALIVE_S = 75
 SHORT_IDLE_S = 1.0
@@ -37,8 +37,8 @@ TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\
 Divert = Callable[[asyncio.Transport, bytes], bool]
 
 
-class GuardedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with a limit for heads, and an end for requests and clients that do not get on."""
+class GuardedProtocol(QuickProtocol):
+    """The protocol with a limit for heads, and an end for requests and clients that do not get on."""
 
     divert: Divert | None = None
 
@@ -54,12 +54,12 @@ class GuardedProtocol(HttpToolsProtocol):
         """Starts the clock of a client that says nothing."""
         self.held = HeldTransport(transport, self.loop)
         super().connection_made(self.held)  # type: ignore[arg-type]
-        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        self.start_clock()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stops every clock."""
         super().connection_lost(exc)
-        self._unset_keepalive_if_required()
+        self.stop_clock()
         self._stop_watch()
 
     def data_received(self, data: bytes) -> None:
@@ -105,11 +105,6 @@ class GuardedProtocol(HttpToolsProtocol):
         self.in_request = False
         self._stop_watch()
         super().on_message_complete()
-
-    def on_response_complete(self) -> None:
-        """Sends the answer in one piece."""
-        self.held.flush()
-        super().on_response_complete()
 
     def _check_progress(self, received_before: int) -> None:
         self.watch = None

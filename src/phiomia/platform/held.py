@@ -13,13 +13,14 @@ class HeldTransport:
     and a client that wakes up for a head alone.
     """
 
-    __slots__ = ("_bytes", "_held", "_loop", "_transport")
+    __slots__ = ("_bytes", "_held", "_loop", "_transport", "is_closing")
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
         self._held: list[bytes] = []
         self._bytes = 0
+        self.is_closing = transport.is_closing  # asked several times for each request
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
@@ -32,6 +33,11 @@ class HeldTransport:
         self._bytes += len(data)
         if self._bytes > _MOST:  # the transport has to notice when a client does not read
             self.flush()
+
+    def send(self, pieces: tuple[bytes, ...]) -> None:
+        """Sends what is held, then these pieces at once."""
+        self.flush()
+        self._transport.writelines(pieces)
 
     def flush(self) -> None:
         """Sends what is held."""

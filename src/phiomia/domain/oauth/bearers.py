@@ -89,12 +89,17 @@ class Bearers:
         bus.subscribe(TOPIC, self._forget)
         bus.on_gap(self._forget)
 
+    def recall(self, token: str) -> Bearer | None:
+        """The bearer of a token, if that is remembered: without waiting."""
+        known = self._known.get(token)
+        return known[1] if known is not None and known[0] > time.monotonic() else None
+
     async def find(self, token: str) -> Bearer | None:
         """The bearer of a token, or None for one that does not exist (any more)."""
-        known = self._known.get(token)
+        known = self.recall(token)
+        if known is not None:
+            return known
         now = time.monotonic()
-        if known is not None and known[0] > now:
-            return known[1]
         forgotten = self._forgotten
         async with self._db.read() as session:
             row = await session.one(_BEARER, token_hash=hash_secret(token))
