@@ -16,12 +16,19 @@ SUPERVISOR = ("-P", "-m", "phiomia.platform.supervisor")
 
 
 def current_python() -> str:
-    """The interpreter of the current release: of the directory that PHIOMIA_CURRENT points to, or our own."""
-    current = os.environ.get("PHIOMIA_CURRENT")
+    """The interpreter of the current release: of what PHIOMIA_CURRENT or `current` points to, or our own."""
+    current = os.environ.get("PHIOMIA_CURRENT") or _current_link()
     if not current:
         return sys.executable
     # The link is followed now: what runs must not change under the feet of a child that is started again later.
     return os.path.join(os.path.realpath(current), "venv", "bin", "python")
+
+
+def _current_link() -> str:
+    """The link beside the directory of releases that we run from; empty when we run from elsewhere."""
+    releases = os.path.dirname(os.path.dirname(sys.prefix))
+    link = os.path.join(os.path.dirname(releases), "current")
+    return link if os.path.basename(releases) == "releases" and os.path.islink(link) else ""
 
 
 def write_state(state: dict[str, Any]) -> int:
