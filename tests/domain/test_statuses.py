@@ -159,10 +159,12 @@ async def test_favouriting_at_once_counts_once(world: World) -> None:
     assert await counts(world, liked) == (0, 0, 1)
     await at_once(world, *[lambda session: unfavourite(session, bob.id, liked)] * 4)
     assert await counts(world, liked) == (0, 0, 0)
+    favourite_id = getattr(heard[0], "favourite_id", 0)
     assert heard == [
-        events.StatusFavourited(liked, bob.id, alice.id),
-        events.StatusUnfavourited(liked, bob.id, alice.id),
+        events.StatusFavourited(liked, bob.id, alice.id, favourite_id),
+        events.StatusUnfavourited(liked, bob.id, alice.id, favourite_id),
     ]
+    assert favourite_id
 
 
 @story()

@@ -12,8 +12,9 @@ from phiomia.domain.media.models import media
 from phiomia.domain.statuses.counters import count_boost, count_reply, uncount_boosts_of, uncount_status
 from phiomia.domain.statuses.events import StatusDeleted
 from phiomia.domain.statuses.models import status_mentions, status_tags, statuses
+from phiomia.domain.statuses.recipients import list_touched
 from phiomia.domain.tags.models import tags
-from phiomia.platform.db import P, Query, WriteSession
+from phiomia.platform.db import P, Query, WriteSession, any_of, listed
 from phiomia.platform.events import record
 
 
@@ -38,11 +39,7 @@ _TAGS = Query(
     select(tags.c.name).join(status_tags, status_tags.c.tag_id == tags.c.id).where(status_tags.c.status_id == P("id"))
 )
 _MENTIONS = Query(select(status_mentions.c.account_id).where(status_mentions.c.status_id == P("id")))
-_REMOTE_BOOSTERS = Query(
-    select(accounts.c.id)
-    .join(statuses, statuses.c.account_id == accounts.c.id)
-    .where(statuses.c.reblog_of_id == P("id"), accounts.c.domain != "")
-)
+_REMOTE = Query(select(accounts.c.id).where(any_of(accounts.c.id, listed("ids")), accounts.c.domain != ""))
 _DELETE_MEDIA = Query(delete(media).where(media.c.status_id == P("id")).returning(media.c.key, media.c.preview_key))
 # The foreign key would do it, but not tell the revisions.
 _ORPHAN = Query(update(statuses).where(statuses.c.in_reply_to_id == P("parent")).values(in_reply_to_id=None))
@@ -67,12 +64,19 @@ async def delete_status(session: WriteSession, actor_id: int, status_id: int, *,
         reblog_of_id=doomed.reblog_of_id,
         media_keys=await _take_media(session, status_id, delete_media),
         mentions=await session.column(_MENTIONS, id=status_id),
-        remote_boosters=await session.column(_REMOTE_BOOSTERS, id=status_id),
+        remote_boosters=await _list_remote_touched(session, doomed),
     )
     await _lower_counters(session, doomed)
     await session.execute(_ORPHAN, parent=status_id)
     await session.execute(_DELETE, id=status_id)
     await record(session, event)
+
+
+async def _list_remote_touched(session: WriteSession, doomed: _Doomed) -> list[int]:
+    if doomed.reblog_of_id is not None:
+        return []
+    touched = await list_touched(session, doomed.id)
+    return await session.column(_REMOTE, ids=touched) if touched else []
 
 
 async def _take_media(session: WriteSession, status_id: int, delete_media: bool) -> list[str]:

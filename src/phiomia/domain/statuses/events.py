@@ -14,6 +14,16 @@ class StatusCreated(Event, frozen=True):
     language: str | None
     with_media: bool
     tags: list[str] = []
+    late: bool = False  # it is no news: written long ago, and only now known here
+
+
+class ReplyAdopted(Event, frozen=True):
+    """What a status answers has been found."""
+
+    status_id: int
+    account_id: int
+    parent_id: int
+    parent_account_id: int
 
 
 class StatusEdited(Event, frozen=True):
@@ -37,7 +47,7 @@ class StatusDeleted(Event, frozen=True):
     reblog_of_id: int | None = None
     media_keys: list[str] = []
     mentions: list[int] = []  # accounts it was addressed to
-    remote_boosters: list[int] = []  # accounts of other servers that had boosted it
+    remote_boosters: list[int] = []  # accounts of other servers that had boosted, favourited or answered it
 
 
 class StatusBoosted(Event, frozen=True):
@@ -57,6 +67,7 @@ class StatusFavourited(Event, frozen=True):
     status_id: int
     account_id: int
     author_id: int
+    favourite_id: int = 0
 
 
 class StatusUnfavourited(Event, frozen=True):
@@ -65,10 +76,19 @@ class StatusUnfavourited(Event, frozen=True):
     status_id: int
     account_id: int
     author_id: int
+    favourite_id: int = 0
 
 
 class StatusBookmarked(Event, frozen=True):
     """An account keeps a status for itself, or with `gone` no longer."""
+
+    status_id: int
+    account_id: int
+    gone: bool = False
+
+
+class StatusPinned(Event, frozen=True):
+    """An account shows a status of its own on its profile, or with `gone` no longer."""
 
     status_id: int
     account_id: int

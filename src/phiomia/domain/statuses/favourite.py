@@ -21,7 +21,7 @@ _INSERT = Query(
 _DELETE = Query(
     delete(favourites)
     .where(favourites.c.account_id == P("actor"), favourites.c.status_id == meant())
-    .returning(favourites.c.status_id)
+    .returning(favourites.c.status_id, favourites.c.id)
 )
 _AUTHOR = Query(select(statuses.c.account_id).where(statuses.c.id == P("id")))
 
@@ -29,18 +29,20 @@ _AUTHOR = Query(select(statuses.c.account_id).where(statuses.c.id == P("id")))
 async def favourite(session: WriteSession, actor_id: int, status_id: int) -> None:
     """Favourites a status; nothing happens a second time. Raises NotFound, NotAllowed."""
     target = await find_unblocked_target(session, actor_id, status_id)
-    added = await session.execute(_INSERT, id=new_id(), account_id=actor_id, status_id=target.id, created_at=now_ms())
+    id_ = new_id()
+    added = await session.execute(_INSERT, id=id_, account_id=actor_id, status_id=target.id, created_at=now_ms())
     if added:
         await count_favourite(session, target.id, by=1)
-        await record(session, StatusFavourited(target.id, actor_id, target.account_id))
+        await record(session, StatusFavourited(target.id, actor_id, target.account_id, id_))
 
 
 async def unfavourite(session: WriteSession, actor_id: int, status_id: int) -> None:
     """Takes a favourite back, also of what the actor may no longer see. Raises NotFound if there is neither."""
-    favoured = await session.value(_DELETE, id=status_id, actor=actor_id)
-    if favoured is None:
+    row = await session.one(_DELETE, id=status_id, actor=actor_id)
+    if row is None:
         await find_target(session, actor_id, status_id)
         return
+    favoured, favourite_id = row
     await count_favourite(session, favoured, by=-1)
     author_id = await session.value(_AUTHOR, id=favoured)
-    await record(session, StatusUnfavourited(favoured, actor_id, author_id))
+    await record(session, StatusUnfavourited(favoured, actor_id, author_id, favourite_id))

@@ -4,12 +4,14 @@ from sqlalchemy import delete, func, select
 
 from phiomia.domain.accounts.models import accounts
 from phiomia.domain.errors import Invalid, NotFound
+from phiomia.domain.statuses.events import StatusPinned
 from phiomia.domain.statuses.models import pins, statuses
 from phiomia.domain.statuses.policy import visible_to
 from phiomia.domain.statuses.targets import find_target
 from phiomia.domain.statuses.visibility import Visibility
 from phiomia.platform.clock import now_ms
 from phiomia.platform.db import P, Query, WriteSession
+from phiomia.platform.events import record
 from phiomia.platform.ids import new_id
 from phiomia.platform.limits import PINNED_STATUSES
 
@@ -40,13 +42,16 @@ async def pin(session: WriteSession, actor_id: int, status_id: int) -> None:
     await session.one(_LOCK, id=actor_id)
     if await session.value(_OTHERS, actor=actor_id, id=status_id) >= PINNED_STATUSES:
         raise Invalid(f"Validation failed: No more than {PINNED_STATUSES} posts can be pinned")
-    await session.execute(_INSERT, id=new_id(), account_id=actor_id, status_id=status_id, created_at=now_ms())
+    if await session.execute(_INSERT, id=new_id(), account_id=actor_id, status_id=status_id, created_at=now_ms()):
+        await record(session, StatusPinned(status_id, actor_id))
 
 
 async def unpin(session: WriteSession, actor_id: int, status_id: int) -> None:
     """Takes a status off the profile. Raises NotFound."""
     if not await session.execute(_DELETE, actor=actor_id, id=status_id):
         await find_target(session, actor_id, status_id)
+        return
+    await record(session, StatusPinned(status_id, actor_id, gone=True))
 
 
 def _check(actor_id: int, author_id: int, visibility: int, reblog_of_id: int | None) -> None:
