@@ -4,12 +4,11 @@ SQLite has one writer at a time: while an index is made, nobody else writes. How
 """
 
 import asyncio
-import contextlib
 import fcntl
 import os
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import apsw
@@ -19,8 +18,9 @@ from phiomia.upgrade.revisions import Revision
 from phiomia.upgrade.schema import Blocked, Patience, Report, State
 from phiomia.upgrade.statements import Statement, shorten
 
+_Step = tuple[str, tuple[str, ...]]
 _AGAIN = (apsw.BusyError, apsw.LockedError)
-_BUSY_MS = 5_000
+_BUSY_MS = 1_000
 _POLL_S = 0.05
 _CREATE = "CREATE TABLE IF NOT EXISTS"
 _OWN_TABLES = (
@@ -53,6 +53,7 @@ class SqliteMigrator:
         self._connection = connection
         self._turn = path.with_name(f"{path.name}.migrator")
         self._descriptor: int | None = None
+        self._patience = Patience()
 
     async def read(self) -> State:
         execute = self._connection.execute
@@ -79,50 +80,32 @@ class SqliteMigrator:
                     reason = f"Another migrator has been at work for {patience.turn_s:.0f} s. Try again later."
                     raise Blocked(reason) from None
                 await asyncio.sleep(_POLL_S)
-        self._connection.pragma("journal_mode", "wal")
-        with self._transaction():
-            for statement in _OWN_TABLES:
-                self._connection.execute(statement)
+        self._patience = patience
+        await self._write("its own tables", [("PRAGMA journal_mode = wal", ())], transaction=False)
+        await self._write("its own tables", [(sql, ()) for sql in _OWN_TABLES])
 
     async def apply_at_rest(self, revisions: Sequence[Revision], compat: Compat) -> None:
-        with self._transaction():
-            for revision in revisions:
-                for statement in revision.statements:
-                    self._connection.execute(statement.at_rest)
-                self._connection.execute(_ADD_REVISION, (revision.id,))
-            self._connection.execute(_PUT_COMPAT, compat)
+        steps: list[_Step] = []
+        for revision in revisions:
+            steps += [(statement.at_rest, ()) for statement in revision.statements]
+            steps.append((_ADD_REVISION, (revision.id,)))
+        await self._write("the first tables", [*steps, (_PUT_COMPAT, compat)])
 
     async def done(self, revision: str) -> frozenset[str]:
         found = self._connection.execute("SELECT digest FROM schema_statements WHERE revision = ?", (revision,))
         return frozenset(row[0] for row in found)
 
     async def run(self, revision: str, statement: Statement, patience: Patience, report: Report) -> None:
-        end = time.monotonic() + patience.budget_s
-        tries = 0
-        while True:
-            tries += 1
-            try:
-                with self._transaction():
-                    self._connection.execute(statement.at_rest)
-                    self._connection.execute(_ADD_STATEMENT, (revision, statement.digest))
-                return
-            except _AGAIN as error:
-                if time.monotonic() > end:
-                    raise Blocked(
-                        f"{revision}: after {patience.budget_s:.0f} s still no turn for {shorten(statement.sql)}"
-                        f" ({error}). What was done stays; the same command goes on from there."
-                    ) from error
-                report(f"{revision}: did not get its turn ({tries}), tries again")
-                await asyncio.sleep(patience.first_pause_s * random.uniform(0.5, 1.0))
+        self._patience = patience
+        done = (_ADD_STATEMENT, (revision, statement.digest))
+        await self._write(f"{revision}, {shorten(statement.sql)}", [(statement.at_rest, ()), done], report)
 
     async def write_compat(self, compat: Compat) -> None:
-        self._connection.execute(_PUT_COMPAT, compat)
+        await self._write("its own tables", [(_PUT_COMPAT, compat)])
 
     async def finish(self, revision: str, compat: Compat) -> None:
-        with self._transaction():
-            self._connection.execute(_ADD_REVISION, (revision,))
-            self._connection.execute("DELETE FROM schema_statements WHERE revision = ?", (revision,))
-            self._connection.execute(_PUT_COMPAT, compat)
+        forget = ("DELETE FROM schema_statements WHERE revision = ?", (revision,))
+        await self._write(revision, [(_ADD_REVISION, (revision,)), forget, (_PUT_COMPAT, compat)])
 
     async def count_rows(self, table: str) -> int:
         known = self._connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,))
@@ -136,12 +119,34 @@ class SqliteMigrator:
         if self._descriptor is not None:
             os.close(self._descriptor)
 
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
+    async def _write(
+        self, what: str, steps: Sequence[_Step], report: Report | None = None, *, transaction: bool = True
+    ) -> None:
+        end = time.monotonic() + self._patience.budget_s
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                self._write_once(steps, transaction)
+                return
+            except _AGAIN as error:
+                if time.monotonic() > end:
+                    raise Blocked(
+                        f"After {self._patience.budget_s:.0f} s still no turn for {what} ({error})."
+                        " What was done stays; the same command goes on from there."
+                    ) from error
+                if report is not None:
+                    report(f"{what}: did not get its turn ({tries}), tries again")
+                await asyncio.sleep(self._patience.first_pause_s * random.uniform(0.5, 1.0))
+
+    def _write_once(self, steps: Sequence[_Step], transaction: bool) -> None:
+        if transaction:
+            self._connection.execute("BEGIN IMMEDIATE")
         try:
-            yield
-            self._connection.execute("COMMIT")
+            for sql, values in steps:
+                self._connection.execute(sql, values)
+            if transaction:
+                self._connection.execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
