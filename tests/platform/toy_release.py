@@ -4,9 +4,11 @@ The test writes the mark into the release's environment, so that every release a
 """
 
 import asyncio
+import contextlib
 import os
 import sys
 import time
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from phiomia.platform.bus import open_bus
@@ -14,6 +16,9 @@ from phiomia.platform.listen import inherited_sockets
 from phiomia.platform.notify import offer_service, tell_ready
 
 MARK = (Path(sys.prefix) / "mark").read_text().strip() if (Path(sys.prefix) / "mark").exists() else "plain"
+RUNS = f"{MARK}/{sys.version_info[0]}.{sys.version_info[1]}"
+with contextlib.suppress(PackageNotFoundError):  # a package of which each release has a version of its own
+    RUNS += f"/toy-dependency-{version('toy-dependency')}"
 
 
 async def app(scope, receive, send):
@@ -24,9 +29,13 @@ async def app(scope, receive, send):
         if not message.get("more_body"):
             break
     if scope["path"] == "/slow":
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(float(os.environ.get("TOY_SLOW", "0.3")))
     body = f"{MARK} {os.getpid()} {scope['method']} {size}".encode()
-    headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode())]
+    headers = [
+        (b"content-type", b"text/plain"),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-runs", RUNS.encode()),
+    ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
