@@ -108,6 +108,15 @@ class Instance(Struct, frozen=True, forbid_unknown_fields=True):
     rules: Annotated[list[str], Meta(description="the server's rules, one sentence each")] = field(default_factory=list)
 
 
+class Federation(Struct, frozen=True, forbid_unknown_fields=True):
+    """What holds between this server and others."""
+
+    authorized_fetch: Annotated[
+        Literal["off", "on"],
+        Meta(description="on: documents are only for servers that sign their requests, so that those blocked get none"),
+    ] = "off"
+
+
 class Log(Struct, frozen=True, forbid_unknown_fields=True):
     """What is written to standard error."""
 
@@ -139,6 +148,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     rate_limits: RateLimits = field(default_factory=RateLimits)
     registrations: Registrations = field(default_factory=Registrations)
     instance: Instance = field(default_factory=Instance)
+    federation: Federation = field(default_factory=Federation)
     log: Log = field(default_factory=Log)
 
     @property

@@ -45,7 +45,6 @@ _HEAD = Query(
 _MORE = Query(
     select(accounts.c.public_key, accounts.c.also_known_as).where(accounts.c.id == P("id"), accounts.c.domain == "")
 )
-_BY_URI = Query(select(accounts.c.id).where(accounts.c.uri == P("uri", str), accounts.c.uri != ""))
 
 
 async def find_actor_head(session: ReadSession, username: str) -> ActorHead | None:
@@ -74,9 +73,3 @@ async def load_actor(session: ReadSession, account_id: int) -> ActorView:
         moved_to=target,
         emojis=[emojis[name] for name in names if name in emojis],
     )
-
-
-async def find_remote_viewer(session: ReadSession, uri: str) -> int | None:
-    """The id of the remote account with that ActivityPub id, for asking what it may see."""
-    found: int | None = await session.value(_BY_URI, uri=uri)
-    return found

@@ -34,3 +34,8 @@ async def count_all(session: ReadSession, month_ago: int) -> Statistics:
         statuses=int(row[1]) if row else 0,
         domains=await session.value(_DOMAINS) or 0,
     )
+
+
+async def count_active(session: ReadSession, since: int) -> int:
+    """How many accounts have posted since a moment."""
+    return int(await session.value(_ACTIVE, since=since) or 0)

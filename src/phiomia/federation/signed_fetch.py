@@ -1,0 +1,55 @@
+"""Who asks for a document. Nobody has to say, unless the document is not for everybody or `authorized_fetch` is on.
+
+Two servers that both want a signature do not wait for each other: to check one, a server asks as its instance actor,
+whose document, like the keys of all actors, is given to anybody.
+"""
+
+import time
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import falcon.asgi
+
+from phiomia.activitypub.signatures.request import KeyUnknown, Request
+from phiomia.activitypub.signatures.verify import verify
+from phiomia.domain.accounts.remote import find_actor, list_actors_with_key
+from phiomia.domain.errors import NotAllowed
+from phiomia.federation.context import Federation
+
+
+class Asker(NamedTuple):
+    """Who has signed a request: the account here, if it is a known one, and where it lives."""
+
+    account_id: int | None
+    origin: str
+
+
+def is_signed(req: falcon.asgi.Request) -> bool:
+    """Whether a request claims to be signed."""
+    return req.get_header("Signature") is not None or req.get_header("Signature-Input") is not None
+
+
+def read_request(req: falcon.asgi.Request, base_url: str, body: bytes = b"") -> Request:
+    """A request as it was sent: its path byte for byte, and the address people see in place of the proxy's."""
+    scope = req.scope
+    path = (scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0].decode("latin-1")
+    query = scope["query_string"].decode("latin-1")
+    url = f"{base_url}{path}?{query}" if query else f"{base_url}{path}"
+    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+    return Request.of(req.method, url, headers, body)
+
+
+async def find_asker(federation: Federation, req: falcon.asgi.Request) -> Asker:
+    """Who asks. Raises SignatureRefused, also for a request without signature, and NotAllowed for refused servers."""
+    if federation.keys is None:
+        raise KeyUnknown("keys of other servers can't be had here")
+    signed = await verify(read_request(req, federation.config.base_url), federation.keys, now=time.time())
+    parts = urlsplit(signed.key_id)
+    if await federation.rules.is_blocked(parts.netloc):
+        raise NotAllowed
+    async with federation.db.read() as session:
+        actors = await list_actors_with_key(session, signed.key_id)
+        actor = actors[0] if actors else await find_actor(session, signed.key_id.partition("#")[0])
+    if actor is not None and actor.suspended:
+        raise NotAllowed
+    return Asker(None if actor is None else actor.id, f"{parts.scheme}://{parts.netloc}".lower())
