@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from phiomia.domain.errors import NotFound
 from phiomia.domain.notifications.queries import find_notification
 from phiomia.domain.statuses.conversations import load_conversation
-from phiomia.domain.statuses.queries import flags_for_viewers, rows_of
+from phiomia.domain.statuses.queries import marks_for_viewers, rows_of
 from phiomia.domain.timelines.streams import find_audience
 from phiomia.entities.conversation import render_conversations
 from phiomia.entities.fragments import Fragments
@@ -25,19 +25,19 @@ async def render_for_viewers(
     made: dict[int | None, bytes] = {}
     if None in viewers:
         made[None] = await fragments.one(session, row, None)
-    flags = await flags_for_viewers(session, row, sorted(seeing)) if seeing else {}
-    plain = row._replace(favourited=False, boosted=False, bookmarked=False, pinned=False, muted=False)
+    marks = await marks_for_viewers(session, row, sorted(seeing)) if seeing else {}
+    plain = row._replace(marks=0)
     shared: bytes | None = None
     for viewer in people:
         if viewer not in seeing:
             continue
-        own = flags.get(viewer)
-        if own is None and viewer != row.account_id and not fragments.has_poll(row):
+        own = marks.get(viewer, 0)
+        if not own and viewer != row.account_id and not fragments.has_poll(row):
             if shared is None:
                 shared = await fragments.one(session, plain, viewer)
             made[viewer] = shared
         else:
-            made[viewer] = await fragments.one(session, plain._replace(**(own or {})), viewer)
+            made[viewer] = await fragments.one(session, plain._replace(marks=own), viewer)
     return made
 
 

@@ -1,9 +1,10 @@
 """Reading statuses: pages of ids with revisions and flags, and whole views for rendering."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, false, func, literal, select
+from sqlalchemy import ColumnElement, Select, Table, case, func, literal, select
 from sqlalchemy.sql.selectable import CTE
 
 from phiomia.domain.accounts.models import accounts
@@ -26,6 +27,7 @@ from phiomia.domain.statuses.models import (
 from phiomia.domain.statuses.policy import visible_with_original
 from phiomia.domain.statuses.views import (
     FeedRow,
+    Mark,
     MentionView,
     PollOptionView,
     PollView,
@@ -57,22 +59,8 @@ def page_query(
     original_author = accounts.alias("oa")
     shown = func.coalesce(original.c.id, status.c.id)
     thread = func.coalesce(original.c.conversation_id, status.c.conversation_id)
-    flags: list[ColumnElement[Any]]
-    if anonymous:
-        flags = [false()] * 5
-    else:
-        boost = statuses.alias("b")
-        flags = [
-            _one(favourites.c.id, favourites.c.account_id == VIEWER, favourites.c.status_id == shown),
-            _one(boost.c.id, boost.c.account_id == VIEWER, boost.c.reblog_of_id == shown),
-            _one(bookmarks.c.id, bookmarks.c.account_id == VIEWER, bookmarks.c.status_id == shown),
-            _one(pins.c.id, pins.c.account_id == VIEWER, pins.c.status_id == shown),
-            _one(
-                conversation_mutes.c.account_id,
-                conversation_mutes.c.account_id == VIEWER,
-                conversation_mutes.c.conversation_id == thread,
-            ),
-        ]
+    author_shown = func.coalesce(original.c.account_id, status.c.account_id)
+    marks: ColumnElement[int] = literal(0) if anonymous else _marks(shown, author_shown, thread)
     order = page.c.cursor.asc() if oldest_first else page.c.cursor.desc()
     return Query(
         select(
@@ -85,7 +73,7 @@ def page_query(
             original.c.rev,
             original.c.account_id,
             original_author.c.rev,
-            *flags,
+            marks,
             *[page.c[name] for name in more],
         )
         .select_from(
@@ -96,6 +84,45 @@ def page_query(
         )
         .order_by(order)
     )
+
+
+def _marks(shown: ColumnElement[int], author: ColumnElement[int], thread: ColumnElement[int]) -> ColumnElement[int]:
+    """What the viewer has done with what is shown, as a Mark. Cheap questions come first and spare most others."""
+    boost = statuses.alias("b")
+    muted = conversation_mutes.c.account_id == VIEWER
+    return (
+        _mark(
+            Mark.FAVOURITED,
+            shown <= _newest(favourites),
+            _one(favourites.c.id, favourites.c.account_id == VIEWER, favourites.c.status_id == shown),
+        )
+        + _mark(Mark.BOOSTED, _one(boost.c.id, boost.c.account_id == VIEWER, boost.c.reblog_of_id == shown))
+        + _mark(
+            Mark.BOOKMARKED,
+            shown <= _newest(bookmarks),
+            _one(bookmarks.c.id, bookmarks.c.account_id == VIEWER, bookmarks.c.status_id == shown),
+        )
+        + _mark(
+            Mark.MUTED,
+            _one(conversation_mutes.c.account_id, muted),
+            _one(conversation_mutes.c.account_id, muted, conversation_mutes.c.conversation_id == thread),
+        )
+        # One's own are all that can be pinned.
+        + _mark(Mark.PINNED, author == VIEWER, _one(pins.c.id, pins.c.account_id == VIEWER, pins.c.status_id == shown))
+    )
+
+
+def _mark(mark: Mark, *conditions: ColumnElement[bool]) -> ColumnElement[int]:
+    # Databases may ask both sides of an AND, but of a CASE only what is needed.
+    value: ColumnElement[int] = literal(int(mark))
+    for condition in reversed(conditions):
+        value = case((condition, value), else_=literal(0))
+    return value
+
+
+def _newest(marked: Table) -> ColumnElement[int]:
+    """The newest status that the viewer has marked: one look at an index, instead of one for each newer status."""
+    return select(func.max(marked.c.status_id)).where(marked.c.account_id == VIEWER).scalar_subquery()
 
 
 def _one(column: ColumnElement[Any], *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -177,25 +204,29 @@ _MUTED_BY = Query(
 )
 
 
-async def flags_for_viewers(session: ReadSession, row: FeedRow, viewers: Sequence[int]) -> dict[int, dict[str, bool]]:
-    """The flags that are set, for those of many viewers who have any: as keyword arguments of a FeedRow."""
+async def marks_for_viewers(session: ReadSession, row: FeedRow, viewers: Sequence[int]) -> dict[int, int]:
+    """What each of many viewers has done with a status, for those who have done anything: `marks` of a FeedRow."""
     shown = row.original_id or row.id
-    found: dict[int, dict[str, bool]] = {}
-    for name, query in (
-        ("favourited", _FAVOURITED_BY),
-        ("boosted", _BOOSTED_BY),
-        ("bookmarked", _BOOKMARKED_BY),
-        ("pinned", _PINNED_BY),
-        ("muted", _MUTED_BY),
+    found: dict[int, int] = {}
+    for mark, query in (
+        (Mark.FAVOURITED, _FAVOURITED_BY),
+        (Mark.BOOSTED, _BOOSTED_BY),
+        (Mark.BOOKMARKED, _BOOKMARKED_BY),
+        (Mark.PINNED, _PINNED_BY),
+        (Mark.MUTED, _MUTED_BY),
     ):
         for viewer in await session.column(query, id=shown, viewers=list(viewers)):
-            found.setdefault(viewer, {})[name] = True
+            found[viewer] = found.get(viewer, 0) | mark
     return found
+
+
+# What FeedRow._make does, for rows that are known to be of the right length.
+_as_feed_row: Callable[[Any], FeedRow] = partial(tuple.__new__, FeedRow)
 
 
 async def feed_rows(session: ReadSession, query: Query, viewer: int | None, **parameters: Any) -> list[FeedRow]:
     """Runs a statement of `page_query`."""
-    return list(map(FeedRow._make, await session.all(query, viewer=viewer or NOBODY, **parameters)))
+    return list(map(_as_feed_row, await session.all(query, viewer=viewer or NOBODY, **parameters)))
 
 
 async def find_rows(session: ReadSession, ids: Sequence[int], viewer: int | None) -> dict[int, FeedRow]:

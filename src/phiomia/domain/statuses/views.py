@@ -1,5 +1,6 @@
 """Statuses as loaded: what anybody sees (StatusView), and the line of a page (FeedRow) with the viewer's flags."""
 
+from enum import IntFlag
 from typing import NamedTuple
 
 import msgspec
@@ -8,8 +9,21 @@ from phiomia.domain.instance.emojis import EmojiView
 from phiomia.domain.media.views import MediaView
 
 
+class Mark(IntFlag):
+    """What a viewer has done with a status."""
+
+    FAVOURITED = 1
+    BOOSTED = 2
+    BOOKMARKED = 4
+    MUTED = 8
+    PINNED = 16
+
+
 class FeedRow(NamedTuple):
-    """One status of a page: ids with revisions, so that rendered fragments can be trusted or not."""
+    """One status of a page: ids with revisions, so that rendered fragments can be trusted or not.
+
+    `marks` is a Mark as a bare number.
+    """
 
     cursor: int
     id: int
@@ -20,11 +34,7 @@ class FeedRow(NamedTuple):
     original_rev: int | None
     original_account_id: int | None
     original_account_rev: int | None
-    favourited: bool
-    boosted: bool
-    bookmarked: bool
-    pinned: bool
-    muted: bool
+    marks: int = 0
 
 
 class StatusRow(msgspec.Struct, frozen=True):
