@@ -9,3 +9,11 @@ class AccountState(IntEnum):
     ACTIVE = 0
     LIMITED = 1
     SUSPENDED = 2
+
+
+class StateOrigin(IntEnum):
+    """Who has decided: a moderator on the account, the rule for its server, or its server itself."""
+
+    MODERATION = 0
+    DOMAIN = 1
+    REMOTE = 2

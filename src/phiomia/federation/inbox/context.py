@@ -23,7 +23,11 @@ class Unresolved(Exception):
 
 
 class Gone(Unresolved):
-    """Its server says that it does not exist, or no more."""
+    """Its server says that it does not exist, or (`for_good`) no more."""
+
+    def __init__(self, reason: str, *, for_good: bool = False) -> None:
+        super().__init__(reason)
+        self.for_good = for_good
 
 
 class Result(StrEnum):

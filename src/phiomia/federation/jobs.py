@@ -1,0 +1,14 @@
+"""Later questions to other servers about their people."""
+
+from phiomia.platform.jobs import Job
+
+
+class RefreshAccount(Job, frozen=True):
+    """Ask for an account of another server again: its profile, or (`counts_only`) how many follow it."""
+
+    TYPE = "federation.refresh_account"
+    QUEUE = "pull"
+    TRIES = 4
+
+    account_id: int
+    counts_only: bool = False
