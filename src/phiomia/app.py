@@ -38,6 +38,7 @@ _ROLE_MODULES = (
     "cryptography.hazmat.primitives.asymmetric.rsa",
     "cryptography.hazmat.primitives.serialization",
     "falcon.asgi",
+    "phiomia.federation.routes",
     "phiomia.jobs",
     "phiomia.platform.drain",
     "phiomia.platform.jobs.periodic",
@@ -101,6 +102,10 @@ def build_web(parts: Parts) -> Any:
     from phiomia.api.files import mount_files
     from phiomia.api.health import mount_health
     from phiomia.api.routes import mount_api
+    from phiomia.domain.peers.rules import DomainRules
+    from phiomia.federation.context import Federation
+    from phiomia.federation.documents.rendered import Shelves
+    from phiomia.federation.routes import mount_federation
     from phiomia.platform.asgi import QuickApp  # the worker does without it
     from phiomia.platform.rates import Rates
     from phiomia.web.context import WebContext
@@ -115,7 +120,10 @@ def build_web(parts: Parts) -> Any:
     mount_api(app, api)
     mount_files(app, parts.storage)
     mount_health(app, parts.db, health_folder(config))
-    mount_pages(app, WebContext(config=config, db=parts.db, rates=rates, fragments=fragments))
+    shelves = Shelves(statuses=config.caches.statuses // 4, accounts=config.caches.accounts // 4)
+    federation = Federation(config, parts.db, parts.links, shelves, DomainRules(parts.db))
+    pages = mount_federation(app, federation)
+    mount_pages(pages, WebContext(config=config, db=parts.db, rates=rates, fragments=fragments))
     return app
 
 
