@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from phiomia.domain.accounts.events import AccountUpdated
+from phiomia.domain.accounts.events import AccountMoved, AccountUpdated
 from phiomia.domain.notifications import effects as tell
 from phiomia.domain.relationships import events as relationships
 from phiomia.domain.search.effects import (
@@ -16,8 +16,15 @@ from phiomia.domain.search.effects import (
 )
 from phiomia.domain.statuses import events as statuses
 from phiomia.domain.statuses.conversations import keep_conversations
+from phiomia.domain.statuses.tombstones import leave_tombstone
 from phiomia.domain.tags import events as tags
-from phiomia.domain.timelines.deliver import deliver_boosted, deliver_created, deliver_deleted, deliver_edited
+from phiomia.domain.timelines.deliver import (
+    deliver_adopted,
+    deliver_boosted,
+    deliver_created,
+    deliver_deleted,
+    deliver_edited,
+)
 from phiomia.domain.timelines.effects import (
     on_blocked,
     on_followed,
@@ -27,29 +34,64 @@ from phiomia.domain.timelines.effects import (
     on_unfollowed,
 )
 from phiomia.domain.users.events import UserSignedUp
+from phiomia.federation.outbox import effects as outbox
 from phiomia.platform.events import Event, SideEffects
 
 # What appends to the streaming log stands last: on PostgreSQL it orders the commits from there on.
 SIDE_EFFECTS: Mapping[type[Event], SideEffects] = {
-    AccountUpdated: SideEffects(now=(index_updated_account,)),
+    AccountUpdated: SideEffects(now=(index_updated_account, outbox.tell_profile)),
+    AccountMoved: SideEffects(now=(outbox.tell_moved,)),
     UserSignedUp: SideEffects(now=(index_new_account,)),
     statuses.StatusCreated: SideEffects(
-        now=(index_new_status, tell.on_status_created, keep_conversations, deliver_created)
+        now=(index_new_status, tell.on_status_created, keep_conversations, outbox.tell_created, deliver_created)
     ),
-    statuses.StatusEdited: SideEffects(now=(reindex_edited_status, tell.on_status_edited, deliver_edited)),
-    statuses.StatusDeleted: SideEffects(now=(unindex_deleted_status, tell.on_status_deleted, deliver_deleted)),
-    statuses.StatusBoosted: SideEffects(now=(note_boost, tell.on_status_boosted, deliver_boosted)),
-    statuses.StatusFavourited: SideEffects(now=(note_mark, tell.on_status_favourited)),
-    statuses.StatusUnfavourited: SideEffects(now=(note_mark, tell.on_status_unfavourited)),
+    statuses.StatusEdited: SideEffects(
+        now=(reindex_edited_status, tell.on_status_edited, outbox.tell_edited, deliver_edited)
+    ),
+    statuses.ReplyAdopted: SideEffects(now=(deliver_adopted,)),
+    statuses.StatusDeleted: SideEffects(
+        now=(unindex_deleted_status, leave_tombstone, tell.on_status_deleted, outbox.tell_deleted, deliver_deleted)
+    ),
+    statuses.StatusBoosted: SideEffects(now=(note_boost, tell.on_status_boosted, outbox.tell_boosted, deliver_boosted)),
+    statuses.StatusFavourited: SideEffects(now=(note_mark, outbox.tell_favourited, tell.on_status_favourited)),
+    statuses.StatusUnfavourited: SideEffects(now=(note_mark, outbox.tell_unfavourited, tell.on_status_unfavourited)),
     statuses.StatusBookmarked: SideEffects(now=(note_mark,)),
-    statuses.PollEnded: SideEffects(now=(tell.on_poll_ended,)),
+    statuses.StatusPinned: SideEffects(now=(outbox.tell_pinned,)),
+    statuses.PollVoted: SideEffects(now=(outbox.tell_voted,)),
+    statuses.PollEnded: SideEffects(
+        now=(
+            outbox.tell_poll_ended,
+            tell.on_poll_ended,
+        )
+    ),
     relationships.Followed: SideEffects(now=(on_followed, tell.on_followed)),
-    relationships.FollowRequested: SideEffects(now=(tell.on_follow_requested,)),
-    relationships.FollowAccepted: SideEffects(now=(tell.on_request_over,)),
-    relationships.FollowRejected: SideEffects(now=(tell.on_request_over,)),
-    relationships.FollowWithdrawn: SideEffects(now=(tell.on_request_over,)),
-    relationships.Unfollowed: SideEffects(now=(on_unfollowed, tell.on_unfollowed)),
-    relationships.Blocked: SideEffects(now=(on_blocked, tell.on_blocked)),
+    relationships.FollowRequested: SideEffects(
+        now=(
+            outbox.tell_follow_requested,
+            tell.on_follow_requested,
+        )
+    ),
+    relationships.FollowAccepted: SideEffects(
+        now=(
+            outbox.tell_accepted,
+            tell.on_request_over,
+        )
+    ),
+    relationships.FollowRejected: SideEffects(
+        now=(
+            outbox.tell_rejected,
+            tell.on_request_over,
+        )
+    ),
+    relationships.FollowWithdrawn: SideEffects(
+        now=(
+            outbox.tell_withdrawn,
+            tell.on_request_over,
+        )
+    ),
+    relationships.Unfollowed: SideEffects(now=(on_unfollowed, outbox.tell_unfollowed, tell.on_unfollowed)),
+    relationships.Blocked: SideEffects(now=(on_blocked, outbox.tell_blocked, tell.on_blocked)),
+    relationships.Unblocked: SideEffects(now=(outbox.tell_unblocked,)),
     relationships.Muted: SideEffects(now=(on_muted, tell.on_muted)),
     tags.TagFollowed: SideEffects(now=(on_tag_followed,)),
     tags.TagUnfollowed: SideEffects(now=(on_tag_unfollowed,)),

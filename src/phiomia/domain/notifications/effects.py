@@ -63,7 +63,9 @@ async def on_muted(session: WriteSession, event: Muted) -> None:
 
 
 async def on_status_created(session: WriteSession, event: StatusCreated) -> None:
-    """Those mentioned, and followers who asked for it, learn of it."""
+    """Those mentioned, and followers who asked for it, learn of it, unless it is no news."""
+    if event.late:
+        return
     await notify_mentioned(session, event.status_id)
     await notify_followers_with_bell(session, event.status_id)
 

@@ -7,7 +7,7 @@ from sqlalchemy import delete, select
 from phiomia.domain.peers.models import tombstones
 from phiomia.platform.clock import SECOND, now_ms
 from phiomia.platform.db import P, Query, ReadSession, WriteSession, any_of, listed
-from phiomia.platform.limits import TOMBSTONE_SECONDS
+from phiomia.platform.limits import TAKEN_BACK_SECONDS, TOMBSTONE_SECONDS
 
 _BURY = Query(
     lambda insert: (
@@ -15,6 +15,9 @@ _BURY = Query(
     )
 )
 _FIND = Query(select(tombstones.c.uri).where(any_of(tombstones.c.uri, listed("uris", str))).limit(1))
+_RECENT = Query(
+    select(tombstones.c.uri).where(tombstones.c.uri == P("uri", str), tombstones.c.created_at > P("since")).limit(1)
+)
 _FORGET = Query(delete(tombstones).where(tombstones.c.created_at < P("before")))
 
 
@@ -27,6 +30,12 @@ async def bury(session: WriteSession, uri: str) -> None:
 async def is_buried(session: ReadSession, uris: Sequence[str]) -> bool:
     """Whether one of the names is that of something gone."""
     return await session.value(_FIND, uris=list(uris)) is not None
+
+
+async def was_taken_back(session: ReadSession, uri: str) -> bool:
+    """Whether an activity was undone shortly before it came. Later the same name may be used again."""
+    since = now_ms() - TAKEN_BACK_SECONDS * SECOND
+    return bool(uri) and await session.value(_RECENT, uri=uri, since=since) is not None
 
 
 async def forget_tombstones(session: WriteSession) -> int:

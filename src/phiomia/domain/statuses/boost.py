@@ -69,13 +69,17 @@ async def boost(
     return boost_id
 
 
-async def unboost(session: WriteSession, actor_id: int, status_id: int) -> None:
-    """Takes a boost back, also of what the actor may no longer see. Raises NotFound if there is neither."""
+async def unboost(session: WriteSession, actor_id: int, status_id: int) -> bool:
+    """Takes a boost back, also of what the actor may no longer see; False if there was none.
+
+    Raises NotFound if there is neither.
+    """
     boost_id = await session.value(_BOOST, id=status_id, actor=actor_id)
     if boost_id is None:
         await find_target(session, actor_id, status_id)
-        return
+        return False
     await delete_status(session, actor_id, boost_id)
+    return True
 
 
 async def _tell(

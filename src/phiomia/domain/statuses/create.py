@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from phiomia.domain.errors import Invalid, NotFound
 from phiomia.domain.instance.remote_emojis import keep_emojis
@@ -29,6 +29,12 @@ _INSERT = insert_into(statuses, *_COLUMNS)
 _PARENT = Query(
     select(statuses.c.id, statuses.c.account_id, statuses.c.conversation_id, statuses.c.reblog_of_id).where(
         statuses.c.id == P("id"), visible_to(statuses, P("viewer"))
+    )
+)
+# Whom people of other servers follow is not known here: that they could read what they answer has to be believed.
+_PARENT_OF_REMOTE = Query(
+    select(statuses.c.id, statuses.c.account_id, statuses.c.conversation_id, statuses.c.reblog_of_id).where(
+        statuses.c.id == P("id"), or_(statuses.c.local.is_(False), visible_to(statuses, P("viewer")))
     )
 )
 _MENTION = Query(
@@ -118,6 +124,7 @@ async def create_status(session: WriteSession, draft: StatusDraft) -> int:
             language=draft.language,
             with_media=draft.media_count > 0,
             tags=[key for key, _ in draft.tags],
+            late=draft.late,
         ),
     )
     return id_
@@ -126,12 +133,15 @@ async def create_status(session: WriteSession, draft: StatusDraft) -> int:
 def _answered_account(draft: StatusDraft, parent: _Parent | None) -> int | None:
     if parent is not None:
         return parent.account_id
-    return UNKNOWN_ACCOUNT if draft.in_reply_to_unknown else None
+    return UNKNOWN_ACCOUNT if draft.in_reply_to_unknown or draft.in_reply_to_id is not None else None
 
 
 async def _find_parent(session: WriteSession, draft: StatusDraft) -> _Parent | None:
     if draft.in_reply_to_id is None:
         return None
+    if not draft.local:
+        row = await session.one(_PARENT_OF_REMOTE, id=draft.in_reply_to_id, viewer=draft.account_id)
+        return None if row is None else _Parent(*row)
     row = await session.one(_PARENT, id=draft.in_reply_to_id, viewer=draft.account_id)
     if row is None:
         raise NotFound("The post you are trying to reply to does not appear to exist.")

@@ -46,6 +46,7 @@ class StatusDraft(msgspec.Struct, frozen=True):
     # Of a status that was written elsewhere. Its counts are what its server said; a silent mention may be anybody
     # known here whom it was addressed to.
     in_reply_to_unknown: bool = False  # it answers something that is not known here (yet)
+    late: bool = False  # it is no news
     edited_at: int | None = None
     remote_media: list[RemoteMedia] = []
     emoji_domain: str = ""

@@ -36,13 +36,17 @@ async def favourite(session: WriteSession, actor_id: int, status_id: int) -> Non
         await record(session, StatusFavourited(target.id, actor_id, target.account_id, id_))
 
 
-async def unfavourite(session: WriteSession, actor_id: int, status_id: int) -> None:
-    """Takes a favourite back, also of what the actor may no longer see. Raises NotFound if there is neither."""
+async def unfavourite(session: WriteSession, actor_id: int, status_id: int) -> bool:
+    """Takes a favourite back, also of what the actor may no longer see; False if there was none.
+
+    Raises NotFound if there is neither.
+    """
     row = await session.one(_DELETE, id=status_id, actor=actor_id)
     if row is None:
         await find_target(session, actor_id, status_id)
-        return
+        return False
     favoured, favourite_id = row
     await count_favourite(session, favoured, by=-1)
     author_id = await session.value(_AUTHOR, id=favoured)
     await record(session, StatusUnfavourited(favoured, actor_id, author_id, favourite_id))
+    return True

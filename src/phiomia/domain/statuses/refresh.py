@@ -31,9 +31,7 @@ _CHANGE = Query(
 )
 
 
-async def refresh_counts(
-    session: WriteSession, status_id: int, favourites: int | None, boosts: int | None
-) -> None:
+async def refresh_counts(session: WriteSession, status_id: int, favourites: int | None, boosts: int | None) -> None:
     """Takes over the numbers of a status that lives elsewhere; None leaves one as it is."""
     await session.execute(_COUNTS, id=status_id, favourites=favourites, boosts=boosts)
 

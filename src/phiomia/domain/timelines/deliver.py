@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import select
 
 from phiomia.domain.accounts.models import accounts
-from phiomia.domain.statuses.events import StatusBoosted, StatusCreated, StatusDeleted, StatusEdited
+from phiomia.domain.statuses.events import ReplyAdopted, StatusBoosted, StatusCreated, StatusDeleted, StatusEdited
 from phiomia.domain.statuses.models import status_mentions, status_tags, statuses
 from phiomia.domain.statuses.visibility import Visibility
 from phiomia.domain.tags.models import tags
@@ -13,8 +13,10 @@ from phiomia.domain.timelines.fan_out import fan_out, lists_with, put_into_own_f
 from phiomia.domain.timelines.feeds import forget_status
 from phiomia.domain.timelines.models import home_feed
 from phiomia.platform import limits
+from phiomia.platform.clock import SECOND, now_ms
 from phiomia.platform.db import P, Query, WriteSession
 from phiomia.platform.events import append_stream
+from phiomia.platform.ids import moment_of
 from phiomia.platform.jobs.defer import Job, defer
 
 _FOLLOWERS = Query(select(accounts.c.followers_count).where(accounts.c.id == P("id")))
@@ -48,7 +50,9 @@ class FanOut(Job, frozen=True):
 
 
 async def deliver_created(session: WriteSession, event: StatusCreated) -> None:
-    """Own feed, followers' feeds, streams."""
+    """Own feed, followers' feeds, streams; none of them for what is no news."""
+    if event.late:
+        return
     await _deliver(session, event.status_id, event.account_id, event.status_id, event.local)
 
 
@@ -67,6 +71,15 @@ async def _deliver(session: WriteSession, status_id: int, author_id: int, origin
     else:
         await defer(session, FanOut(status_id=status_id))
     await _append(session, "status", status_id, home)
+
+
+async def deliver_adopted(session: WriteSession, event: ReplyAdopted) -> None:
+    """Feeds of those who follow both sides of a conversation, which could not be known before."""
+    if moment_of(event.status_id) < now_ms() - limits.NEWS_SECONDS * SECOND:
+        return
+    home = await fan_out(session, event.status_id)
+    if home:
+        await _append(session, "status", event.status_id, home, crowd=True)
 
 
 async def run_fan_out(context: Any, job: FanOut) -> None:

@@ -3,9 +3,43 @@
 from collections.abc import Mapping
 from typing import Final
 
+from phiomia.federation.inbox import (
+    announce,
+    answers,
+    block,
+    create,
+    delete,
+    featured,
+    follow,
+    like,
+    move,
+    undo,
+    unkept,
+    update,
+)
 from phiomia.federation.inbox.context import Activity, Handler, InboxContext, Outcome, ignored
 
-HANDLERS: Final[Mapping[str, Handler]] = {}
+HANDLERS: Final[Mapping[str, Handler]] = {
+    "Accept": answers.handle_accept,
+    "Add": featured.handle_add,
+    "Announce": announce.handle,
+    "AnnounceRequest": unkept.handle_interaction_request,
+    "Block": block.handle,
+    "Create": create.handle,
+    "Delete": delete.handle,
+    "EmojiReact": like.handle_reaction,
+    "Flag": unkept.handle_flag,
+    "Follow": follow.handle,
+    "Like": like.handle,
+    "LikeRequest": unkept.handle_interaction_request,
+    "Move": move.handle,
+    "QuoteRequest": unkept.handle_quote_request,
+    "Reject": answers.handle_reject,
+    "Remove": featured.handle_remove,
+    "ReplyRequest": unkept.handle_interaction_request,
+    "Undo": undo.handle,
+    "Update": update.handle,
+}
 
 
 async def dispatch(context: InboxContext, activity: Activity) -> Outcome:

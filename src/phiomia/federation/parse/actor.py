@@ -180,7 +180,7 @@ def first_object(value: Any) -> Document:
 
 
 def _parse_fields(value: Any) -> list[AccountField]:
-    found = []
+    found: list[AccountField] = []
     for one in objects(value, 2 * _FIELDS):
         name, text = words(one.get("name"), _FIELD), words(one.get("value"), _FIELD)
         if "PropertyValue" in types(one) and name and text and len(found) < _FIELDS:

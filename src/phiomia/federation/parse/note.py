@@ -10,13 +10,14 @@ from phiomia.domain.statuses.draft import PollDraft
 from phiomia.federation.parse.addresses import page_of
 from phiomia.federation.parse.attachments import parse_attachments
 from phiomia.federation.parse.audience import Audience, parse_audience
+from phiomia.federation.parse.collections import lists_something
 from phiomia.federation.parse.emojis import parse_emojis, used_shortcodes
 from phiomia.federation.parse.languages import language_of, text_of
 from phiomia.federation.parse.moments import read_moment, read_past_moment
 from phiomia.federation.parse.polls import parse_poll
 from phiomia.federation.parse.quotes import parse_quote
 from phiomia.federation.parse.tags import MentionDraft, parse_hashtags, parse_mentions, read_tags
-from phiomia.federation.parse.values import Document, Rejected, address, id_of, total_of, truth, types, words
+from phiomia.federation.parse.values import Document, Rejected, address, id_of, ids, total_of, truth, types, words
 from phiomia.platform.html import escape, sanitise, to_plain_text
 
 WRITTEN: Final = frozenset({"Note", "Question"})
@@ -33,7 +34,7 @@ class NoteDraft(msgspec.Struct, frozen=True):
     """A post of another server as its document has it; ids are still addresses."""
 
     uri: str
-    author: str
+    authors: list[str]  # the first is the one to show
     content: str
     url: str = ""
     spoiler_text: str = ""
@@ -55,6 +56,7 @@ class NoteDraft(msgspec.Struct, frozen=True):
     favourites_count: int | None = None
     boosts_count: int | None = None
     replies_url: str = ""
+    replies_listed: bool = False  # the post had answers when it was sent
 
 
 def is_post(document: Any) -> bool:
@@ -72,13 +74,13 @@ def parse_note(document: Any, activity: Document | None = None) -> NoteDraft:
     uri = address(document.get("id"))
     if not uri:
         raise Rejected("a post without id")
-    author = id_of(document.get("attributedTo")) or id_of(document.get("actor"))
-    if not author:
+    authors = ids(document.get("attributedTo"), 16) or ids(document.get("actor"), 1)
+    if not authors:
         raise Rejected("a post without author")
-    return _describe(document, activity or {}, uri, author, bool(kinds & WRITTEN))
+    return _describe(document, activity or {}, uri, authors, bool(kinds & WRITTEN))
 
 
-def _describe(document: Document, activity: Document, uri: str, author: str, is_written: bool) -> NoteDraft:
+def _describe(document: Document, activity: Document, uri: str, authors: list[str], is_written: bool) -> NoteDraft:
     url = page_of(document.get("url")) or uri
     content = _read_content(document) if is_written else _convert(document, url)
     warning = _read_warning(document) if is_written else ""
@@ -89,7 +91,7 @@ def _describe(document: Document, activity: Document, uri: str, author: str, is_
     updated = read_past_moment(document.get("updated"))
     return NoteDraft(
         uri=uri,
-        author=author,
+        authors=authors,
         content=content,
         url=url,
         spoiler_text=warning,
@@ -111,6 +113,7 @@ def _describe(document: Document, activity: Document, uri: str, author: str, is_
         favourites_count=total_of(document.get("likes")),
         boosts_count=total_of(document.get("shares")),
         replies_url=id_of(document.get("replies")),
+        replies_listed=isinstance(document.get("replies"), dict) and lists_something(document["replies"]),
     )
 
 

@@ -1,0 +1,1 @@
+"""What keeps the place in order: erasing what has to go."""

@@ -1,0 +1,135 @@
+"""What stands above and below a post that came in: fetched politely, step by step, within limits."""
+
+from typing import Any
+
+from phiomia.domain.statuses.adopt import adopt_reply
+from phiomia.domain.statuses.known import find_by_id, find_ids_by_uri
+from phiomia.federation.inbox.context import InboxContext, Unresolved
+from phiomia.federation.inbox.placing import Placed
+from phiomia.federation.parse.collections import CollectionPage, parse_page
+from phiomia.federation.parse.note import NoteDraft
+from phiomia.federation.parse.values import Rejected, host_of, id_of, same_host
+from phiomia.platform.db import WriteSession
+from phiomia.platform.jobs import Job, defer
+from phiomia.platform.limits import REPLIES_AT_ONCE, REPLIES_WITH_STATUS, REPLY_PAGES, THREAD_DEPTH
+
+
+class FindParent(Job, frozen=True):
+    """Fetch what a status answers, and hang it below that."""
+
+    TYPE = "federation.find_parent"
+    QUEUE = "pull"
+    TRIES = 4
+
+    status_id: int
+    parent_uri: str
+    depth: int = 0
+
+
+class FindReplies(Job, frozen=True):
+    """Fetch answers that a status of another server got there; `most` of them."""
+
+    TYPE = "federation.find_replies"
+    QUEUE = "pull"
+    TRIES = 2
+
+    status_id: int
+    most: int = REPLIES_AT_ONCE
+    url: str = ""  # of the collection, if it is known
+
+
+def replies_key(status_id: int) -> str:
+    """Under what name the answers of a status are being fetched."""
+    return f"{FindReplies.TYPE}:{status_id}"
+
+
+async def follow_up(session: WriteSession, status_id: int, note: NoteDraft, placed: Placed, depth: int) -> None:
+    """Lets the rest of the thread be found after a post was written."""
+    if placed.missing_parent and depth < THREAD_DEPTH:
+        await defer(
+            session,
+            FindParent(status_id, placed.missing_parent, depth + 1),
+            unique=f"{FindParent.TYPE}:{status_id}",
+            host=host_of(placed.missing_parent),
+        )
+    # Only with what was not found by following a thread: that would fetch the whole tree.
+    if depth == 0 and not placed.draft.late and _has_replies(note):
+        job = FindReplies(status_id, REPLIES_WITH_STATUS, note.replies_url)
+        await defer(session, job, unique=replies_key(status_id), host=host_of(note.uri))
+
+
+async def find_parent(context: InboxContext, job: FindParent) -> None:
+    """Handler of FindParent. Raises Unresolved when trying again makes sense."""
+    try:
+        parent_id = await context.resolver.status(job.parent_uri, job.depth)
+    except Unresolved as error:
+        if error.retry:
+            raise
+        return
+    await context.db.write(lambda session: adopt_reply(session, job.status_id, parent_id))
+
+
+async def find_replies(context: InboxContext, job: FindReplies) -> None:
+    """Handler of FindReplies: those of the status's own server, and what that server lists of others."""
+    async with context.db.read() as session:
+        status = await find_by_id(session, job.status_id)
+    if status is None or status.local:
+        return
+    try:
+        url = job.url or await _ask_for_collection(context, status.uri)
+        uris = await _read_collection(context, url, status.uri, job.most) if url else []
+    except Unresolved as error:
+        if error.retry:
+            raise
+        return
+    async with context.db.read() as session:
+        known = await find_ids_by_uri(session, uris)
+    for uri in [uri for uri in uris if uri not in known][: job.most]:
+        await _fetch(context, uri)
+
+
+async def _fetch(context: InboxContext, uri: str) -> None:
+    try:
+        await context.resolver.status(uri, 1)
+    except Unresolved:
+        # One answer that can't be had is no reason to do without the others.
+        return
+
+
+async def _ask_for_collection(context: InboxContext, uri: str) -> str:
+    document = await context.resolver.document(uri)
+    return id_of(document.get("replies"))
+
+
+async def _read_collection(context: InboxContext, url: str, status_uri: str, most: int) -> list[str]:
+    """Ids of answers. The collection must lie where the status does; of what it lists each is fetched at its home."""
+    found: dict[str, None] = {}
+    for _ in range(REPLY_PAGES):
+        if not url or not same_host(url, status_uri) or len(found) >= most:
+            break
+        page = _parse(await context.resolver.collection_page(url))
+        own_only = most <= REPLIES_WITH_STATUS
+        found.update(dict.fromkeys(uri for uri in page.uris if not own_only or same_host(uri, status_uri)))
+        url = page.next
+    return list(found)[:most]
+
+
+def _parse(document: Any) -> CollectionPage:
+    try:
+        return parse_page(document)
+    except Rejected as error:
+        raise Unresolved(str(error)) from None
+
+
+def _has_replies(note: NoteDraft) -> bool:
+    return bool(note.replies_url) and note.replies_listed
+
+
+async def run_find_parent(context: Any, job: FindParent) -> None:
+    """Handler of FindParent in the worker."""
+    await find_parent(context.inbox, job)
+
+
+async def run_find_replies(context: Any, job: FindReplies) -> None:
+    """Handler of FindReplies in the worker."""
+    await find_replies(context.inbox, job)
