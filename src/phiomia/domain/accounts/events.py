@@ -8,3 +8,11 @@ class AccountUpdated(Event, frozen=True):
 
     account_id: int
     indexable_changed: bool = False
+
+
+class AccountMoved(Event, frozen=True):
+    """A member lives at `target_id` from now on. `move_id` tells moves apart."""
+
+    account_id: int
+    target_id: int
+    move_id: int

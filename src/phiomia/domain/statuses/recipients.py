@@ -18,6 +18,9 @@ _INBOX: ColumnElement[str] = case(
 _REACHABLE = (accounts.c.domain != "", accounts.c.inbox_url != "", accounts.c.state < AccountState.SUSPENDED)
 _OF_ACCOUNTS = Query(select(_INBOX).distinct().where(any_of(accounts.c.id, listed("ids")), *_REACHABLE))
 _OWN_INBOX = Query(select(accounts.c.inbox_url).where(accounts.c.id == P("id"), *_REACHABLE))
+_SHARED = Query(
+    select(accounts.c.id).where(accounts.c.domain != "", accounts.c.shared_inbox_url == P("url", str)).limit(P("one"))
+)
 _FOLLOWERS = Query(
     select(_INBOX)
     .distinct()
@@ -26,6 +29,7 @@ _FOLLOWERS = Query(
 )
 _ALL = Query(select(_INBOX).distinct().where(*_REACHABLE))
 _MENTIONED = Query(select(status_mentions.c.account_id).where(status_mentions.c.status_id == P("status")))
+_IS_STATUS = Query(select(statuses.c.id).where(statuses.c.id == P("status")))
 _boost, _reply = statuses.alias("boost"), statuses.alias("reply")
 _TOUCHED = Query(
     union(
@@ -52,6 +56,11 @@ async def find_own_inbox(session: ReadSession, account_id: int) -> str | None:
     return found
 
 
+async def is_shared_inbox(session: ReadSession, url: str) -> bool:
+    """Whether more than one account is reached there. Looks through the accounts: for rare questions."""
+    return await session.value(_SHARED, url=url, one=1) is not None
+
+
 async def list_follower_inboxes(session: ReadSession, account_id: int) -> list[str]:
     """The inboxes of the followers who live elsewhere."""
     return await session.column(_FOLLOWERS, account=account_id)
@@ -70,3 +79,8 @@ async def list_mentioned(session: ReadSession, status_id: int) -> list[int]:
 async def list_touched(session: ReadSession, status_id: int) -> list[int]:
     """The accounts that have boosted, answered or favourited a status, or voted in its poll: they have a copy."""
     return await session.column(_TOUCHED, status=status_id)
+
+
+async def is_status(session: ReadSession, status_id: int) -> bool:
+    """Whether the status is still there."""
+    return await session.value(_IS_STATUS, status=status_id) is not None
