@@ -167,6 +167,7 @@ async def run_worker(config: Config) -> None:
             tell_ready()
             await worker.run(stop)
             await periodic
+            await context.close()
 
 
 async def run_streaming_role(config: Config) -> None:

@@ -7,6 +7,7 @@ from phiomia.domain.accounts.keys import MakeKeys, make_keys
 from phiomia.domain.media.jobs import HANDLERS as MEDIA
 from phiomia.domain.media.jobs import PERIODIC as MEDIA_PERIODIC
 from phiomia.domain.oauth.codes import trim_codes
+from phiomia.domain.peers.rules import DomainRules
 from phiomia.domain.relationships.unmute import end_expired_mutes
 from phiomia.domain.search.jobs import HANDLERS as SEARCH
 from phiomia.domain.statuses.jobs import EndPolls, ForgetIdempotencyKeys, run_end_polls, run_forget_idempotency_keys
@@ -16,6 +17,10 @@ from phiomia.domain.users.jobs import SendConfirmation, SendPasswordReset, send_
 from phiomia.domain.users.mail import Mailer, OutboxMailer
 from phiomia.domain.users.sessions import trim_sessions
 from phiomia.entities.links import Links
+from phiomia.federation.outbox.deliver import Outbox
+from phiomia.federation.outbox.jobs import HANDLERS as OUTBOX
+from phiomia.federation.outbox.jobs import PERIODIC as OUTBOX_PERIODIC
+from phiomia.federation.outside import Outside
 from phiomia.platform import limits
 from phiomia.platform.bus import Bus
 from phiomia.platform.clock import HOUR, MINUTE, SECOND, now_ms
@@ -38,9 +43,19 @@ class WorkerContext:
     storage: Storage
     links: Links
     mailer: Mailer = field(init=False)
+    outside: Outside = field(init=False)
+    rules: DomainRules = field(init=False)
+    outbox: Outbox = field(init=False)
 
     def __post_init__(self) -> None:
         self.mailer = OutboxMailer(self.config)
+        self.outside = Outside(self.config, self.db)
+        self.rules = DomainRules(self.db)
+        self.outbox = Outbox(self.db, self.outside, self.rules, self.links)
+
+    async def close(self) -> None:
+        """Closes what it opened."""
+        await self.outside.close()
 
 
 class Tidy(Job, frozen=True):
@@ -72,6 +87,7 @@ _HANDLERS = (
     Handler(SendPasswordReset, send_password_reset),
     Handler(Tidy, run_tidy),
     *MEDIA,
+    *OUTBOX,
     *SEARCH,
 )
 HANDLERS = {handler.job_type.TYPE: handler for handler in _HANDLERS}
@@ -80,4 +96,5 @@ PERIODIC = (
     Periodic("end_polls", 15 * SECOND, EndPolls),
     Periodic("forget_idempotency_keys", HOUR, ForgetIdempotencyKeys),
     *MEDIA_PERIODIC,
+    *OUTBOX_PERIODIC,
 )

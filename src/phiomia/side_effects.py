@@ -58,37 +58,12 @@ SIDE_EFFECTS: Mapping[type[Event], SideEffects] = {
     statuses.StatusBookmarked: SideEffects(now=(note_mark,)),
     statuses.StatusPinned: SideEffects(now=(outbox.tell_pinned,)),
     statuses.PollVoted: SideEffects(now=(outbox.tell_voted,)),
-    statuses.PollEnded: SideEffects(
-        now=(
-            outbox.tell_poll_ended,
-            tell.on_poll_ended,
-        )
-    ),
+    statuses.PollEnded: SideEffects(now=(outbox.tell_poll_ended, tell.on_poll_ended)),
     relationships.Followed: SideEffects(now=(on_followed, tell.on_followed)),
-    relationships.FollowRequested: SideEffects(
-        now=(
-            outbox.tell_follow_requested,
-            tell.on_follow_requested,
-        )
-    ),
-    relationships.FollowAccepted: SideEffects(
-        now=(
-            outbox.tell_accepted,
-            tell.on_request_over,
-        )
-    ),
-    relationships.FollowRejected: SideEffects(
-        now=(
-            outbox.tell_rejected,
-            tell.on_request_over,
-        )
-    ),
-    relationships.FollowWithdrawn: SideEffects(
-        now=(
-            outbox.tell_withdrawn,
-            tell.on_request_over,
-        )
-    ),
+    relationships.FollowRequested: SideEffects(now=(outbox.tell_follow_requested, tell.on_follow_requested)),
+    relationships.FollowAccepted: SideEffects(now=(outbox.tell_accepted, tell.on_request_over)),
+    relationships.FollowRejected: SideEffects(now=(outbox.tell_rejected, tell.on_request_over)),
+    relationships.FollowWithdrawn: SideEffects(now=(outbox.tell_withdrawn, tell.on_request_over)),
     relationships.Unfollowed: SideEffects(now=(on_unfollowed, outbox.tell_unfollowed, tell.on_unfollowed)),
     relationships.Blocked: SideEffects(now=(on_blocked, outbox.tell_blocked, tell.on_blocked)),
     relationships.Unblocked: SideEffects(now=(outbox.tell_unblocked,)),
