@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from phiomia.activitypub.signatures.verify import KeyLookup
 from phiomia.domain.peers.rules import DomainRules
 from phiomia.entities.links import Links
 from phiomia.federation.documents.rendered import Shelves
+from phiomia.federation.keys import Keys
 from phiomia.platform.config import Config
 from phiomia.platform.db import Database
 
@@ -19,4 +19,4 @@ class Federation:
     links: Links
     shelves: Shelves
     rules: DomainRules
-    keys: KeyLookup | None = None
+    keys: Keys | None = None

@@ -12,6 +12,7 @@ from phiomia.domain.errors import DomainError, Limited, NotAllowed, NotFound
 from phiomia.federation.context import Federation
 from phiomia.federation.documents.contexts import declare
 from phiomia.federation.documents.rendered import Rendered, encode
+from phiomia.federation.keys import KeyUnavailable
 from phiomia.federation.negotiation import takes_document
 from phiomia.federation.signed_fetch import Asker, find_asker, is_signed
 from phiomia.platform.addresses import client_address
@@ -25,6 +26,7 @@ DOCUMENT: Final = f"{ACTIVITY}; charset=utf-8"
 _PUBLIC: Final = "public, max-age=180"
 _PRIVATE: Final = "private, no-store"
 _RETRY_SECONDS: Final = "5"
+_WELL_KNOWN: Final = "/.well-known/"
 
 
 class Gone(Exception):
@@ -186,7 +188,16 @@ def _refuse(ask: Ask, error: Exception) -> None:
     if isinstance(error, Limited):
         resp.set_header("Retry-After", str(error.retry_after))
     resp.status = status
-    resp.set_headers([("Vary", "Accept, Signature"), ("Cache-Control", "no-store"), ("X-Request-Id", ask.request_id)])
+    # Who is looked for in vain is looked for often; whether a document is there may depend on who asks.
+    forgettable = status in (404, 410) and ask.req.path.startswith(_WELL_KNOWN)
+    resp.set_headers(
+        [
+            ("Vary", "Accept, Signature"),
+            ("Cache-Control", _PUBLIC if forgettable else "no-store"),
+            ("Access-Control-Allow-Origin", "*"),
+            ("X-Request-Id", ask.request_id),
+        ]
+    )
     if isinstance(error, Gone) and error.document is not None:
         resp.content_type = DOCUMENT
         resp.data = msgspec.json.encode(declare(error.document))
@@ -207,6 +218,8 @@ def _explain(error: Exception) -> tuple[int, str]:
             return 400, str(error)
         case NotAllowed():
             return 403, str(error)
+        case KeyUnavailable():
+            return 503, str(error)
         case SignatureMalformed():
             return 400, str(error)
         case SignatureRefused():

@@ -12,7 +12,7 @@ import falcon.asgi
 
 from phiomia.activitypub.signatures.request import KeyUnknown, Request
 from phiomia.activitypub.signatures.verify import verify
-from phiomia.domain.accounts.remote import find_actor, list_actors_with_key
+from phiomia.domain.accounts.remote import find_actor
 from phiomia.domain.errors import NotAllowed
 from phiomia.federation.context import Federation
 
@@ -43,13 +43,16 @@ async def find_asker(federation: Federation, req: falcon.asgi.Request) -> Asker:
     """Who asks. Raises SignatureRefused, also for a request without signature, and NotAllowed for refused servers."""
     if federation.keys is None:
         raise KeyUnknown("keys of other servers can't be had here")
-    signed = await verify(read_request(req, federation.config.base_url), federation.keys, now=time.time())
-    parts = urlsplit(signed.key_id)
+    keys = federation.keys
+    signed = await verify(read_request(req, federation.config.base_url), keys, now=time.time())
+    signer = await keys.owner(signed.key_id)
+    if signer is None:
+        raise KeyUnknown(f"the key {signed.key_id} is nobody's")
+    parts = urlsplit(signer.owner)
     if await federation.rules.is_blocked(parts.netloc):
         raise NotAllowed
     async with federation.db.read() as session:
-        actors = await list_actors_with_key(session, signed.key_id)
-        actor = actors[0] if actors else await find_actor(session, signed.key_id.partition("#")[0])
+        actor = await find_actor(session, signer.owner)
     if actor is not None and actor.suspended:
         raise NotAllowed
     return Asker(None if actor is None else actor.id, f"{parts.scheme}://{parts.netloc}".lower())
