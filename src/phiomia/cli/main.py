@@ -61,6 +61,7 @@ def build() -> Any:
         "jobs": "phiomia.cli.jobs:app",
         "config": "phiomia.cli.config:app",
         "doctor": "phiomia.cli.doctor:app",
+        "backfills": "phiomia.cli.backfills:app",
         "releases": "phiomia.cli.upgrade:releases_app",
         "upgrade": "phiomia.cli.upgrade:app",
         "health": "phiomia.cli.health:app",
