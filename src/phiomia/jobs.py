@@ -31,6 +31,8 @@ from phiomia.platform.jobs import Job
 from phiomia.platform.jobs.handlers import Handler
 from phiomia.platform.jobs.periodic import Periodic
 from phiomia.platform.storage import Storage
+from phiomia.upgrade.backfill_job import make_handler, make_periodic
+from phiomia.upgrade.backfills import Backfill
 
 
 @dataclass
@@ -78,6 +80,8 @@ async def run_tidy(context: Any, _job: Tidy) -> None:
     await db.write(trim_codes)
 
 
+BACKFILLS: tuple[Backfill, ...] = ()
+
 _HANDLERS = (
     Handler(FanOut, run_fan_out),
     Handler(EndPolls, run_end_polls),
@@ -86,6 +90,7 @@ _HANDLERS = (
     Handler(SendConfirmation, send_confirmation),
     Handler(SendPasswordReset, send_password_reset),
     Handler(Tidy, run_tidy),
+    make_handler(BACKFILLS),
     *MEDIA,
     *OUTBOX,
     *SEARCH,
@@ -95,6 +100,7 @@ PERIODIC = (
     Periodic("tidy", 5 * MINUTE, Tidy),
     Periodic("end_polls", 15 * SECOND, EndPolls),
     Periodic("forget_idempotency_keys", HOUR, ForgetIdempotencyKeys),
+    *make_periodic(BACKFILLS),
     *MEDIA_PERIODIC,
     *OUTBOX_PERIODIC,
 )
