@@ -19,6 +19,7 @@ from typing import Any
 from phiomia.domain.oauth.bearers import Bearers
 from phiomia.entities.fragments import Fragments
 from phiomia.entities.links import Links
+from phiomia.federation.exchange import Exchange
 from phiomia.platform import log
 from phiomia.platform.bus import open_bus
 from phiomia.platform.config import Config
@@ -62,6 +63,7 @@ class Parts:
     bus: Any
     storage: DiskStorage
     links: Links
+    exchange: Exchange
 
 
 @contextlib.asynccontextmanager
@@ -77,14 +79,17 @@ async def open_parts(config: Config, role: str) -> Any:
     )
     bus = open_bus(_bus_url(config))
     storage = DiskStorage(config.data_dir / "media", f"{config.base_url}/media")
+    links = Links(config.base_url, config.domain, storage.url)
+    exchange = Exchange(config, db, links)
     db.services = Services(side_effects=SIDE_EFFECTS, bus=bus, config=config)
     await bus.start()
     try:
         await db.start()
         async with db.read() as session:
             await check_session(session)
-        yield Parts(config, db, bus, storage, Links(config.base_url, config.domain, storage.url))
+        yield Parts(config, db, bus, storage, links, exchange)
     finally:
+        await exchange.close()
         await db.close()
         await bus.close()
 
@@ -102,9 +107,10 @@ def build_web(parts: Parts) -> Any:
     from phiomia.api.files import mount_files
     from phiomia.api.health import mount_health
     from phiomia.api.routes import mount_api
-    from phiomia.domain.peers.rules import DomainRules
     from phiomia.federation.context import Federation
     from phiomia.federation.documents.rendered import Shelves
+    from phiomia.federation.inbox.receive import Inbox
+    from phiomia.federation.inbox.web import mount_inboxes
     from phiomia.federation.routes import mount_federation
     from phiomia.platform.asgi import QuickApp  # the worker does without it
     from phiomia.platform.rates import Rates
@@ -121,7 +127,9 @@ def build_web(parts: Parts) -> Any:
     mount_files(app, parts.storage)
     mount_health(app, parts.db, health_folder(config))
     shelves = Shelves(statuses=config.caches.statuses // 4, accounts=config.caches.accounts // 4)
-    federation = Federation(config, parts.db, parts.links, shelves, DomainRules(parts.db))
+    exchange = parts.exchange
+    federation = Federation(config, parts.db, parts.links, shelves, exchange.rules, exchange.keys)
+    mount_inboxes(app, Inbox(parts.db, exchange.keys, exchange.rules, exchange.own), config.base_url)
     pages = mount_federation(app, federation)
     mount_pages(pages, WebContext(config=config, db=parts.db, rates=rates, fragments=fragments))
     return app

@@ -7,6 +7,7 @@ from phiomia.domain.accounts.keys import MakeKeys, make_keys
 from phiomia.domain.media.jobs import HANDLERS as MEDIA
 from phiomia.domain.media.jobs import PERIODIC as MEDIA_PERIODIC
 from phiomia.domain.oauth.codes import trim_codes
+from phiomia.domain.peers.received import trim_received
 from phiomia.domain.peers.rules import DomainRules
 from phiomia.domain.relationships.unmute import end_expired_mutes
 from phiomia.domain.search.jobs import HANDLERS as SEARCH
@@ -17,6 +18,9 @@ from phiomia.domain.users.jobs import SendConfirmation, SendPasswordReset, send_
 from phiomia.domain.users.mail import Mailer, OutboxMailer
 from phiomia.domain.users.sessions import trim_sessions
 from phiomia.entities.links import Links
+from phiomia.federation.exchange import Exchange
+from phiomia.federation.inbox.context import InboxContext
+from phiomia.federation.inbox.handlers import HANDLERS as INBOX
 from phiomia.federation.outbox.deliver import Outbox
 from phiomia.federation.outbox.jobs import HANDLERS as OUTBOX
 from phiomia.federation.outbox.jobs import PERIODIC as OUTBOX_PERIODIC
@@ -45,23 +49,29 @@ class WorkerContext:
     storage: Storage
     links: Links
     mailer: Mailer = field(init=False)
+    exchange: Exchange = field(init=False)
     outside: Outside = field(init=False)
     rules: DomainRules = field(init=False)
     outbox: Outbox = field(init=False)
 
     def __post_init__(self) -> None:
         self.mailer = OutboxMailer(self.config)
-        self.outside = Outside(self.config, self.db)
-        self.rules = DomainRules(self.db)
+        self.exchange = Exchange(self.config, self.db, self.links)
+        self.outside, self.rules = self.exchange.outside, self.exchange.rules
         self.outbox = Outbox(self.db, self.outside, self.rules, self.links)
+
+    @property
+    def inbox(self) -> InboxContext:
+        """What handlers of activities work with."""
+        return self.exchange.inbox
 
     async def close(self) -> None:
         """Closes what it opened."""
-        await self.outside.close()
+        await self.exchange.close()
 
 
 class Tidy(Job, frozen=True):
-    """Shorten feeds and the stream log, end mutes whose time is over, forget old sessions and codes."""
+    """Shorten feeds and the stream log, end mutes whose time is over, forget old sessions, codes and deliveries."""
 
     TYPE = "tidy"
     QUEUE = "scheduled"
@@ -75,6 +85,8 @@ async def run_tidy(context: Any, _job: Tidy) -> None:
     while await db.write(trim_feeds):
         pass
     while await db.write(end_expired_mutes):
+        pass
+    while await db.write(trim_received):
         pass
     await db.write(trim_sessions)
     await db.write(trim_codes)
@@ -91,6 +103,7 @@ _HANDLERS = (
     Handler(SendPasswordReset, send_password_reset),
     Handler(Tidy, run_tidy),
     make_handler(BACKFILLS),
+    *INBOX,
     *MEDIA,
     *OUTBOX,
     *SEARCH,

@@ -111,6 +111,10 @@ class Instance(Struct, frozen=True, forbid_unknown_fields=True):
 class Federation(Struct, frozen=True, forbid_unknown_fields=True):
     """What holds between this server and others."""
 
+    mode: Annotated[
+        Literal["open", "allowlist"],
+        Meta(description="open: with every server that is not blocked; allowlist: only with those that are allowed"),
+    ] = "open"
     authorized_fetch: Annotated[
         Literal["off", "on"],
         Meta(description="on: documents are only for servers that sign their requests, so that those blocked get none"),

@@ -50,6 +50,7 @@ class Actor(msgspec.Struct, frozen=True):
 
 _ACTOR = select(*[accounts.c[name] for name in Actor.__struct_fields__]).where(accounts.c.domain != "")
 _BY_URI = Query(_ACTOR.where(accounts.c.uri == P("uri", str), accounts.c.uri != ""))
+_IS_KNOWN = Query(select(accounts.c.id).where(accounts.c.uri == P("uri", str), accounts.c.uri != ""))
 _BY_URIS = Query(_ACTOR.where(any_of(accounts.c.uri, listed("uris", str)), accounts.c.uri != ""))
 _BY_ID = Query(_ACTOR.where(accounts.c.id == P("id")))
 _BY_HANDLE = Query(_ACTOR.where(accounts.c.username_key == P("username", str), accounts.c.domain == P("domain", str)))
@@ -59,6 +60,11 @@ _BY_KEY = Query(_ACTOR.where(accounts.c.key_id == P("key_id", str), accounts.c.k
 async def find_actor(session: ReadSession, uri: str) -> Actor | None:
     """The account of another server with that id, if it is known."""
     return await _first(session, _BY_URI, uri=uri)
+
+
+async def is_actor_known(session: ReadSession, uri: str) -> bool:
+    """Whether any account has that id."""
+    return await session.value(_IS_KNOWN, uri=uri) is not None
 
 
 async def find_actors(session: ReadSession, uris: Sequence[str]) -> dict[str, Actor]:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
 from phiomia.domain.accounts.remote import Actor
+from phiomia.domain.peers.rules import DomainRules
 from phiomia.entities.links import Links
 from phiomia.platform.config import Config
 from phiomia.platform.db import Database
@@ -131,6 +132,7 @@ class InboxContext:
     db: Database
     links: Links
     resolver: Resolver
+    rules: DomainRules
 
 
 Handler = Callable[[InboxContext, Activity], Awaitable[Outcome]]

@@ -1,0 +1,165 @@
+"""One delivery to an inbox: who sent it is known before the answer, and what was accepted is in the database by then.
+
+The order is that of the cost: size, form, what needs no answer, the operator's rules, the signature, the job.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from phiomia.activitypub.signatures.request import Request, SignatureMalformed, SignatureMissing, SignatureRefused
+from phiomia.activitypub.signatures.verify import hold, read
+from phiomia.activitypub.types import ACTIVITY, LINKED_DATA
+from phiomia.domain.accounts.named import find_ours
+from phiomia.domain.accounts.remote import is_actor_known
+from phiomia.domain.peers.received import hash_of, note_received
+from phiomia.domain.peers.rules import DomainRules
+from phiomia.federation.documents_of_others import is_deep, is_same_id
+from phiomia.federation.inbox.jobs import TakeActivity
+from phiomia.federation.keys import Keys, KeyUnavailable
+from phiomia.federation.parse.values import address, host_of, id_of, same_host, types
+from phiomia.platform.clock import now_ms
+from phiomia.platform.db import Database, WriteSession
+from phiomia.platform.jobs import defer
+
+_FORMS: Final = (ACTIVITY, LINKED_DATA)
+# What others pass on: the objects of these can be had from where they live.
+_PASSED_ON: Final = frozenset({"Create", "Update", "Delete", "Announce"})
+# An id of these never names something new. A follow, on the other hand, may come again under its old id.
+_ONCE: Final = frozenset({"Create", "Announce", "Delete"})
+
+
+class Receipt(NamedTuple):
+    """The answer to a delivery: a status, and why."""
+
+    status: int
+    reason: str = ""
+    retry_after: int = 0
+
+
+ACCEPTED: Final = Receipt(202)
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """What receiving stands on."""
+
+    db: Database
+    keys: Keys
+    rules: DomainRules
+    own: frozenset[str]
+
+
+class _Letter(NamedTuple):
+    id: str
+    kinds: frozenset[str]
+    actor: str
+    object: str
+    has_proof: bool
+
+
+async def receive(inbox: Inbox, request: Request, content_type: str, username: str | None = None) -> Receipt:
+    """The answer to one delivery, to the inbox of `username` or to the shared one."""
+    if content_type.partition(";")[0].strip().lower() not in _FORMS:
+        return Receipt(415, "an inbox takes application/activity+json")
+    try:
+        letter = _read(request.body)
+    except ValueError as error:
+        return Receipt(400, str(error))
+    host = host_of(letter.actor)
+    if host in inbox.own:
+        return Receipt(403, "nobody of this server sends to it from outside")
+    await inbox.rules.refresh()
+    if inbox.rules.blocks(host):
+        return Receipt(403, f"nothing is taken from {host}")
+    if await _is_farewell_of_a_stranger(inbox, letter):
+        return ACCEPTED
+    recipient = None
+    if username is not None:
+        async with inbox.db.read() as session:
+            recipient = (await find_ours(session, [username])).get(username.lower())
+        if recipient is None:
+            return Receipt(404, "nobody of that name is here")
+    return await _verify(inbox, request, letter, recipient)
+
+
+async def _verify(inbox: Inbox, request: Request, letter: _Letter, recipient: int | None) -> Receipt:
+    try:
+        claim = read(request, now=time.time())
+        key_host = host_of(claim.key_id)
+        if not key_host or key_host in inbox.own:
+            return Receipt(401, "the key is not that of another server")
+        if inbox.rules.blocks(key_host):
+            return Receipt(403, f"nothing is taken from {key_host}")
+        signed = await hold(claim, inbox.keys)
+    except SignatureMalformed as error:
+        return Receipt(400, str(error))
+    except KeyUnavailable as error:
+        return Receipt(503, str(error), retry_after=30)
+    except SignatureMissing:
+        return Receipt(401, "the request is not signed")
+    except SignatureRefused as error:
+        return Receipt(401, str(error))
+    key = await inbox.keys.owner(signed.key_id)
+    if key is None:
+        return Receipt(401, "the key has no owner")
+    if not is_same_id(key.owner, letter.actor) and not letter.has_proof and not letter.kinds & _PASSED_ON:
+        return Receipt(401, f"{letter.actor[:200]} has not signed this: it was {key.owner[:200]}")
+    job = TakeActivity(
+        request.body.decode(), key.owner, recipient_id=recipient, received_at=now_ms(), refresh=not key.stored
+    )
+    await _keep(inbox, job, _mark(letter, key.owner, claim.signature))
+    return ACCEPTED
+
+
+async def _keep(inbox: Inbox, job: TakeActivity, mark: int) -> None:
+    host = host_of(job.sender)
+
+    async def write(session: WriteSession) -> None:
+        if await note_received(session, mark):
+            await defer(session, job, host=host)
+
+    await inbox.db.write(write)
+
+
+def _mark(letter: _Letter, sender: str, signature: bytes) -> int:
+    """By what a second delivery is recognised: the sender's own name for it, or the very same signature."""
+    if letter.id and letter.kinds & _ONCE:
+        return hash_of(sender, letter.id)
+    return hash_of(sender, signature.hex())
+
+
+async def _is_farewell_of_a_stranger(inbox: Inbox, letter: _Letter) -> bool:
+    """Whether somebody leaves, or has a new picture, of whom nobody here has heard: servers tell it all they know."""
+    if letter.object != letter.actor or not letter.kinds & {"Delete", "Update"}:
+        return False
+    async with inbox.db.read() as session:
+        return not await is_actor_known(session, letter.actor)
+
+
+def _read(body: bytes) -> _Letter:
+    """What has to be known of an activity to receive it. Raises ValueError."""
+    try:
+        document: Any = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise ValueError("the body is not JSON") from error
+    if not isinstance(document, dict):
+        raise ValueError("the body is not an object")
+    if is_deep(document):
+        raise ValueError("the body is nested too deeply")
+    return _read_letter(document)
+
+
+def _read_letter(document: Mapping[str, Any]) -> _Letter:
+    kinds, actor = types(document), id_of(document.get("actor"))
+    if not kinds:
+        raise ValueError("an activity needs a type")
+    if not actor:
+        raise ValueError("an activity needs an actor")
+    id_ = address(document.get("id"))
+    if id_ and not same_host(id_, actor):
+        raise ValueError("the id of an activity must be of its actor's server")
+    return _Letter(id_, kinds, actor, id_of(document.get("object")), "proof" in document)

@@ -1,0 +1,127 @@
+"""Carries out what was received: the worker's end of the inbox."""
+
+from collections.abc import Mapping
+from time import monotonic
+from typing import Any, Final, Protocol
+
+from phiomia.domain.accounts.remote import Actor
+from phiomia.domain.peers.reach import note_reachable
+from phiomia.federation.documents_of_others import is_same_id, read_document
+from phiomia.federation.exchange import Exchange
+from phiomia.federation.inbox.context import (
+    Activity,
+    Gone,
+    InboxContext,
+    Outcome,
+    Result,
+    Unresolved,
+    ignored,
+    rejected,
+)
+from phiomia.federation.inbox.dispatch import HANDLERS, dispatch
+from phiomia.federation.inbox.forwarded import authenticate
+from phiomia.federation.inbox.jobs import TakeActivity
+from phiomia.federation.parse.values import Rejected, address, host_of, id_of, types
+from phiomia.platform.clock import now_ms
+from phiomia.platform.jobs.handlers import Retry
+from phiomia.platform.log import get_logger
+
+_HEARD_S: Final = 30.0
+_HOSTS: Final = 10_000
+log = get_logger("inbox")
+
+# Who is suspended may still take back what they did.
+_EVEN_SUSPENDED: Final = frozenset({"Delete", "Reject", "Undo", "Update"})
+
+
+class Context(Protocol):
+    """What the handler needs of the worker's context."""
+
+    @property
+    def exchange(self) -> Exchange:
+        """The exchange with other servers."""
+        ...
+
+
+async def take_activity(context: Context, job: TakeActivity) -> None:
+    """Handler of TakeActivity."""
+    raw: Mapping[str, Any] = {}
+    try:
+        raw = read_document(job.body.encode())
+        outcome = await _take(context.exchange, job, raw)
+    except Unresolved as error:
+        if error.retry:
+            raise Retry(_describe(raw, job, error.reason)) from error
+        outcome = rejected(error.reason)
+    except Rejected as error:
+        outcome = rejected(str(error))
+    tell = log.info if outcome.result is Result.REJECTED else log.debug
+    tell(
+        f"an activity was {outcome.result.value}",
+        reason=outcome.reason,
+        activity=address(raw.get("id")),
+        type=_type_of(raw),
+        host=host_of(job.sender),
+    )
+
+
+async def _take(exchange: Exchange, job: TakeActivity, raw: Mapping[str, Any]) -> Outcome:
+    sender = host_of(job.sender)
+    await exchange.rules.refresh()
+    uri = id_of(raw.get("actor"))
+    if exchange.rules.blocks(sender) or exchange.rules.blocks(host_of(uri)):
+        return ignored("nothing is taken from that server")
+    await _note_heard(exchange, sender)
+    kind = _type_of(raw)
+    if kind not in HANDLERS:
+        return ignored(f"activities of type {kind!r} mean nothing here")
+    actor = await _find_actor(exchange.inbox, uri, kind, job)
+    if actor is None:
+        return ignored("of somebody unknown")
+    if actor.suspended and kind not in _EVEN_SUSPENDED:
+        return ignored("the actor is suspended")
+    activity = Activity(
+        id=address(raw.get("id")),
+        type=kind,
+        actor=actor,
+        object=raw.get("object"),
+        raw=raw,
+        sender=job.sender,
+        recipient_id=job.recipient_id,
+        received_at=job.received_at,
+    )
+    if not is_same_id(job.sender, actor.uri):
+        activity = await authenticate(activity, exchange.documents, exchange.resolver)
+    return await dispatch(exchange.inbox, activity)
+
+
+async def _note_heard(exchange: Exchange, host: str) -> None:
+    """Whoever sends can be sent to; noted once in a while, not with each activity."""
+    now = monotonic()
+    if now - exchange.heard.get(host, -_HEARD_S) < _HEARD_S:
+        return
+    if len(exchange.heard) >= _HOSTS:
+        exchange.heard.clear()
+    exchange.heard[host] = now
+    await exchange.db.write(lambda session: note_reachable(session, host, now_ms()))
+
+
+async def _find_actor(context: InboxContext, uri: str, kind: str, job: TakeActivity) -> Actor | None:
+    known = await context.resolver.known_account(uri)
+    if known is None and kind in ("Delete", "Undo", "Reject"):
+        return None  # nothing of theirs is here that could be taken back
+    if known is not None and (kind == "Delete" or not (job.refresh and is_same_id(job.sender, uri))):
+        return await context.resolver.account(uri) if kind != "Delete" else known
+    try:
+        return await context.resolver.account(uri, fresh=known is not None)
+    except Gone:
+        return known
+
+
+def _type_of(raw: Mapping[str, Any]) -> str:
+    kinds = types(raw)
+    return min(kinds & HANDLERS.keys(), default=min(kinds, default=""))[:40]
+
+
+def _describe(raw: Mapping[str, Any], job: TakeActivity, reason: str) -> str:
+    return f"{_type_of(raw)} {address(raw.get('id'))} from {host_of(job.sender)}: {reason}"
