@@ -164,6 +164,7 @@ class FakePeer:
     actors: dict[str, FakeActor] = field(default_factory=dict)
     requests: list[Received] = field(default_factory=list)
     inbox_status: int = 202
+    inbox_headers: dict[str, str] = field(default_factory=dict)
 
     def __enter__(self) -> FakePeer:
         started = threading.Event()
@@ -246,7 +247,7 @@ class FakePeer:
         if request.path == "/.well-known/webfinger":
             return self._answer_webfinger(parse_qs(request.query_string).get("resource", [""])[0])
         if request.method == "POST":
-            return web.Response(status=self.inbox_status)
+            return web.Response(status=self.inbox_status, headers=self.inbox_headers)
         found = self.documents.get(path)
         if found is None:
             return web.Response(status=404)
