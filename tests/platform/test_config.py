@@ -26,6 +26,10 @@ def test_a_variable_wins_over_the_file_and_the_file_over_the_default(tmp_path: P
         ({"PHIOMIA_RATE_LIMITS": "off"}, lambda config: config.rate_limits.enabled is False),
         ({"PHIOMIA_RATE_LIMITS_IP": "5, 60"}, lambda config: config.rate_limits.ip == (5, 60)),
         ({"PHIOMIA_ALLOW_PRIVATE": "10.0.0.0/8,fd00::/8"}, lambda config: len(config.allow_private) == 2),
+        (
+            {"PHIOMIA_PINNED_HOSTS": "a.test=127.0.0.1:8443", "PHIOMIA_ALLOW_PRIVATE": "127.0.0.0/8"},
+            lambda config: config.pinned_hosts == ["a.test=127.0.0.1:8443"],
+        ),
         ({"PHIOMIA_PUBLIC_URL": "https://a.example/"}, lambda config: config.base_url == "https://a.example"),
         ({"PHIOMIA_PUBLIC_URL": "https://a.example"}, lambda config: config.streaming_url == "wss://a.example"),
         (
@@ -51,6 +55,8 @@ def test_variables(tmp_path: Path, variables: dict[str, str], found: object) -> 
         ({"PHIOMIA_REGISTRATIONS": "ajar"}, "registrations.mode"),
         ({"PHIOMIA_WEB_WORKERS": "0"}, "processes.web"),
         ({"PHIOMIA_TRUSTED_PROXIES": "the one"}, "is not a network"),
+        ({"PHIOMIA_PINNED_HOSTS": "a.test=127.0.0.1:8443"}, "which is not in allow_private"),
+        ({"PHIOMIA_PINNED_HOSTS": "a.test=localhost"}, "pinned_hosts"),
         ({"PHIOMIA_CONFIG": "/nonexistent/phiomia.toml"}, "does not exist"),
     ],
 )

@@ -58,10 +58,13 @@ class Outside:
 def fetch_options(config: Config) -> "FetchOptions":
     """How far this server goes when it asks others."""
     from phiomia.platform.http import FetchOptions
+    from phiomia.platform.pinned_names import read_pins, resolver_of
     from phiomia.platform.reachable import networks
 
+    pins = read_pins(config.pinned_hosts)
     return FetchOptions(
         base_url=config.base_url,
         allow_private=networks(config.allow_private),
         own_hosts=frozenset({config.web_domain.lower(), config.domain.lower()}),
+        resolver=resolver_of(pins) if pins else None,
     )

@@ -17,6 +17,9 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct, field
 
+from phiomia.platform.pinned_names import read_pins
+from phiomia.platform.reachable import is_within, networks
+
 _LONGEST_SOCKET = "/health/streaming-4194304.sock"
 _LONGEST_SOCKET_PATH = 107  # of sun_path, without the zero at its end
 
@@ -145,6 +148,13 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     allow_private: Annotated[list[str], Meta(description="private networks that federation may reach")] = field(
         default_factory=list
     )
+    pinned_hosts: Annotated[
+        list[str],
+        Meta(
+            description="for tests: other servers that are found at name=address:port and not by the name service; "
+            "their addresses must lie in allow_private"
+        ),
+    ] = field(default_factory=list)
     database: Database = field(default_factory=Database)
     bus: Bus = field(default_factory=Bus)
     processes: Processes = field(default_factory=Processes)
@@ -340,6 +350,18 @@ def _check(config: Config) -> None:
                 ipaddress.ip_network(network, strict=False)
             except ValueError:
                 raise ConfigError(f"{name} holds {network!r}, which is not a network such as 10.0.0.0/8.") from None
+    _check_pins(config)
+
+
+def _check_pins(config: Config) -> None:
+    try:
+        pins = read_pins(config.pinned_hosts)
+    except ValueError as error:
+        raise ConfigError(f"pinned_hosts: {error}.") from None
+    allowed = networks(config.allow_private)
+    for name, place in pins.items():
+        if not is_within(place.address, allowed):
+            raise ConfigError(f"pinned_hosts sends {name} to {place.address}, which is not in allow_private.")
 
 
 def _is_host_port(bind: str) -> bool:
