@@ -23,6 +23,10 @@ class Links:
         """The ActivityPub id of an account."""
         return f"{self.base}/users/{view.username}" if view.local else view.uri
 
+    def media_elsewhere(self, url: str | None) -> str | None:
+        """Where clients get a file of another server: from there. This is the one place to put a proxy between."""
+        return url or None
+
     def mention(self, username: str, domain: str, url: str) -> str:
         """The page of a mentioned account."""
         return url if domain else f"{self.base}/@{username}"

@@ -11,15 +11,22 @@ from phiomia.platform.json import decode
 def render_media(view: MediaView, links: Links) -> dict[str, Any]:
     """An attachment; without addresses until it is ready."""
     ready = view.state == MediaState.READY
+    elsewhere = links.media_elsewhere(view.remote_url) if ready and not view.key else view.remote_url
     return {
         "id": str(view.id),
         "type": MediaKind(view.kind).name.lower(),
-        "url": links.media(view.key) if ready and view.key else view.remote_url,
-        "preview_url": links.media(view.preview_key) if ready and view.preview_key else None,
+        "url": links.media(view.key) if ready and view.key else elsewhere,
+        "preview_url": links.media(view.preview_key) if ready and view.preview_key else _preview_elsewhere(view, links),
         "remote_url": view.remote_url,
-        "preview_remote_url": None,
+        "preview_remote_url": view.remote_preview_url or None,
         "text_url": None,
         "meta": decode(view.meta) if view.meta != "{}" else None,
         "description": view.description,
         "blurhash": view.blurhash,
     }
+
+
+def _preview_elsewhere(view: MediaView, links: Links) -> str | None:
+    if view.remote_preview_url:
+        return links.media_elsewhere(view.remote_preview_url)
+    return links.media_elsewhere(view.remote_url) if view.kind == MediaKind.IMAGE and not view.key else None

@@ -21,7 +21,7 @@ def render_status(view: StatusView, author: AccountView, links: Links) -> dict[s
         "id": str(row.id),
         "created_at": iso(row.created_at),
         "in_reply_to_id": _id(row.in_reply_to_id),
-        "in_reply_to_account_id": _id(row.in_reply_to_account_id),
+        "in_reply_to_account_id": _id(row.in_reply_to_account_id or None),
         "sensitive": bool(row.sensitive),
         "spoiler_text": row.spoiler_text,
         "visibility": Visibility(row.visibility).word,

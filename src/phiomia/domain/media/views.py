@@ -16,6 +16,7 @@ class MediaView(msgspec.Struct, frozen=True):
     key: str
     preview_key: str
     remote_url: str | None
+    remote_preview_url: str
     meta: str
     description: str | None
     blurhash: str | None
