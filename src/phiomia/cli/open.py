@@ -48,7 +48,7 @@ async def _run(config: Config, work: Callable[[Open], Awaitable[T]], create: boo
 
     await _prepare_schema(config, create)
     db = open_database(config.database_url, synchronous=config.database.synchronous, pool=1)
-    bus = await _open_bus(config)
+    bus = await open_bus(config)
     db.services = Services(side_effects=SIDE_EFFECTS, bus=bus, config=config)
     try:
         await db.start()
@@ -88,7 +88,8 @@ async def has_schema(config: Config) -> bool:
         raise Unavailable(f"The database {hide_password(url)} can't be reached: {reason}") from error
 
 
-async def _open_bus(config: Config) -> Any:
+async def open_bus(config: Config) -> Any:
+    """The bus of the server that runs here, or one of our own."""
     from phiomia.platform.bus import open_bus
 
     bus = open_bus(config.bus.url or running_hub(config) or "local:")

@@ -1,32 +1,80 @@
-"""`phiomia releases` and `phiomia upgrade`: what there is, what has changed, what an upgrade would do."""
+"""`phiomia releases` and `phiomia upgrade`: what there is, what an upgrade would do, and doing it."""
 
-import asyncio
 import json
 import os
-import platform
-import shutil
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
-from phiomia.platform.config import Config, load_config
+from phiomia.cli.upgrade_site import open_site
+from phiomia.cli.upgrade_text import render_history, render_outcome, render_standing
+from phiomia.cli.upgrade_view import PLAIN, VIEW, choose_view
+from phiomia.platform.config import load_config
 from phiomia.platform.version import describe_version
+from phiomia.upgrade import command
 from phiomia.upgrade.ancestry import GitError
+from phiomia.upgrade.apply import UpgradeError
 from phiomia.upgrade.checkout import Checkout, open_checkout, source_root
+from phiomia.upgrade.command import NothingReleased, NotInstalled, Options
+from phiomia.upgrade.facts import gather_facts
+from phiomia.upgrade.history import describe_journal, list_upgrades
+from phiomia.upgrade.journal import STOPPED, Journal, JournalError, open_journal
+from phiomia.upgrade.lock import Locked
 from phiomia.upgrade.manifest import ManifestError
 from phiomia.upgrade.notes import merge_notes
-from phiomia.upgrade.plan import Facts, PlanError, Refused, plan
+from phiomia.upgrade.places import find_places
+from phiomia.upgrade.plan import Plan, PlanError, Refused, plan
 from phiomia.upgrade.plan_text import plan_json, render_plan
+from phiomia.upgrade.rollback import roll_back
+from phiomia.upgrade.status import read_standing, standing_json
+
+# What a stop that was asked for ends with: go on later (EX_TEMPFAIL).
+STOPPED_STATUS = 75
+_EXPECTED = (
+    GitError,
+    JournalError,
+    Locked,
+    ManifestError,
+    NotInstalled,
+    NothingReleased,
+    PlanError,
+    UpgradeError,
+)
+
+
+class Upgrades(TyperGroup):
+    """`phiomia upgrade 1.6.0` means `phiomia upgrade run 1.6.0`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Finds out which command is meant."""
+        if not args or (args[0] not in self.commands and args[0] not in ("--help", "--debug")):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
 
 releases_app = typer.Typer()
-app = typer.Typer(name="upgrade", help="Upgrades: what they would do, what they bring.", no_args_is_help=True)
+app = typer.Typer(
+    name="upgrade",
+    cls=Upgrades,
+    help="Upgrade the server: look at the plan, agree, watch. Alone or with a version it is `run`.",
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Root = Annotated[Path | None, typer.Option("--checkout", metavar="DIR", help="The checkout, unless it is this one.")]
 Prerelease = Annotated[bool, typer.Option("--allow-prerelease", help="Let it be a release that is not finished.")]
 Target = Annotated[str | None, typer.Argument(metavar="[VERSION]", help="To which release; the newest unless given.")]
+Backup = Annotated[
+    Literal["always", "auto", "never"], typer.Option(help="auto: where only a backup could undo what is done.")
+]
+Unreleased = Annotated[bool, typer.Option("--allow-unreleased", help="Go on from code that is no release.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Use only what is here already: tags and libraries.")]
+ContractNow = Annotated[
+    bool, typer.Option("--contract-now", help="Also remove from the schema at once; then only the backup goes back.")
+]
+Hash = Annotated[str, typer.Option("--plan", metavar="HASH", help="Only if the plan is still this one.")]
 Range = Annotated[str, typer.Argument(metavar="A..B", help="Two releases; an empty A is what is checked out.")]
 
 _NONE = "Nothing is released yet."
@@ -81,9 +129,159 @@ def notes(between: Range, checkout: Root = None) -> None:
 
 @app.command("plan")
 def show_plan(
-    version: Target = None, as_json: AsJson = False, allow_prerelease: Prerelease = False, checkout: Root = None
+    version: Target = None,
+    as_json: AsJson = False,
+    allow_prerelease: Prerelease = False,
+    allow_unreleased: Unreleased = False,
+    backup: Backup = "auto",
+    offline: Offline = False,
+    checkout: Root = None,
 ) -> None:
     """Print what an upgrade would do, without doing anything. Exit status 1 when it can't be done as things are."""
+    if checkout is None and find_places().installed:
+        options = Options(version, allow_prerelease, allow_unreleased, backup, offline)
+        try:
+            made = command.make_plan(open_site(), options).made
+        except _EXPECTED as error:
+            _fail(str(error))
+    else:
+        made = _plan_checkout(checkout, version, as_json=as_json, allow_prerelease=allow_prerelease, backup=backup)
+    print(json.dumps(plan_json(made), indent=2) if as_json else render_plan(made), end="\n" if as_json else "")
+    raise typer.Exit(1 if isinstance(made, Refused) else 0)
+
+
+@app.command("run")
+def run_upgrade(
+    version: Target = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    allow_prerelease: Prerelease = False,
+    allow_unreleased: Unreleased = False,
+    backup: Backup = "auto",
+    offline: Offline = False,
+    contract_now: ContractNow = False,
+    as_json: AsJson = False,
+) -> None:
+    """Do all of it: plan, ask, back up, build, switch, and show how it goes. Ctrl-C stops after the current step."""
+    options = Options(version, allow_prerelease, allow_unreleased, backup, offline, contract_now)
+    try:
+        planned = command.make_plan(open_site(), options)
+    except _EXPECTED as error:
+        _fail(str(error))
+    print(render_plan(planned.made), end="", file=sys.stderr if as_json else sys.stdout, flush=True)
+    if isinstance(planned.made, Refused):
+        raise typer.Exit(1)
+    if planned.made.legs and not yes:
+        if not sys.stdin.isatty():
+            _fail("Nobody can be asked here. Say --yes, or: phiomia upgrade apply --plan " + planned.hash[:16], 2)
+        typer.confirm("Go on?", abort=True)
+    _apply(_fixed(options, planned.made), planned.hash, as_json=as_json)
+
+
+@app.command("apply")
+def apply_plan(
+    version: Target = None,
+    wanted: Hash = "",
+    allow_prerelease: Prerelease = False,
+    allow_unreleased: Unreleased = False,
+    backup: Backup = "auto",
+    offline: Offline = False,
+    contract_now: ContractNow = False,
+    as_json: AsJson = False,
+) -> None:
+    """Execute a plan without asking; with --plan only the one that was looked at."""
+    _apply(Options(version, allow_prerelease, allow_unreleased, backup, offline, contract_now), wanted, as_json=as_json)
+
+
+@app.command("resume")
+def resume_upgrade(as_json: AsJson = False) -> None:
+    """Go on with an upgrade that was broken off, or finish one that waits to remove from the schema."""
+    try:
+        journal = command.resume(open_site(), _view(as_json))
+    except _EXPECTED as error:
+        _fail(str(error))
+    _end(journal, as_json)
+
+
+@app.command("continue", hidden=True)
+def continue_upgrade(journal: Annotated[Path, typer.Option(help="The journal of the upgrade.")]) -> None:
+    """Go on as the new release; the release before calls this."""
+    try:
+        opened = open_journal(journal)
+        command.continue_upgrade(open_site(), opened, choose_view())
+    except _EXPECTED as error:
+        _fail(str(error))
+    _end(opened, os.environ.get(_JSON) == "1")
+
+
+@app.command("status")
+def show_status(as_json: AsJson = False) -> None:
+    """Say what runs and whether every instruction was executed. Exit status 1 when something is not as it should be."""
+    try:
+        standing = read_standing(find_places(), load_config())
+    except _EXPECTED as error:
+        _fail(str(error))
+    print(json.dumps(standing_json(standing), indent=2) if as_json else render_standing(standing))
+    raise typer.Exit(1 if standing.problems else 0)
+
+
+@app.command("rollback")
+def roll_back_upgrade(as_json: AsJson = False) -> None:
+    """Go back to the release before; the database stays as it is. Not after something was removed from the schema."""
+    try:
+        went = roll_back(open_site(), _view(as_json))
+    except _EXPECTED as error:
+        _fail(str(error))
+    if as_json:
+        print(json.dumps({"to": went.to, "notes": went.notes, "upgrade": went.journal.id}, indent=2))
+        return
+    print("\n".join([f"{went.to} is the current release again.", *went.notes]))
+
+
+@app.command("history")
+def show_history(as_json: AsJson = False) -> None:
+    """List past upgrades: from where to where, when, by whom, how long each phase took, how it ended."""
+    upgrades = list_upgrades(find_places(), load_config().database_url)
+    print(json.dumps([one._asdict() for one in upgrades], indent=2) if as_json else render_history(upgrades))
+
+
+_JSON = "PHIOMIA_UPGRADE_JSON"
+
+
+def _apply(options: Options, wanted: str, *, as_json: bool) -> None:
+    site = open_site()
+    try:
+        report = _view(as_json)
+        journal = command.apply(site, options, wanted, report, lambda lock: command.finish_pending(site, lock))
+    except _EXPECTED as error:
+        _fail(str(error))
+    if journal is None:
+        print("null" if as_json else "That release is installed: nothing to do.")
+        return
+    _end(journal, as_json)
+
+
+def _fixed(options: Options, made: Plan) -> Options:
+    # What is newest may change while somebody reads.
+    return options._replace(version=made.target)
+
+
+def _view(as_json: bool) -> Any:
+    if as_json:
+        os.environ[_JSON] = "1"
+        os.environ[VIEW] = PLAIN
+    return choose_view()
+
+
+def _end(journal: Journal, as_json: bool) -> NoReturn:
+    told = describe_journal(journal)
+    print(json.dumps(told._asdict(), indent=2) if as_json else render_outcome(journal, told))
+    raise typer.Exit(STOPPED_STATUS if told.state == STOPPED else 0)
+
+
+def _plan_checkout(
+    checkout: Path | None, version: str | None, *, as_json: bool, allow_prerelease: bool, backup: str
+) -> Plan | Refused:
+    """The plan of a checkout that nothing is installed from."""
     found = _open(checkout)
     target = version or found.newest(prereleases=allow_prerelease)
     if target is None or not found.versions:
@@ -94,70 +292,23 @@ def show_plan(
             print(f"{_NONE} There is no release to go to from {describe_version()}.")
         raise typer.Exit(1 if version else 0)
     try:
-        known = found.releases_of(target)
-        facts = asyncio.run(gather_facts(load_config()))
-        made = plan(found.history.here, target, known, facts=facts, allow_prerelease=allow_prerelease)
+        known = gather_facts(load_config(), find_places())
+        return plan(
+            found.history.here,
+            target,
+            found.releases_of(target),
+            known.ledger,
+            known.facts,
+            allow_prerelease=allow_prerelease,
+            backup=backup,
+        )
     except (GitError, ManifestError, PlanError) as error:
         _fail(str(error))
-    print(json.dumps(plan_json(made), indent=2) if as_json else render_plan(made), end="\n" if as_json else "")
-    raise typer.Exit(1 if isinstance(made, Refused) else 0)
-
-
-async def gather_facts(config: Config) -> Facts:
-    """What is known of this server without changing anything. Raises Unavailable when the database can't be asked."""
-    from phiomia.cli.open import has_schema
-    from phiomia.upgrade import schema
-
-    kind = "sqlite" if config.database_url.startswith("sqlite:") else "postgresql"
-    has = await has_schema(config)
-    size, version = await _ask_database(config, kind) if has else (0.0, "")
-    free = shutil.disk_usage(_existing(config.data_dir)).free / 1024**2
-    return Facts(
-        python=platform.python_version(),
-        database=kind,
-        database_version=version,
-        disk_free_mb=free,
-        ram_free_mb=_free_memory_mb(),
-        applied=await schema.current(config.database_url) if has else None,
-        named={"db_size": size},
-    )
-
-
-async def _ask_database(config: Config, kind: str) -> tuple[float, str]:
-    if kind == "sqlite":
-        import apsw
-
-        size = os.stat(config.database_url.removeprefix("sqlite:///")).st_size
-        return size / 1024**2, apsw.sqlite_lib_version()
-    from phiomia.platform.db import Query, open_database
-
-    db = open_database(config.database_url, pool=1)
-    await db.start()
-    try:
-        async with db.read() as session:
-            size = await session.value(Query.raw(sqlite="SELECT pg_database_size(current_database())"))
-            version = await session.value(Query.raw(sqlite="SELECT current_setting('server_version')"))
-    finally:
-        await db.close()
-    return float(size) / 1024**2, str(version).partition(" ")[0]
-
-
-def _existing(folder: Path) -> Path:
-    while not folder.exists():
-        folder = folder.parent
-    return folder
-
-
-def _free_memory_mb() -> float | None:
-    path = Path("/proc/meminfo")
-    for line in path.read_text("ascii").splitlines() if path.exists() else ():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) / 1024
-    return None
 
 
 def _open(checkout: Path | None) -> Checkout:
-    root = checkout or source_root()
+    places = find_places()
+    root = checkout or (places.checkout if places.installed else source_root())
     if checkout is None and not (root / ".git").exists():
         root = Path(os.curdir).resolve()
     try:

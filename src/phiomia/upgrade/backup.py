@@ -19,7 +19,8 @@ from phiomia.upgrade.places import Places
 from phiomia.upgrade.report import Report
 
 FRESH_S = 15 * 60
-_COUNTED = ("accounts", "users", "statuses", "follows", "media", "upgrade_ledger")
+_COUNTED = ("accounts", "users", "statuses", "follows", "media", "upgrade_ledger", "schema_revisions")
+_SCHEMA = "schema_revisions"
 _NAME = "phiomia-"
 
 
@@ -110,7 +111,11 @@ def _find_fresh(folder: Path, database_url: str) -> Backup | None:
 
 def _belongs(path: Path, database_url: str) -> bool:
     told: dict[str, Any] = json.loads(_mark(path).read_text("utf-8"))
-    return bool(told["of"] == _describe(database_url) and told["size"] == path.stat().st_size)
+    if told["of"] != _describe(database_url) or told["size"] != path.stat().st_size:
+        return False
+    with connect(database_url) as connection:
+        # One from before the last migration would bring back more than what is asked for now.
+        return bool(told["rows"].get(_SCHEMA) == _count(connection).get(_SCHEMA))
 
 
 def _save_sqlite(database_url: str, path: Path, report: Report) -> dict[str, int]:

@@ -118,8 +118,12 @@ def plan(
     facts: Facts | None = None,
     *,
     allow_prerelease: bool = False,
+    backup: str = "auto",
 ) -> Plan | Refused:
-    """Plans the way from what is installed to a release. Raises PlanError when the manifests contradict themselves."""
+    """Plans the way from what is installed to a release. Raises PlanError when the manifests contradict themselves.
+
+    `backup` is always, never, or auto: where something could only be undone by one.
+    """
     facts = facts or Facts()
     refusals = _refuse_target(installed, target, releases, facts, allow_prerelease)
     if refusals:
@@ -131,7 +135,7 @@ def plan(
     for base, end in zip(bases, ends, strict=False):
         reason = _explain_end(base, end, target, releases, facts if base is installed else None)
         try:
-            legs.append(_plan_leg(base, end, reason, releases, done, facts))
+            legs.append(_keep_backup(_plan_leg(base, end, reason, releases, done, facts), backup))
         except ConditionError as error:
             refusals.append(Refusal("facts", str(error)))
             continue
@@ -140,6 +144,17 @@ def plan(
     if refusals:
         return Refused(installed.name, target, tuple(dict.fromkeys(refusals)))
     return Plan(installed.name, target, tuple(legs), tuple(_warn(installed, target, releases)))
+
+
+def list_missing(
+    base: Place, target: str, releases: Releases, ledger: Collection[str], facts: Facts
+) -> list[PlannedStep]:
+    """What releases on the way from one to another ask for and the ledger lacks. Raises PlanError, ConditionError."""
+    covered = sort_releases(releases.contains[target] - base.contains, releases.contains)
+    found = _order(_collect_steps([releases.manifests[version] for version in covered], ledger))
+    named = {**facts.named, **_measured(facts)}
+    shown = [_show_step(step, origins, named, own=False) for step, origins in found if step.id not in ledger]
+    return [step for step in shown if not step.skipped]
 
 
 def sort_releases(versions: Iterable[str], contains: Mapping[str, frozenset[str]]) -> list[str]:
@@ -337,6 +352,21 @@ def _plan_leg(base: Place, end: str, reason: str, releases: Releases, done: Coll
 _Origin = tuple[Step, tuple[str, ...]]
 
 
+def _keep_backup(leg: Leg, backup: str) -> Leg:
+    """The leg with or without its backup."""
+    skipped = {"always": "", "never": "asked for none"}.get(backup, _why_no_backup(leg))
+    if not skipped:
+        return leg
+    steps = [step._replace(skipped=skipped) if step.id == "backup" else step for step in leg.steps]
+    return leg._replace(steps=tuple(steps))
+
+
+def _why_no_backup(leg: Leg) -> str:
+    changes = any(step.id in ("migrate-expand", "migrate-contract") for step in leg.steps)
+    final = any(step.run and not step.skipped and step.reversible == "restore" for step in leg.steps)
+    return "" if changes or final else "neither schema nor data change"
+
+
 def _collect_steps(manifests: Sequence[Manifest], done: Collection[str]) -> list[_Origin]:
     found: dict[str, tuple[Step, list[str]]] = {}
     for manifest in manifests:
@@ -360,13 +390,17 @@ def _own_steps(manifests: Sequence[Manifest], restart: Restart, facts: Facts) ->
     ]
     if expands:
         made.append(("migrate-expand", "expand", f"Add to the schema: {', '.join(expands)}"))
+    made.append(("switch", "workers", f"Make {versions[-1]} the current release"))
     for role, phase in (("workers", "workers"), ("web", "web"), ("streaming", "streaming")):
         need = getattr(restart, role)
         if need != "none":
             made.append((f"restart-{role}", phase, f"Bring {role} to {versions[-1]} ({need})"))
+    if expands:
+        made.append(("backfills", "backfill", "Fill in what is new in the schema"))
     if contracts:
         made.append(("settle", "settle", "Wait until no process of the old release is left"))
         made.append(("migrate-contract", "contract", f"Remove from the schema: {', '.join(contracts)}"))
+    made.append(("cleanup", "cleanup", "Remove releases that nothing needs"))
     return [(Step(name, phase, title, "", repeat=True, reversible="noop"), versions) for name, phase, title in made]
 
 

@@ -1,0 +1,41 @@
+"""What the commands of an upgrade work on: this server, with a database that has everything that follows a change."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from phiomia.platform.config import Config, load_config
+from phiomia.platform.db import Database
+from phiomia.upgrade.apply import Site
+from phiomia.upgrade.backfills import Backfill
+from phiomia.upgrade.places import Places, find_places
+
+
+def open_site(places: Places | None = None) -> Site:
+    """This server. Raises ConfigError."""
+    return Site(places or find_places(), load_config(), open_for_steps, load_backfills)
+
+
+def load_backfills() -> Sequence[Backfill]:
+    """The backfills of this release."""
+    from phiomia.jobs import BACKFILLS  # costs as much as the whole server
+
+    return BACKFILLS
+
+
+@asynccontextmanager
+async def open_for_steps(config: Config) -> AsyncIterator[Database]:
+    """The database as steps get it."""
+    from phiomia.cli.open import open_bus
+    from phiomia.platform.db import open_database
+    from phiomia.platform.events import Services
+    from phiomia.side_effects import SIDE_EFFECTS
+
+    db = open_database(config.database_url, synchronous=config.database.synchronous, pool=2)
+    bus = await open_bus(config)
+    db.services = Services(side_effects=SIDE_EFFECTS, bus=bus, config=config)
+    try:
+        await db.start()
+        yield db
+    finally:
+        await db.close()
+        await bus.close()

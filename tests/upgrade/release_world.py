@@ -1,0 +1,277 @@
+"""A made-up history of releases of the present code, installed in a folder of its own, with its server if asked for.
+
+0.1.0 is where everybody begins. 0.1.1 and 0.1.2 are patches, the first with an instruction. 0.2.0 adds to the schema,
+0.3.0 removes from it, 0.4.0 builds on what was removed. 0.5.0 can't serve.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+from phiomia.migrations import HEADS
+from phiomia.upgrade.manifest import Change, Manifest, Restart, Schema, Step, write_manifest
+from phiomia.upgrade.places import Places
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVED = Restart(web="reload", workers="restart", streaming="handover")
+_DAY = datetime.date(2026, 11, 30)
+
+_STEPS = '''
+"""Instructions of made-up releases: each leaves a line in the data directory."""
+
+import os
+from phiomia.platform.db import Query
+
+async def _note(context, word):
+    async with context.db.read() as session:
+        await session.value(Query.raw(sqlite="SELECT count(*) FROM accounts"))
+    with open(context.config.data_dir / "ran", "a") as file:
+        file.write(word + "\\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+async def tidy(context):
+    await _note(context, "tidy")
+
+async def paint(context):
+    await _note(context, "paint")
+
+async def polish(context):
+    await _note(context, "polish")
+
+async def stumble(context):
+    if (context.config.data_dir / "stumble").exists():
+        raise RuntimeError("the floor is wet")
+    await _note(context, "stumble")
+'''
+
+_REVISION = '''"""Made up."""
+import sqlalchemy as sa
+from alembic import op
+
+revision = {id!r}
+down_revision = {down!r}
+branch_labels = {labels!r}
+depends_on = {needs!r}
+{more}
+
+def upgrade() -> None:
+    {body}
+'''
+_MARVELS = """op.create_table(
+        "marvels", sa.Column("id", sa.BigInteger(), nullable=False, primary_key=True), sa.Column("old", sa.Text())
+    )"""
+
+
+def _step(name: str, phase: str, **more: Any) -> Step:
+    return Step(f"{name}@1", phase, f"Do {name}", f"phiomia.upgrade.made_up:{name}", reversible="noop", **more)
+
+
+class Repository:
+    """A git repository with those releases."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.manifests: dict[str, Manifest] = {}
+        self._copy()
+        self._git("init", "--quiet", "--initial-branch=main")
+        self._git("config", "user.email", "nobody@mail.example")
+        self._git("config", "user.name", "Nobody")
+        head = next(iter(sorted(HEADS)))
+        self._release("0.1.0")
+        self._release("0.1.1", steps=(_step("tidy", "config"),), restart=SERVED)
+        self._release("0.1.2", restart=Restart(web="reload"))
+        self._revision("expand", "e9001", head, _MARVELS)
+        self._release(
+            "0.2.0",
+            steps=(_step("paint", "backfill", needs=("migrate-expand",)),),
+            restart=SERVED,
+            schema=Schema(expand_head="e9001", expands=("e9001",)),
+        )
+        self._revision("contract", "c9001", None, 'op.drop_column("marvels", "old")', needs="e9001")
+        self._release(
+            "0.3.0",
+            steps=(_step("polish", "config"), _step("tidy", "config")),
+            restart=SERVED,
+            schema=Schema(expand_head="e9001", contract_head="c9001", contracts=("c9001",)),
+        )
+        self._revision("expand", "e9002", "e9001", 'op.add_column("marvels", sa.Column("new", sa.Text()))', "c9001")
+        self._release(
+            "0.4.0",
+            steps=(_step("stumble", "streaming"),),
+            restart=SERVED,
+            schema=Schema(expand_head="e9002", contract_head="c9001", expands=("e9002",), needs={"e9002": ("c9001",)}),
+        )
+        app = root / "src/phiomia/app.py"
+        whole = app.read_text()
+        app.write_text(
+            whole + "\nimport os as _os\nif _os.environ.get('PHIOMIA_TEST_BROKEN'):\n    raise RuntimeError('broken')\n"
+        )
+        self._release("0.5.0", restart=SERVED)
+
+    def commit_of(self, version: str) -> str:
+        """The commit of a release."""
+        return self._git("rev-parse", f"v{version}^{{commit}}").strip()
+
+    def _copy(self) -> None:
+        listed = subprocess.run(
+            ["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard", "-z", "src", "pyproject.toml", "uv.lock"],
+            capture_output=True,
+            check=True,
+        )
+        for name in listed.stdout.decode().split("\0"):
+            if name and (ROOT / name).exists():
+                (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(ROOT / name, self.root / name)
+        (self.root / "src/phiomia/upgrade/made_up.py").write_text(_STEPS.lstrip())
+
+    def _revision(self, branch: str, id_: str, down: str | None, body: str, needs: str | None = None) -> None:
+        folder = self.root / "src/phiomia/migrations"
+        (folder / branch).mkdir(exist_ok=True)
+        more = "MIN_CODE = '0.2.0'\nCOST = {'marvels': None}" if branch == "contract" else "COST = {'marvels': None}"
+        labels = (branch,) if down is None else None
+        text = _REVISION.format(id=id_, down=down, labels=labels, needs=needs, more=more, body=body)
+        (folder / branch / f"{id_}_made_up.py").write_text(text)
+        init = folder / "__init__.py"
+        heads = {"e9001"} if id_ == "e9001" else {"e9001", "c9001"} if id_ == "c9001" else {"e9002", "c9001"}
+        init.write_text(re.sub(r"^HEADS = .*$", f"HEADS = frozenset({heads!r})", init.read_text(), flags=re.MULTILINE))
+
+    def _release(self, version: str, **more: Any) -> None:
+        manifest = Manifest(version, _DAY, changes=(Change("fixed", f"What {version} brings."),), **more)
+        self.manifests[version] = manifest
+        folder = self.root / "releases"
+        folder.mkdir(exist_ok=True)
+        (folder / f"{version}.toml").write_text(write_manifest(manifest))
+        init = self.root / "src/phiomia/__init__.py"
+        init.write_text(re.sub(r'__version__ = ".*"', f'__version__ = "{version}"', init.read_text()))
+        self._git("add", "--all")
+        self._git("commit", "--quiet", "--message", f"Release {version}")
+        self._git("tag", "--annotate", f"v{version}", "--message", version)
+
+    def _git(self, *arguments: str) -> str:
+        done = subprocess.run(["git", "-C", self.root, *arguments], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+_FAKE_UV = f"""#!{sys.executable}
+import os, pathlib, sys
+venv = pathlib.Path(os.environ["UV_PROJECT_ENVIRONMENT"])
+packages = venv / "lib" / "python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+packages.mkdir(parents=True)
+(venv / "bin").mkdir()
+(venv / "bin" / "python").symlink_to({os.path.realpath(sys.executable)!r})
+(venv / "pyvenv.cfg").write_text("home = {os.path.dirname(os.path.realpath(sys.executable))}\\n")
+(packages / "libraries.pth").write_text({sysconfig.get_paths()["purelib"]!r} + "\\n")
+"""
+
+
+class Installation:
+    """A server that is installed from a repository, on a database; every command is a process of its own."""
+
+    def __init__(self, repository: Repository, folder: Path, releases: Path | None = None) -> None:
+        self.repository = repository
+        self.folder = folder
+        self.places = Places(repository.root, folder / "app")
+        self.data = folder / "data"
+        self.database_url = ""
+        self.extra: dict[str, str] = {}
+        self.data.mkdir(parents=True)
+        self.tools = folder / "tools"
+        self.tools.mkdir()
+        (self.tools / "uv").write_text(_FAKE_UV)
+        (self.tools / "uv").chmod(0o755)
+
+    @property
+    def url(self) -> str:
+        """The database."""
+        return self.database_url or f"sqlite:///{self.data}/phiomia.db"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of its commands."""
+        ours = ("PHIOMIA_", "PYTHON", "VIRTUAL_ENV", "UV_")
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        return {
+            **inherited,
+            **self.places.environ(),
+            "PATH": f"{self.tools}{os.pathsep}{os.environ['PATH']}",
+            "PHIOMIA_DATA": str(self.data),
+            "PHIOMIA_DATABASE_URL": self.url,
+            **self.extra,
+        }
+
+    def directory(self, version: str) -> Path:
+        """The directory of a release."""
+        return self.places.release_directory(version, self.repository.commit_of(version))
+
+    def build(self, version: str) -> Path:
+        """Builds a release with what runs the tests."""
+        script = (
+            "import sys; from phiomia.upgrade.build import build_release; from phiomia.upgrade.places import find_places;"
+            "from phiomia.upgrade.report import PlainReport; build_release(find_places(), *sys.argv[1:], PlainReport())"
+        )
+        self._run([sys.executable, "-P", "-c", script, version, self.repository.commit_of(version)])
+        return self.directory(version)
+
+    def install(self, version: str = "0.1.0") -> None:
+        """Makes a release the current one, with a fresh database of it."""
+        release = self.build(version)
+        if self.places.current.is_symlink():
+            self.places.current.unlink()
+        self.places.current.symlink_to(release)
+        migrate = "import asyncio, sys; from phiomia.upgrade import schema; asyncio.run(schema.upgrade(sys.argv[1]))"
+        self._run([str(release / "venv/bin/python"), "-P", "-c", migrate, self.url])
+
+    @property
+    def current(self) -> str:
+        """The version that is installed."""
+        told = json.loads((self.places.current / "RELEASE.json").read_text())
+        return str(told["version"])
+
+    @property
+    def ran(self) -> list[str]:
+        """What instructions have done, in their order."""
+        path = self.data / "ran"
+        return path.read_text().split() if path.exists() else []
+
+    def command(self, *arguments: str, ok: bool = True, **environment: str) -> str:
+        """What `phiomia …` of the current release prints."""
+        done = self.try_command(*arguments, **environment)
+        assert (done.returncode == 0) == ok, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout if ok else done.stdout + done.stderr
+
+    def try_command(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """The command as a finished process."""
+        return subprocess.run(
+            [self.places.current / "venv/bin/phiomia", *arguments],
+            cwd=self.folder,
+            env=self.environment | environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    def status(self) -> dict[str, Any]:
+        """What `phiomia upgrade status` says."""
+        told: dict[str, Any] = json.loads(self.try_command("upgrade", "status", "--json").stdout)
+        return told
+
+    def journal(self) -> list[dict[str, Any]]:
+        """The entries of the last upgrade."""
+        path = sorted(self.places.journal.glob("*.jsonl"))[-1]
+        return [json.loads(line) for line in path.read_text().splitlines()]
+
+    def _run(self, command: list[str]) -> None:
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, cwd=self.folder)
+        assert done.returncode == 0, done.stderr
