@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import asyncpg
+from asyncpg.prepared_stmt import PreparedStatement
 
 from phiomia.platform.db.errors import Conflict, TooSlow, Unavailable
 from phiomia.platform.db.query import Compiled, Query
@@ -15,26 +17,82 @@ from phiomia.platform.db.session import ReadSession, Row, WriteSession, run_call
 T = TypeVar("T")
 _TRIES = 4
 _WAIT_SECONDS = 8.0
-# The last is for statements that were prepared before a migration changed their table.
+_MOST_STATEMENTS = 1_000
+_STATEMENT_SECONDS = 30.0
+_LOOK_SECONDS = 5.0
+# Of statements that were prepared before a migration changed their table.
+_OUTDATED = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
 _REPEATED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
 
 
+class _Line:
+    """A connection of the pool with the statements that are prepared on it."""
+
+    __slots__ = ("_statements", "busy_since", "connection", "too_slow")
+
+    def __init__(self, connection: asyncpg.Connection[Any]) -> None:
+        self.connection = connection
+        self.busy_since: float | None = None
+        self.too_slow = False
+        self._statements: dict[str, PreparedStatement[Any]] = {}
+
+    async def fetch(self, sql: str, arguments: Sequence[Any]) -> Sequence[Row]:
+        """The rows of a statement."""
+        return cast("Sequence[Row]", await self._ask(PreparedStatement.fetch, sql, arguments))
+
+    async def fetch_one(self, sql: str, arguments: Sequence[Any]) -> Row | None:
+        """Its first row."""
+        return cast("Row | None", await self._ask(PreparedStatement.fetchrow, sql, arguments))
+
+    async def _ask(self, way: Callable[..., Awaitable[Any]], sql: str, arguments: Sequence[Any]) -> Any:
+        self.busy_since = time.monotonic()
+        try:
+            statement = self._statements.get(sql) or await self._prepare(sql)
+            try:
+                return await way(statement, *arguments)
+            except _OUTDATED:
+                self._statements.clear()
+                if self.connection.is_in_transaction():
+                    raise
+                return await way(await self._prepare(sql), *arguments)
+        finally:
+            self.busy_since = None
+
+    async def timed(self, work: Awaitable[T]) -> T:
+        """Awaits what is no more than one statement, which ends if it takes too long."""
+        self.busy_since = time.monotonic()
+        try:
+            return await work
+        finally:
+            self.busy_since = None
+
+    def end_if_too_slow(self, since: float) -> None:
+        """Gives a statement up that began before that moment, and the connection with it."""
+        if self.busy_since is not None and self.busy_since < since:
+            self.too_slow = True
+            self.connection.terminate()
+
+    async def _prepare(self, sql: str) -> PreparedStatement[Any]:
+        if len(self._statements) >= _MOST_STATEMENTS:
+            self._statements.clear()
+        statement = self._statements[sql] = await self.connection.prepare(sql)
+        return statement
+
+
 class _Session:
+    __slots__ = ("_line", "calls", "services", "topics")
     dialect = "postgresql"
 
-    def __init__(self, connection: asyncpg.Connection[Any], services: Any = None) -> None:
-        self._connection = connection
-        self.services = services
-        self.topics: set[str] = set()
-        self.calls: list[Callable[[], None]] = []
+    def __init__(self, line: _Line) -> None:
+        self._line = line
 
     async def all(self, query: Query, **parameters: Any) -> Sequence[Row]:
         compiled = query.postgresql or query.for_postgresql()
-        return cast("Sequence[Row]", await self._connection.fetch(compiled.sql, *_bind(compiled, parameters)))
+        return await self._line.fetch(compiled.sql, _bind(compiled, parameters))
 
     async def one(self, query: Query, **parameters: Any) -> Row | None:
         compiled = query.postgresql or query.for_postgresql()
-        return cast("Row | None", await self._connection.fetchrow(compiled.sql, *_bind(compiled, parameters)))
+        return await self._line.fetch_one(compiled.sql, _bind(compiled, parameters))
 
     async def value(self, query: Query, **parameters: Any) -> Any:
         row = await self.one(query, **parameters)
@@ -46,16 +104,28 @@ class _Session:
     async def views(self, kind: Callable[..., T], query: Query, **parameters: Any) -> list[T]:
         return [kind(*row) for row in await self.all(query, **parameters)]
 
+
+class _WriteSession(_Session):
+    __slots__ = ()
+
+    def __init__(self, line: _Line, services: Any) -> None:
+        super().__init__(line)
+        self.services = services
+        self.topics: set[str] = set()
+        self.calls: list[Callable[[], None]] = []
+
     async def execute(self, query: Query, **parameters: Any) -> int:
         compiled = query.postgresql or query.for_postgresql()
-        status = await self._connection.execute(compiled.sql, *_bind(compiled, parameters))
+        # A prepared statement does not tell how many rows it has changed.
+        status = await self._line.timed(self._line.connection.execute(compiled.sql, *_bind(compiled, parameters)))
         count = status.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
 
     async def execute_many(self, query: Query, rows: Sequence[Mapping[str, Any]]) -> None:
         if rows:
             compiled = query.postgresql or query.for_postgresql()
-            await self._connection.executemany(compiled.sql, [_bind(compiled, row) for row in rows])
+            bound = [_bind(compiled, row) for row in rows]
+            await self._line.timed(self._line.connection.executemany(compiled.sql, bound))
 
     def after_commit(self, call: Callable[[], None]) -> None:
         self.calls.append(call)
@@ -70,13 +140,15 @@ class PostgresqlDatabase:
         self._url = url
         self._size = pool
         self.services: Any = None
-        self._idle: list[asyncpg.Connection[Any]] = []
+        self._idle: list[_Line] = []
+        self._lent: set[_Line] = set()
+        self._watch: asyncio.TimerHandle | None = None
         self._free = asyncio.Semaphore(pool)
         self._open = False
 
     async def start(self) -> None:
         self._open = True
-        self._idle.append(await self._connect())
+        self._idle.append(_Line(await self._connect()))
 
     async def close(self) -> None:
         if not self._open:
@@ -85,7 +157,10 @@ class PostgresqlDatabase:
         for _ in range(self._size):
             await self._free.acquire()
         while self._idle:
-            await self._idle.pop().close()
+            await self._idle.pop().connection.close()
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
         for _ in range(self._size):
             self._free.release()
 
@@ -110,28 +185,52 @@ class PostgresqlDatabase:
         raise AssertionError("unreachable")
 
     async def _write_once(self, verb: Callable[[WriteSession], Awaitable[T]]) -> T:
-        async with self.read() as reading:
-            session = cast("_Session", reading)
-            session.services = self.services
-            async with session._connection.transaction():
+        async with _Lending(self) as line:
+            session = _WriteSession(line, self.services)
+            transaction = line.connection.transaction()
+            await line.timed(transaction.start())
+            try:
                 result = await verb(cast("WriteSession", session))
+            except BaseException:
+                await line.timed(transaction.rollback())
+                raise
+            await line.timed(transaction.commit())
         run_calls(session.calls)
         return result
 
-    async def acquire(self) -> asyncpg.Connection[Any]:
+    async def acquire(self) -> _Line:
         """A connection of the pool, the one used last first. Raises Unavailable."""
         if not self._open:
             raise Unavailable("The database is not open.")
         await self._take_turn()
         try:
-            while self._idle:
-                connection = self._idle.pop()
-                if not connection.is_closed():
-                    return connection
-            return await self._connect()
+            line = self._find_idle() or _Line(await self._connect())
         except BaseException:
             self._free.release()
             raise
+        self._lent.add(line)
+        if self._watch is None:
+            self._watch_later()
+        return line
+
+    def _find_idle(self) -> _Line | None:
+        while self._idle:
+            line = self._idle.pop()
+            if not line.connection.is_closed():
+                return line
+        return None
+
+    def _watch_later(self) -> None:
+        self._watch = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._end_slow)
+
+    def _end_slow(self) -> None:
+        # One look at all every few seconds: a clock for each statement costs a fifth of a small one.
+        self._watch = None
+        since = time.monotonic() - _STATEMENT_SECONDS
+        for line in list(self._lent):
+            line.end_if_too_slow(since)
+        if self._lent:
+            self._watch_later()
 
     async def _take_turn(self) -> None:
         if not self._free.locked():
@@ -143,13 +242,15 @@ class PostgresqlDatabase:
         except TimeoutError:
             raise Unavailable("PostgreSQL: every connection is busy.") from None
 
-    def give_back(self, connection: asyncpg.Connection[Any]) -> None:
+    def give_back(self, line: _Line) -> None:
         """Returns a connection to the pool; one that is closed or inside a transaction is thrown away."""
+        self._lent.discard(line)
+        connection = line.connection
         if not connection.is_closed():
             if connection.is_in_transaction():
                 connection.terminate()
             else:
-                self._idle.append(connection)
+                self._idle.append(line)
         self._free.release()
 
     async def _connect(self) -> asyncpg.Connection[Any]:
@@ -159,8 +260,7 @@ class PostgresqlDatabase:
             return await asyncpg.connect(
                 self._url,
                 timeout=5,
-                command_timeout=30,
-                statement_cache_size=1_000,
+                statement_cache_size=_MOST_STATEMENTS,
                 max_cacheable_statement_size=1 << 16,
                 server_settings={
                     "jit": "off",
@@ -173,25 +273,37 @@ class PostgresqlDatabase:
             raise Unavailable(f"PostgreSQL can't be reached: {error}") from error
 
 
-class _Reading:
-    __slots__ = ("_connection", "_database")
+class _Lending:
+    """`async with`: a connection of the pool, given back in the end; the driver's errors leave it in our words."""
+
+    __slots__ = ("_database", "_line")
 
     def __init__(self, database: PostgresqlDatabase) -> None:
         self._database = database
-        self._connection: asyncpg.Connection[Any] | None = None
+        self._line: _Line | None = None
 
-    async def __aenter__(self) -> ReadSession:
-        self._connection = await self._database.acquire()
-        return cast("ReadSession", _Session(self._connection))
+    async def __aenter__(self) -> Any:
+        self._line = line = await self._database.acquire()
+        return line
 
     async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if self._connection is not None:
-            self._database.give_back(self._connection)
-            self._connection = None
+        line, self._line = self._line, None
+        if line is not None:
+            self._database.give_back(line)
         if error is not None:
+            if line is not None and line.too_slow and isinstance(error, Exception):
+                raise TooSlow("The query took too long.") from error
             translated = translate(error)
             if translated is not None:
                 raise translated from error
+
+
+class _Reading(_Lending):
+    __slots__ = ()
+
+    async def __aenter__(self) -> ReadSession:
+        self._line = line = await self._database.acquire()
+        return cast("ReadSession", _Session(line))
 
 
 def translate(error: BaseException) -> Exception | None:
