@@ -43,6 +43,10 @@ def make_application(folder: Path, version: str, interpreter: str = "", broken: 
         with (release / "src" / "phiomia" / "app.py").open("a") as file:
             file.write("\nimport no_such_module\n")
     _make_environment(release, interpreter, release / "src")
+    # As a build does: who loads it while others are served should not compile as well.
+    _run(
+        str(release / "venv" / "bin" / "python"), "-m", "compileall", "-q", str(release / "src"), str(release / "venv")
+    )
     return release
 
 
@@ -84,7 +88,16 @@ def _make_environment(release: Path, interpreter: str, *code: Path) -> Path:
     venv = release / "venv"
     if interpreter:
         _run("uv", "venv", "-q", "--python", interpreter, str(venv))
-        _run("uv", "pip", "install", "-q", "--python", str(venv / "bin" / "python"), *_locked_packages())
+        _run(
+            "uv",
+            "pip",
+            "install",
+            "-q",
+            "--compile-bytecode",
+            "--python",
+            str(venv / "bin" / "python"),
+            *_locked_packages(),
+        )
         packages = next((venv / "lib").glob("python3.*")) / "site-packages"
         borrowed: list[str] = []
     else:

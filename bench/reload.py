@@ -146,17 +146,22 @@ def _measure(
         print(f"{name}: {failure}", file=sys.stderr)
     marks = ", ".join(f"{mark} {count:,}" for mark, count in sorted(result.during.marks.items()))
     more = {"of": f"{result.during.answered:,}", "reloads": result.reloads, "in s": round(result.seconds), "by": marks}
-    longest = result.during.longest
+    waits = {"before": f"{result.before.longest:.3f}", "slowest": result.during.slowest}
+    waits["upload"] = f"{result.during.longest_upload:.3f}"
     return [
         Figure(name, f"{name}: failed", len(result.during.failures), "requests", 0, more=more),
         Figure(name, f"{name}: asked", result.during.answered / result.seconds, "requests/s", 200, better="more"),
         Figure(
             name,
             f"{name}: longest answer",
-            longest,
+            result.during.longest,
             "s",
             result.before.longest + MORE_S,
-            more={"before": f"{result.before.longest:.3f}"},
+            more={
+                "before": f"{result.before.longest:.3f}",
+                "slowest": result.during.slowest,
+                "upload": f"{result.during.longest_upload:.3f}",
+            },
         ),
     ]
 

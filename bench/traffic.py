@@ -75,6 +75,8 @@ class Seen:
     failures: list[str] = field(default_factory=list)
     marks: Counter[str] = field(default_factory=Counter)
     longest: float = 0.0
+    slowest: str = ""
+    longest_upload: float = 0.0
 
     def add(self, other: Seen) -> None:
         """Takes over what another has seen."""
@@ -82,7 +84,9 @@ class Seen:
         self.posts += other.posts
         self.failures += other.failures
         self.marks += other.marks
-        self.longest = max(self.longest, other.longest)
+        if other.longest > self.longest:
+            self.longest, self.slowest = other.longest, other.slowest
+        self.longest_upload = max(self.longest_upload, other.longest_upload)
 
 
 class Connection:
@@ -159,8 +163,8 @@ class Traffic:
         return seen
 
     def _quick(self, turn: int) -> Request:
-        # As there are slow GETs as well, more than a third of the quick ones are POSTs.
-        return self.site.post if turn % 5 < 2 else self.site.gets[turn % len(self.site.gets)]
+        # As there are slow GETs as well, more than a third of the quick ones must be POSTs.
+        return self.site.post if turn % 2 else self.site.gets[turn % len(self.site.gets)]
 
     async def _client(
         self,
@@ -190,7 +194,12 @@ class Traffic:
             connection.close()
             self.seen.failures.append(f"{request.method} {request.path}, {used} connection: {error!r}")
             return
-        self.seen.longest = max(self.seen.longest, time.monotonic() - begun - nominal_s)
+        waited = time.monotonic() - begun - nominal_s
+        if request is self.site.upload:
+            # What is uploaded is worked on before the answer comes; that is not a wait for the server.
+            self.seen.longest_upload = max(self.seen.longest_upload, waited)
+        elif waited > self.seen.longest:
+            self.seen.longest, self.seen.slowest = waited, f"{request.method} {request.path} on a {used} connection"
         if answer[9:12] not in request.right:
             self.seen.failures.append(f"{request.method} {request.path}, {used} connection: {answer[:300]!r}")
             return

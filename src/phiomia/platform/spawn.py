@@ -13,6 +13,7 @@ from phiomia.platform.topology import Release, load_release
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 FOREVER = float("inf")
+LEAST_EXTENSION_S = 0.1
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -22,6 +23,7 @@ class Process:
     __slots__ = (
         "control",
         "exit_code",
+        "extended_s",
         "heard",
         "held",
         "kill_at",
@@ -48,7 +50,22 @@ class Process:
         self.held = False
         self.control = -1
         self.exit_code = 0
+        self.extended_s = 0.0
         self.why = ""
+
+    @property
+    def limit_s(self) -> float:
+        """How long it was given."""
+        return self.kill_at - self.since
+
+    def extend(self, most_s: float) -> bool:
+        """Gives back the time in which others had the processor, up to a limit; whether there was any."""
+        deadline = self.since + min(most_s, self.limit_s + count_wait(self.pid) - self.extended_s)
+        if self.state != "starting" or deadline < self.kill_at + LEAST_EXTENSION_S:
+            return False
+        self.extended_s += deadline - self.kill_at
+        self.kill_at = deadline
+        return True
 
     def admit(self) -> None:
         """Lets a child that offered its service begin; one that has gone meanwhile is told nothing."""
@@ -105,6 +122,15 @@ def restore_process(saved: dict[str, Any]) -> Process:
     process.since = saved["since"]
     process.kill_at = FOREVER if saved["kill_at"] is None else saved["kill_at"]
     return process
+
+
+def count_wait(pid: int) -> float:
+    """The seconds that a process could have run and had to wait for a processor; 0 where the kernel does not say."""
+    try:
+        with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return 0.0
 
 
 def describe_exit(exit_code: int) -> str:

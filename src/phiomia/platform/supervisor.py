@@ -32,7 +32,7 @@ from phiomia.platform.locks import try_lock
 from phiomia.platform.notify import notify_systemd, write_status
 from phiomia.platform.orders import RESTART, Order, load_order, take_order
 from phiomia.platform.seat import HubSeat
-from phiomia.platform.spawn import FOREVER, Process, adopt_orphans
+from phiomia.platform.spawn import FOREVER, Process, adopt_orphans, count_wait
 from phiomia.platform.topology import (
     Child,
     Release,
@@ -119,7 +119,7 @@ class Supervisor:
         if problem:
             self._log(f"cannot serve the bus: {problem}")
         for process in self.children:
-            if process.kill_at <= now:
+            if process.kill_at <= now and not process.extend(self.settings.ready_limit_s):
                 process.kill(self._why_killed(process))
                 self._log(f"{process.role} {process.pid} {process.why}; killed")
         if self.state != "stopping":
@@ -156,10 +156,8 @@ class Supervisor:
 
     def _why_killed(self, process: Process) -> str:
         if process.state == "starting":
-            limit_s = process.kill_at - process.since
-            if self.action is not None and process.release.generation > self.generation:
-                limit_s = self.renewal_limit_s
-            return f"was not ready within {limit_s:.3g} s"
+            renewed = self.action is not None and process.release.generation > self.generation
+            return f"was not ready within {self.renewal_limit_s if renewed else process.limit_s:.3g} s"
         return "did not end in time"
 
     def _begin(self, action: Steps) -> None:
@@ -255,6 +253,7 @@ class Supervisor:
         if not failure:
             template = self._start_template(release, deadline - time.monotonic())
             failure = yield from self._wait_warm(template)
+            deadline += count_wait(template.pid) if template is not None else 0.0
         if not failure:
             change = self._restart if order.how == RESTART else self._reload
             failure = yield from change(order, settings, release, template, deadline)
@@ -306,6 +305,7 @@ class Supervisor:
             failure = yield from self._wait_ready(candidates)
             if failure:
                 return failure
+            deadline += max((count_wait(slot.process.pid) for slot in added), default=0.0)
         # A child that falls over soon is found out before it was given a single request.
         return (yield from self._settle(candidates, settings))
 
