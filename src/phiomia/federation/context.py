@@ -19,4 +19,4 @@ class Federation:
     links: Links
     shelves: Shelves
     rules: DomainRules
-    keys: Keys | None = None
+    keys: Keys
