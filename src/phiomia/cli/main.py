@@ -64,6 +64,7 @@ def build() -> Any:
         "backfills": "phiomia.cli.backfills:app",
         "releases": "phiomia.cli.upgrade:releases_app",
         "upgrade": "phiomia.cli.upgrade:app",
+        "step": "phiomia.cli.step:app",
         "health": "phiomia.cli.health:app",
         "ctl": "phiomia.cli.ctl:app",
     }

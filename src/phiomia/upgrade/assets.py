@@ -12,10 +12,22 @@ from pathlib import Path
 _STATIC = Path("src") / "phiomia" / "web" / "static"
 
 
-def hashed_name(name: str, content: bytes) -> str:
+def digest_of(content: bytes) -> str:
+    """What a file's name gets."""
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def hashed_name(name: str, digest: str) -> str:
     """style.css becomes style.0123456789ab.css."""
     stem, _, kind = name.rpartition(".")
-    return f"{stem}.{hashlib.sha256(content).hexdigest()[:12]}.{kind}"
+    return f"{stem}.{digest}.{kind}"
+
+
+def running_assets() -> Path | None:
+    """Where the installation that this process belongs to keeps them; None when it runs from elsewhere."""
+    release = Path(sys.prefix).parent
+    assets = release.parent.parent / "assets"
+    return assets if release.parent.name == "releases" and assets.is_dir() else None
 
 
 def keep_assets(release: Path, assets: Path) -> None:
@@ -47,7 +59,7 @@ def find_asset(assets: Path, name: str) -> bytes | None:
 def _list_assets(release: Path) -> list[tuple[str, bytes]]:
     folder = release / _STATIC
     found = [(path.name, path.read_bytes()) for path in sorted(folder.iterdir())] if folder.is_dir() else []
-    return [(hashed_name(name, content), content) for name, content in found]
+    return [(hashed_name(name, digest_of(content)), content) for name, content in found]
 
 
 if __name__ == "__main__":

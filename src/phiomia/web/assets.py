@@ -2,12 +2,13 @@
 
 import mimetypes
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import falcon
 import falcon.asgi
+
+from phiomia.upgrade.assets import digest_of, find_asset, hashed_name, running_assets
 
 _FOLDER = Path(__file__).parent / "static"
 _FOR_EVER = "public, max-age=31536000, immutable"
@@ -16,8 +17,7 @@ _FOR_A_DAY = "public, max-age=86400"
 
 def static_url(name: str) -> str:
     """The address of a file with its hash: style.css is at /static/style.0123456789ab.css."""
-    stem, _, kind = name.rpartition(".")
-    return f"/static/{stem}.{_files()[name][1]}.{kind}"
+    return f"/static/{hashed_name(name, _files()[name][1])}"
 
 
 class Static:
@@ -27,6 +27,8 @@ class Static:
         """Sends the file."""
         plain, digest = _split(name)
         file = _files().get(plain)
+        if digest and (file is None or file[1] != digest):
+            file = _kept(name, digest) or file
         if file is None:
             raise falcon.HTTPNotFound
         resp.data = file[0]
@@ -42,6 +44,13 @@ class Static:
         await self.on_get(req, resp, name)
 
 
+def _kept(name: str, digest: str) -> tuple[bytes, str] | None:
+    """A file of one of the last releases, which a page that was loaded before the upgrade still asks for."""
+    assets = running_assets()
+    content = find_asset(assets, name) if assets is not None else None
+    return None if content is None else (content, digest)
+
+
 def _split(name: str) -> tuple[str, str]:
     parts = name.split(".")
     if len(parts) == 3:
@@ -54,5 +63,5 @@ def _files() -> dict[str, tuple[bytes, str]]:
     found: dict[str, Any] = {}
     for path in _FOLDER.iterdir():
         content = path.read_bytes()
-        found[path.name] = (content, sha256(content).hexdigest()[:12])
+        found[path.name] = (content, digest_of(content))
     return found
