@@ -48,9 +48,14 @@ def can_see(audience: Audience) -> bool:
             return audience.mentioned
 
 
-def visible_to(status: FromClause, viewer: ColumnElement[Any]) -> ColumnElement[bool]:
-    """The same as a condition on a FROM of statuses; the viewer 0 is nobody."""
-    author = status.c.account_id
+def visible_to(
+    status: FromClause, viewer: ColumnElement[Any], author: ColumnElement[Any] | None = None
+) -> ColumnElement[bool]:
+    """The same as a condition on a FROM of statuses; the viewer 0 is nobody.
+
+    Where all are of one author, that can be said: what holds of the author is then asked once, not of each status.
+    """
+    author = status.c.account_id if author is None else author
     not_suspended = (
         select(accounts.c.id).where(accounts.c.id == author, accounts.c.state < AccountState.SUSPENDED).exists()
     )

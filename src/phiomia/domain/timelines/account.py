@@ -24,7 +24,7 @@ def _own(
     boosted = statuses.alias("boosted")
     conditions: list[ColumnElement[bool]] = [
         statuses.c.account_id == _AUTHOR,
-        visible_to(statuses, _VIEWER),
+        visible_to(statuses, _VIEWER, _AUTHOR),
         # A boost is seen where the boosted status is.
         or_(
             statuses.c.reblog_of_id.is_(None),
@@ -54,7 +54,7 @@ def _own(
 _PINNED = FeedPages(
     select(pins.c.id.label("cursor"), pins.c.status_id.label("id"))
     .select_from(pins.join(statuses, statuses.c.id == pins.c.status_id))
-    .where(pins.c.account_id == _AUTHOR, visible_to(statuses, _VIEWER)),
+    .where(pins.c.account_id == _AUTHOR, visible_to(statuses, _VIEWER, _AUTHOR)),
     pins.c.id,
 )
 
