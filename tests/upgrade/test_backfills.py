@@ -32,7 +32,7 @@ async def name_tags(session: WriteSession, after: int, limit: int) -> Batch:
     ids = await session.column(_NEXT, after=after, limit=limit)
     for id_ in ids:
         await session.execute(_PUT, id=id_)
-    return Batch(ids[-1] if ids else None, len(ids))
+    return ids[-1] if ids else None, len(ids)
 
 
 NAMES = Backfill("name-tags@1", "tags", 50, name_tags)

@@ -26,13 +26,9 @@ _COUNT_UP_TO = 100_000
 _UNAVAILABLE_TRIES = 20
 
 
-class Batch(NamedTuple):
-    """What a verb has done: the id of the last row that it looked at, None when there was none; how many rows."""
-
-    last: int | None
-    rows: int
-
-
+# What a verb has done: the id of the last row that it looked at, None when there was none; how many rows. No class,
+# because verbs belong to the domain, which does not know of upgrades.
+Batch = tuple[int | None, int]
 Verb = Callable[[WriteSession, int, int], Awaitable[Batch]]
 
 
@@ -216,12 +212,12 @@ class _Run:
         row = await session.one(_PLACE, id=id_)
         if row is None or row[0] == "done":
             return _Step("done", 0)
-        done = await self._backfill.verb(session, row[1], self._size)
-        if done.last is None:
+        last, rows = await self._backfill.verb(session, row[1], self._size)
+        if last is None:
             await session.execute(_FINISH, id=id_, now=now)
-            return _Step("done", done.rows)
-        await session.execute(_ADVANCE, id=id_, after=done.last, rows=done.rows)
-        return _Step("running", done.rows)
+            return _Step("done", rows)
+        await session.execute(_ADVANCE, id=id_, after=last, rows=rows)
+        return _Step("running", rows)
 
     def _rest_s(self, took: float) -> float:
         """How long to rest after a batch; the next one is as large as fits into its time."""

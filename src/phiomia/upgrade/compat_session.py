@@ -1,8 +1,8 @@
-"""The question of `compat.py`, asked by a process that has the database open anyway."""
+"""The question of `compat.check_start`, asked by a process that has the database open anyway."""
 
 from phiomia import __version__
 from phiomia.platform.db import Query, ReadSession
-from phiomia.upgrade.compat import Compat, refuse_if_too_old
+from phiomia.upgrade.min_code import Compat, refuse_if_too_old
 
 _COMPAT = Query.raw(sqlite="SELECT expand_head, contract_head, min_code FROM schema_compat")
 

@@ -5,90 +5,16 @@ broken off goes on behind the last one that was done. Only an empty database get
 How a statement is run differs: see `schema_postgresql.py` and `schema_sqlite.py`.
 """
 
-import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from phiomia.migrations import EXPAND_HEADS
-from phiomia.upgrade.compat import Compat, newest, refuse_if_too_old
+from phiomia.upgrade.migrator import Blocked, Migrator, NeedsContract, Patience, Report, SchemaError, State
+from phiomia.upgrade.min_code import Compat, newest, refuse_if_too_old
 from phiomia.upgrade.revisions import PLACE, Branch, Revision, render, scripts
-from phiomia.upgrade.statements import Statement, shorten
-
-Report = Callable[[str], None]
-
-
-class SchemaError(Exception):
-    """The schema can't be moved: why, and what to do about it."""
-
-
-class Blocked(SchemaError):
-    """A statement did not get its turn within its time. What came before it stays done; ask again later."""
-
-
-class NeedsContract(SchemaError):
-    """An expand builds on a contract that has not been applied: an upgrade has to stop at a release between."""
-
-
-class Patience(NamedTuple):
-    """How long a statement waits for its turn. Others are held up for no longer than `lock_ms` at a time."""
-
-    lock_ms: int = 150
-    statement_s: float = 10.0
-    long_statement_s: float = 6 * 3600.0
-    budget_s: float = 600.0
-    first_pause_s: float = 0.1
-    longest_pause_s: float = 5.0
-    turn_s: float = 600.0  # for another migrator
-
-
-class State(NamedTuple):
-    """What the migrator has written down."""
-
-    revisions: frozenset[str] = frozenset()
-    compat: Compat = Compat()
-
-
-class Migrator(Protocol):
-    """A connection that moves the schema of one database."""
-
-    dialect: str
-
-    async def read(self) -> State:
-        """What was done so far."""
-        ...
-
-    async def lock(self, patience: Patience) -> None:
-        """Waits until no other migrator is at work and makes its own tables. Raises Blocked."""
-        ...
-
-    async def apply_at_rest(self, revisions: Sequence[Revision], compat: Compat) -> None:
-        """Everything in one transaction, for a database that nobody uses yet."""
-        ...
-
-    async def done(self, revision: str) -> frozenset[str]:
-        """The digests of the statements of a revision that was broken off."""
-        ...
-
-    async def run(self, revision: str, statement: Statement, patience: Patience, report: Report) -> None:
-        """Runs a statement and writes down that it was. Raises Blocked."""
-        ...
-
-    async def write_compat(self, compat: Compat) -> None:
-        """Writes down how far the schema is."""
-        ...
-
-    async def finish(self, revision: str, compat: Compat) -> None:
-        """Writes down that a revision is complete."""
-        ...
-
-    async def count_rows(self, table: str) -> int:
-        """About how many rows a table has; 0 when there is none of that name."""
-        ...
-
-    async def close(self) -> None:
-        """Ends the connection, and with it the lock."""
-        ...
+from phiomia.upgrade.schema_connect import open_migrator
+from phiomia.upgrade.statements import shorten
 
 
 class Pending(NamedTuple):
@@ -142,13 +68,13 @@ async def current(database_url: str) -> frozenset[str]:
 
 async def read_state(database_url: str) -> State:
     """What the migrator has written down in the database."""
-    async with _open(database_url) as migrator:
+    async with open_migrator(database_url) as migrator:
         return await migrator.read()
 
 
 async def list_pending(database_url: str, *, place: Path | None = None) -> list[Pending]:
     """The revisions that this release has and the database lacks, with estimates; empty ones cost nothing."""
-    async with _open(database_url) as migrator:
+    async with open_migrator(database_url) as migrator:
         state = await migrator.read()
         missing = render(migrator.dialect, state.revisions, place or PLACE)
         return [await _estimate(migrator, one) for one in missing] if missing else []
@@ -157,7 +83,7 @@ async def list_pending(database_url: str, *, place: Path | None = None) -> list[
 async def _move(
     database_url: str, what: str, report: Report | None, place: Path | None, patience: Patience
 ) -> list[str]:
-    async with _open(database_url) as migrator:
+    async with open_migrator(database_url) as migrator:
         state = await migrator.read()
         refuse_if_too_old(state.compat)
         if what != "contract" and place is None and state.compat.expand_head and state.revisions >= EXPAND_HEADS:
@@ -228,23 +154,6 @@ async def _estimate(migrator: Migrator, revision: Revision) -> Pending:
             seconds += await migrator.count_rows(table) / per_s
     pause_s = seconds if migrator.dialect == "sqlite" else 0.0
     return Pending(revision.id, revision.branch, len(revision.statements), seconds, pause_s, revision.min_code)
-
-
-@contextlib.asynccontextmanager
-async def _open(database_url: str) -> AsyncIterator[Migrator]:
-    migrator: Migrator
-    if database_url.startswith("sqlite:"):
-        from phiomia.upgrade.schema_sqlite import connect_sqlite  # each needs one driver only
-
-        migrator = connect_sqlite(database_url)
-    else:
-        from phiomia.upgrade.schema_postgresql import connect_postgresql
-
-        migrator = await connect_postgresql(database_url)
-    try:
-        yield migrator
-    finally:
-        await migrator.close()
 
 
 def _say_nothing(_line: str) -> None:

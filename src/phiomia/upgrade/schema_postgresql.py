@@ -16,9 +16,9 @@ from typing import Any
 
 import asyncpg
 
-from phiomia.upgrade.compat import Compat
+from phiomia.upgrade.migrator import Blocked, Patience, Report, State
+from phiomia.upgrade.min_code import Compat
 from phiomia.upgrade.revisions import Revision
-from phiomia.upgrade.schema import Blocked, Patience, Report, State
 from phiomia.upgrade.statements import Statement, shorten
 
 _LOCK = 7_417_000
@@ -57,7 +57,7 @@ async def connect_postgresql(url: str) -> PostgresqlMigrator:
 
 
 class PostgresqlMigrator:
-    """See `schema.Migrator`."""
+    """See `migrator.Migrator`."""
 
     dialect = "postgresql"
 

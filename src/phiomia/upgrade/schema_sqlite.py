@@ -13,9 +13,9 @@ from pathlib import Path
 
 import apsw
 
-from phiomia.upgrade.compat import Compat
+from phiomia.upgrade.migrator import Blocked, Patience, Report, State
+from phiomia.upgrade.min_code import Compat
 from phiomia.upgrade.revisions import Revision
-from phiomia.upgrade.schema import Blocked, Patience, Report, State
 from phiomia.upgrade.statements import Statement, shorten
 
 _Step = tuple[str, tuple[str, ...]]
@@ -45,7 +45,7 @@ def connect_sqlite(url: str) -> "SqliteMigrator":
 
 
 class SqliteMigrator:
-    """See `schema.Migrator`."""
+    """See `migrator.Migrator`."""
 
     dialect = "sqlite"
 
