@@ -87,17 +87,8 @@ def _new(folder: Path, name: str) -> Path:
 def _make_environment(release: Path, interpreter: str, *code: Path) -> Path:
     venv = release / "venv"
     if interpreter:
-        _run("uv", "venv", "-q", "--python", interpreter, str(venv))
-        _run(
-            "uv",
-            "pip",
-            "install",
-            "-q",
-            "--compile-bytecode",
-            "--python",
-            str(venv / "bin" / "python"),
-            *_locked_packages(),
-        )
+        command = ("uv", "sync", "-q", "--frozen", "--no-dev", "--no-install-project", "--python", interpreter)
+        _run(*command, UV_PROJECT_ENVIRONMENT=str(venv))
         packages = next((venv / "lib").glob("python3.*")) / "site-packages"
         borrowed: list[str] = []
     else:
@@ -112,13 +103,10 @@ def _make_environment(release: Path, interpreter: str, *code: Path) -> Path:
     return packages
 
 
-def _locked_packages() -> list[str]:
-    told = _run("uv", "export", "-q", "--frozen", "--no-dev", "--no-hashes", "--no-emit-project")
-    return [line for line in told.splitlines() if line and not line.startswith((" ", "#"))]
-
-
-def _run(*command: str) -> str:
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_INSTALL_SECONDS)
+def _run(*command: str, **environment: str) -> str:
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=_INSTALL_SECONDS
+    )
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command[:3])}: {done.stderr[-2000:]}")
     return done.stdout

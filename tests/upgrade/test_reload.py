@@ -26,7 +26,7 @@ from phiomia.platform import control
 from phiomia.platform.notify import read_status
 from phiomia.platform.topology import PYTHON, Child, Settings
 
-MIX = Mix(staying=6, coming=3, slow=3, halting=3, uploads=1, upload_s=4.0, think_s=0.03)
+MIX = Mix(staying=6, coming=3, slow=3, halting=3, uploads=1, upload_s=3.0, think_s=0.03)
 # Far more than a reload may cost a request; a machine that is busy with other tests must not fail this one.
 PATIENCE_S = 8.0
 
