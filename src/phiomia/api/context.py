@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from phiomia.domain.accounts.resolver import Lookup, NoLookup
 from phiomia.domain.oauth.bearers import Bearers
 from phiomia.entities.fragments import Fragments
 from phiomia.platform.config import Config
@@ -23,6 +24,7 @@ class Api:
     bearers: Bearers
     fragments: Fragments
     rates: Rates
+    lookup: Lookup = field(default_factory=NoLookup)
     answers: dict[str, Any] = field(default_factory=dict)  # small documents kept for a while, by name
 
     @cached_property

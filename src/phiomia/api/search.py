@@ -1,5 +1,6 @@
 """Search: https://docs.joinmastodon.org/methods/search/, accounts/search, and single hashtags."""
 
+import re
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -15,7 +16,7 @@ from phiomia.domain.search.queries import (
     search_accounts,
     search_statuses,
 )
-from phiomia.domain.statuses.queries import rows_of
+from phiomia.domain.statuses.queries import find_rows, rows_of
 from phiomia.domain.tags.normalise import is_valid_tag, normalise_tag
 from phiomia.domain.tags.queries import TagView, find_followed_tags, find_tag, find_tags_by_prefix
 from phiomia.entities.search import splice_search
@@ -27,6 +28,7 @@ from phiomia.platform.paging import HIGHEST_ID
 
 _SECONDS = 1.0
 _LARGEST_OFFSET = 400
+_HANDLE = re.compile(r"@?[^@\s/]+@([^@\s/]+)")
 
 
 class SearchParams(msgspec.Struct, kw_only=True):
@@ -76,6 +78,8 @@ async def search(call: Call, params: SearchParams) -> bytes:
     if call.viewer is None and params.resolve:
         raise ApiError(401, "Sign in to look for things on other servers")
     found = await call.api.db.scan(lambda session: _find(session, call, text, params), _SECONDS)
+    if params.resolve:
+        found = await _resolve(call, text, params, found)
     async with call.api.db.read() as session:
         accounts = await call.api.fragments.accounts(session, found.accounts)
         rows = await rows_of(session, found.statuses, call.viewer) if found.statuses else {}
@@ -102,6 +106,8 @@ async def search_for_accounts(call: Call, params: AccountSearchParams) -> bytes:
     """Accounts by name."""
     text = _asked(params.q)
     limit, offset = _page(params.limit, params.offset, limits.PAGE_ACCOUNTS)
+    if params.resolve and not offset:
+        await _find_account_elsewhere(call, text)
     ids = await call.api.db.scan(
         lambda session: search_accounts(
             session,
@@ -158,6 +164,37 @@ async def _find_address(session: ReadSession, call: Call, text: str, kind: str |
     if found[0] == "status":
         return _Found([], [found[1]] if kind in (None, "statuses") else [], [])
     return _Found([found[1]] if kind in (None, "accounts") else [], [], [])
+
+
+async def _resolve(call: Call, text: str, params: SearchParams, found: _Found) -> _Found:
+    """What was found, and what another server knows of the handle or address that was asked for."""
+    if params.offset:
+        return found
+    if text.startswith(("https://", "http://")):
+        if found.accounts or found.statuses or text.startswith(f"{call.api.config.base_url}/"):
+            return found
+        there = await call.api.lookup.address(text)
+        if there is None:
+            return found
+        kind, id_ = there
+        if kind == "account":
+            return found._replace(accounts=[id_] if params.type in (None, "accounts") else [])
+        async with call.api.db.read() as session:
+            visible = await find_rows(session, [id_], call.viewer)
+        return found._replace(statuses=[id_] if visible and params.type in (None, "statuses") else [])
+    if params.type not in (None, "accounts"):
+        return found
+    account_id = await _find_account_elsewhere(call, text)
+    if account_id is None or account_id in found.accounts:
+        return found
+    return found._replace(accounts=[account_id, *found.accounts])
+
+
+async def _find_account_elsewhere(call: Call, text: str) -> int | None:
+    match = _HANDLE.fullmatch(text)
+    if match is None or match[1].lower() in _home(call):
+        return None
+    return await call.api.lookup.account(text.removeprefix("@"))
 
 
 async def _find_tags(session: ReadSession, text: str, limit: int, offset: int) -> list[tuple[TagView, list[TagDay]]]:

@@ -18,7 +18,7 @@ from phiomia.domain.media.describe import Description
 from phiomia.domain.media.upload import clean_description, parse_focus
 from phiomia.domain.statuses.bookmark import bookmark, unbookmark
 from phiomia.domain.statuses.boost import boost, unboost
-from phiomia.domain.statuses.compose import StatusText, compose
+from phiomia.domain.statuses.compose import StatusText, compose, meet_mentioned
 from phiomia.domain.statuses.create import create_status
 from phiomia.domain.statuses.create_once import create_status_once
 from phiomia.domain.statuses.delete import delete_status
@@ -111,6 +111,7 @@ async def post(call: Call, params: PostParams) -> bytes:
         raise ApiError(422, "Validation failed: Scheduling posts is not available")
     if params.quoted_status_id is not None:
         raise ApiError(422, "Validation failed: Quoting posts is not available")
+    await _meet_mentioned(call, params.status)
     async with call.api.db.read() as session:
         draft = await _compose(call, session, await _complete(session, call, params))
         if params.allowed_mentions is not None:
@@ -145,6 +146,7 @@ async def status(call: Call, params: None) -> bytes:
 async def edit(call: Call, params: EditParams) -> bytes:
     """Edits a status: what is left out is taken away, except the language."""
     status_id = call.id
+    await _meet_mentioned(call, params.status)
     async with call.api.db.read() as session:
         before = await load_status(session, status_id, call.actor)
         if before.account_id != call.actor:
@@ -325,6 +327,11 @@ async def _show_markers(
         await load_row(session, call.id, call.viewer)
         entries = await list_entries(session, call.id, call.viewer, page)
         return await show_accounts(call, session, entries, page.limit)
+
+
+async def _meet_mentioned(call: Call, text: str) -> None:
+    config = call.api.config
+    await meet_mentioned(call.api.db, call.api.lookup, text, (config.domain.lower(), config.web_domain.lower()))
 
 
 async def _compose(call: Call, session: ReadSession, typed: StatusText) -> StatusDraft:

@@ -1,12 +1,14 @@
-"""A member's text becomes a draft: HTML, mentions, tags, limits. Reads only; no transaction is open."""
+"""A member's text becomes a draft: HTML, mentions, tags, limits. No transaction is open."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 from sqlalchemy import select
 
 from phiomia.domain.accounts.models import accounts
+from phiomia.domain.accounts.resolver import Lookup
 from phiomia.domain.errors import Invalid
 from phiomia.domain.instance.emojis import load_emojis
 from phiomia.domain.statuses.draft import PollDraft, StatusDraft
@@ -14,7 +16,7 @@ from phiomia.domain.statuses.text import Mention, MentionTarget, Scan, count_cha
 from phiomia.domain.statuses.visibility import Visibility
 from phiomia.domain.tags.normalise import normalise_tag
 from phiomia.platform import limits
-from phiomia.platform.db import P, Query, ReadSession, any_of, listed
+from phiomia.platform.db import Database, P, Query, ReadSession, any_of, listed
 from phiomia.platform.languages import clean_language
 
 
@@ -61,6 +63,8 @@ _BY_HANDLES = Query(
     )
 )
 _SUSPENDED = 2
+# Of so many that nobody knew before, one text makes us ask.
+_MEETINGS = 10
 
 
 async def compose(
@@ -91,6 +95,25 @@ async def compose(
         poll=typed.poll,
         application_id=typed.application_id,
     )
+
+
+async def meet_mentioned(db: Database, lookup: Lookup, text: str, homes: Collection[str]) -> None:
+    """Gets to know those of other servers whom a text mentions. To be called before it is composed: it may take long.
+
+    `homes` are the domains of this server.
+    """
+    named = {mention.key for mention in scan(text).mentions if mention.domain and mention.domain not in homes}
+    if not named:
+        return
+    async with db.read() as session:
+        rows = await session.all(
+            _BY_HANDLES,
+            usernames=[username for username, _ in named],
+            domains=sorted({domain for _, domain in named if domain}),
+            state=_SUSPENDED + 1,
+        )
+    unknown = sorted(named - {(row[0], row[1]) for row in rows}, key=str)[:_MEETINGS]
+    await asyncio.gather(*(lookup.account(f"{username}@{domain}") for username, domain in unknown))
 
 
 async def write(
