@@ -111,6 +111,7 @@ def build_web(parts: Parts) -> Any:
     from phiomia.federation.documents.rendered import Shelves
     from phiomia.federation.inbox.receive import Inbox
     from phiomia.federation.inbox.web import mount_inboxes
+    from phiomia.federation.lookup import ExchangeLookup
     from phiomia.federation.routes import mount_federation
     from phiomia.platform.asgi import QuickApp  # the worker does without it
     from phiomia.platform.rates import Rates
@@ -121,7 +122,8 @@ def build_web(parts: Parts) -> Any:
     rates = Rates(config.data_dir / "run" / "rates")
     bearers = Bearers(parts.db, parts.bus, config.caches.tokens)
     fragments = Fragments(parts.links, statuses=config.caches.statuses, accounts=config.caches.accounts)
-    api = Api(config, parts.db, parts.bus, parts.storage, bearers, fragments, rates)
+    lookup = ExchangeLookup(parts.exchange)
+    api = Api(config, parts.db, parts.bus, parts.storage, bearers, fragments, rates, lookup)
     app = QuickApp()
     mount_api(app, api)
     mount_files(app, parts.storage)
@@ -160,9 +162,11 @@ async def run_web(config: Config) -> None:
 async def run_worker(config: Config) -> None:
     """Runs jobs until told to stop."""
     from phiomia.jobs import HANDLERS, PERIODIC, WorkerContext
+    from phiomia.platform.file_limit import allow_many_files
     from phiomia.platform.jobs.periodic import run_periodic
     from phiomia.platform.jobs.worker import Timing, Worker
 
+    allow_many_files()
     async with open_parts(config, "worker") as parts:
         stop = _stop_on_signal()
         context = WorkerContext(config=config, db=parts.db, bus=parts.bus, storage=parts.storage, links=parts.links)
