@@ -222,6 +222,8 @@ class Fetcher:
 
         options = self._options
         connector = aiohttp.TCPConnector(
+            # How much is asked at once is for callers to say: here hosts that are away would hold up the others.
+            limit=0,
             limit_per_host=options.per_host,
             socket_factory=opener,
             resolver=options.resolver() if options.resolver else None,

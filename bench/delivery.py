@@ -1,0 +1,158 @@
+"""`python -m bench.delivery`: how fast one worker tells a thousand servers, and what those that are away cost it.
+
+Every server has a name and TLS of its own and is really one process on this machine, which writes down when each name
+was spoken to for the first time. Of those that are away half refuse connections, the others take them and say nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import socket
+import ssl
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import uvloop
+
+HOST = "host-{}.peers.test"
+_PATIENCE = 180.0
+
+
+class Run(NamedTuple):
+    """What telling everybody took: until the last server that is there had it, until half had it, until all were tried.
+
+    `cpu_s` is what the sender's process computed meanwhile.
+    """
+
+    reached_s: float
+    median_s: float
+    tried_s: float
+    cpu_s: float
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit status: 1 when a budget is not kept."""
+    parser = argparse.ArgumentParser(prog="python -m bench.delivery", description=__doc__)
+    parser.add_argument("--hosts", type=int, default=1_000)
+    parser.add_argument("--away", type=int, default=300)
+    parser.add_argument("--latency", type=float, default=0.05, help="seconds each answer takes")
+    options = parser.parse_args(arguments)
+    there = options.hosts - options.away
+    (whole, _) = _measure(options, options.hosts, 0)
+    _show(f"{options.hosts} servers, all there", whole)
+    (_, alone) = _measure(options, there, 0)
+    _show(f"{there} servers, all there, second status", alone)
+    first, second = _measure(options, there, options.away)
+    _show(f"{there} servers there, {options.away} away, nobody knows", first)
+    _show(f"{there} servers there, {options.away} away, second status", second)
+    surprise, delay = first.reached_s / whole.reached_s - 1, second.reached_s / alone.reached_s - 1
+    print(f"those that are away cost the others {surprise:+.1%} as long as it is not known, and {delay:+.1%} then")
+    kept = whole.reached_s <= 30 and surprise <= 0.10 and delay <= 0.10
+    print(f"budgets (30 s for all, 10 % delay): {'kept' if kept else 'NOT KEPT'}")
+    return 0 if kept else 1
+
+
+def _show(name: str, run: Run) -> None:
+    print(
+        f"{name}: reached in {run.reached_s:.2f} s (half in {run.median_s:.2f} s), "
+        f"all tried in {run.tried_s:.2f} s, {run.cpu_s:.2f} s of CPU"
+    )
+
+
+def _measure(options: argparse.Namespace, there: int, away: int) -> tuple[Run, Run]:
+    """Two statuses one after the other."""
+    with tempfile.TemporaryDirectory(prefix="phiomia-bench-") as folder:
+        return uvloop.run(_play(Path(folder), options.latency, there, away))
+
+
+async def _play(folder: Path, latency: float, there: int, away: int) -> tuple[Run, Run]:
+    from bench.delivery_stage import open_sender
+
+    certificate = _certify(folder)
+    silent = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    process = subprocess.Popen(  # noqa: ASYNC220 (nothing else runs yet)
+        [sys.executable, "-m", "bench.delivery_peer", str(certificate), str(latency)],
+        stdout=subprocess.PIPE,
+        stdin=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        port, closed = int(process.stdout.readline()), _closed_port()
+        ports = [port] * there + [closed if n % 2 else silent.getsockname()[1] for n in range(away)]
+        names = [HOST.format(n) for n in range(len(ports))]
+        # Deliveries begin in the order of the names: those that are away shall stand among the others.
+        random.Random(1).shuffle(names)
+        trust = ssl.create_default_context(cafile=str(certificate))
+        url = f"sqlite:///{folder / 'phiomia.sqlite3'}"
+        async with open_sender(url, dict(zip(names, ports, strict=True)), trust) as sender:
+            return (
+                await _tell(sender, process, names[:there], len(names)),
+                await _tell(sender, process, names[:there], there),
+            )
+    finally:
+        silent.close()
+        process.kill()
+        process.wait()
+
+
+async def _tell(sender: Any, process: subprocess.Popen[str], there: list[str], tried: int) -> Run:
+    assert process.stdin is not None and process.stdout is not None
+    begun, computed = time.time(), time.process_time()
+    await sender.post()
+    await sender.until_tried(tried, _PATIENCE)
+    took, computed = time.time() - begun, time.process_time() - computed
+    process.stdin.write("\n")
+    process.stdin.flush()
+    heard: dict[str, float] = json.loads(process.stdout.readline())
+    times = [heard[name] - begun for name in there]
+    return Run(max(times), statistics.median(times), took, computed)
+
+
+def _closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def _certify(folder: Path) -> Path:
+    """A certificate for all names, with its key in the same file."""
+    import datetime
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "peers.test")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("*.peers.test")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "peers.pem"
+    form: Any = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    file.write_bytes(
+        certificate.public_bytes(serialization.Encoding.PEM) + key.private_bytes(serialization.Encoding.PEM, *form)
+    )
+    return file
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
