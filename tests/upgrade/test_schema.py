@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from phiomia.migrations import HEADS
+from phiomia.migrations import AWAITING_CONTRACT, HEADS
 from phiomia.platform.db import Query, open_database
 from phiomia.tables import metadata
 from phiomia.upgrade import schema
@@ -30,7 +30,9 @@ def test_the_migrations_make_what_the_tables_say(migrated_database_url: str) -> 
     columns, indexes = asyncio.run(look())
     tables = [table for table in metadata.sorted_tables if not table.info.get("by_hand")]
     for table in tables:
-        assert {name for of, name in columns if of == table.name} == {column.name for column in table.columns}
+        left_over = {one.partition(".")[2] for one in AWAITING_CONTRACT if one.partition(".")[0] == table.name}
+        wanted = {column.name for column in table.columns}
+        assert wanted <= {name for of, name in columns if of == table.name} <= wanted | left_over
         assert indexes >= {str(index.name) for index in table.indexes}
 
 
