@@ -30,7 +30,7 @@ class Pages(Documents):
     """Serves documents by address, and WebFinger for the actors among them."""
 
     def __init__(self, rules: DomainRules, pages: dict[str, Json]) -> None:
-        super().__init__(None, rules, frozenset({DOMAIN}), None)
+        super().__init__(None, rules, frozenset({DOMAIN}), None)  # type: ignore[arg-type]
         self.pages = pages
         self.asked: list[str] = []
 
@@ -47,7 +47,7 @@ class Pages(Documents):
             if urlsplit(id_).netloc == host and page.get("preferredUsername") == user:
                 link = {"rel": "self", "type": "application/activity+json", "href": id_}
                 answer = {"subject": f"acct:{user}@{host}", "links": [link]}
-                return Response(200, {}, json.dumps(answer).encode(), url)  # type: ignore[arg-type]
+                return Response(200, {}, json.dumps(answer).encode(), url)
         raise Gone(f"{url} is not there")
 
 

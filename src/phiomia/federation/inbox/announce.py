@@ -8,10 +8,11 @@ from phiomia.domain.statuses.relevance import is_followed_here
 from phiomia.domain.statuses.visibility import Visibility
 from phiomia.federation.inbox import ours
 from phiomia.federation.inbox.context import PROCESSED, Activity, InboxContext, Outcome, ignored, rejected
+from phiomia.federation.inbox.create import store_status
 from phiomia.federation.parse.audience import parse_audience, visibility_of
 from phiomia.federation.parse.moments import read_past_moment
 from phiomia.federation.parse.note import is_post
-from phiomia.federation.parse.values import id_of
+from phiomia.federation.parse.values import first, id_of
 from phiomia.platform.db import WriteSession
 
 
@@ -32,8 +33,17 @@ async def handle(context: InboxContext, activity: Activity) -> Outcome:
         return ignored("nobody here follows the booster")
     if known is None and ours.is_ours(context.links, uri):
         return ignored("no post of ours")
-    status_id = known.id if known else await context.resolver.status(uri)
+    status_id = known.id if known else await _obtain(context, activity, uri)
     return PROCESSED if relayed else await _boost(context, activity, status_id)
+
+
+async def _obtain(context: InboxContext, activity: Activity, uri: str) -> int:
+    """What is boosted, fetched unless it came along: what is for followers alone nobody could fetch."""
+    embedded = first(activity.object)
+    if isinstance(embedded, dict) and id_of(embedded.get("attributedTo")) == activity.actor.uri:
+        document = await context.resolver.trusted_object(embedded, activity.actor)
+        return await store_status(context, document, activity.actor, 0)
+    return await context.resolver.status(uri)
 
 
 async def _boost(context: InboxContext, activity: Activity, status_id: int) -> Outcome:
