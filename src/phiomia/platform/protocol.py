@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from phiomia.platform.asgi import WHOLE
 from phiomia.platform.held import HeldTransport
 
+_VERSIONS: Any = {"version": "3.0", "spec_version": "2.3"}
 _END = b"\r\n"
 _CLOSE_END = b"connection: close\r\n\r\n"
 
@@ -44,6 +45,23 @@ class QuickProtocol(HttpToolsProtocol):
 
     held: HeldTransport
     idle_since: float | None = None
+
+    def on_message_begin(self) -> None:
+        """Begins to collect what the application is told."""
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+        scope: Any = {
+            "type": "http",
+            "asgi": _VERSIONS,
+            "http_version": "1.1",
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme or "http",
+            "root_path": "",
+            "headers": self.headers,
+        }
+        self.scope = scope
 
     def on_headers_complete(self) -> None:
         """Begins to answer. uvicorn's own with a shorter way for the usual address, and without upgrades and limits."""
@@ -77,6 +95,11 @@ class QuickProtocol(HttpToolsProtocol):
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, self.app))
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        task = self.loop.create_task(cycle.run_asgi(app))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     def on_response_complete(self) -> None:
         """Sends what is held, then begins with the next request or to be idle."""
