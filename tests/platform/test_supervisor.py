@@ -11,21 +11,24 @@ import sys
 import sysconfig
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import phiomia.platform.template
-from phiomia.platform import control
+from phiomia.platform import control, orders, spawn
 from phiomia.platform.bus import HubBus
 from phiomia.platform.notify import read_status
+from phiomia.platform.supervisor import Supervisor
 from phiomia.platform.template import TEMPLATE_FD, ask_for_copy
 from phiomia.platform.topology import PYTHON, Child, Settings
 
 HERE = Path(__file__).parent
 SOURCE = HERE.parents[1] / "src"
+TEMPLATE = (PYTHON, "-P", "-m", "toy_release", "template")
 
 
 def make_release(root: Path, mark: str) -> Path:
@@ -273,24 +276,24 @@ def test_broken_releases_are_refused_and_the_old_one_keeps_serving(tmp_path: Pat
 
 
 def test_idle_connections_are_answered_after_the_reload(tmp_path: Path) -> None:
-    with serving(tmp_path, drain_idle="4") as running:
+    with serving(tmp_path) as running:
 
         async def scenario() -> list[str]:
-            used = [await asyncio.open_connection("127.0.0.1", running.port) for _ in range(20)]
+            used = [await asyncio.open_connection("127.0.0.1", running.port) for _ in range(50)]
             for connection in used:
                 assert (await ask(connection, "GET", "/", b""))[1]
-            silent = [await asyncio.open_connection("127.0.0.1", running.port) for _ in range(20)]
+            silent = [await asyncio.open_connection("127.0.0.1", running.port) for _ in range(50)]
             await asyncio.sleep(0.2)
             switch(tmp_path, make_release(tmp_path, "two"))
             assert (await reload(running))["reason"] == ""
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(8)
             answers = [await ask(connection, "POST", "/", b"hello") for connection in used + silent]
             assert not any(stays for _, stays in answers)
             return [answer.split()[0] for answer, _ in answers]
 
         before = running.pids("web")
-        assert asyncio.run(scenario()) == ["one"] * 40
-        running.until(lambda: not any(alive(pid) for pid in before), 2)
+        assert asyncio.run(scenario()) == ["one"] * 100
+        running.until(lambda: not any(alive(pid) for pid in before))
 
 
 def test_idle_connections_end_after_the_limit(tmp_path: Path) -> None:
@@ -317,6 +320,156 @@ def test_new_release_may_want_other_children(tmp_path: Path) -> None:
         saved["children"][0]["listen"] = "gopher"
         wanted.write_text(json.dumps(saved))
         assert "no socket for gopher" in reload_and_wait(running.status_path, 20)["reason"]
+
+
+def generations(running: Running) -> dict[str, set[int]]:
+    """The generations of the children that serve, by role."""
+    found: dict[str, set[int]] = {}
+    for child in running.status["children"]:
+        if child["state"] == "ready":
+            found.setdefault(child["role"], set()).add(child["generation"])
+    return found
+
+
+@pytest.mark.parametrize("copies", [False, True])
+def test_one_role_is_reloaded_and_the_others_stay_as_they_were(tmp_path: Path, copies: bool) -> None:
+    with serving(tmp_path, template=TEMPLATE if copies else ()) as running:
+        echo, web = running.pids("echo"), running.pids("web")
+        switch(tmp_path, make_release(tmp_path, "two"))
+        assert control.reload(tmp_path / "run", ["web"], 30) == (True, "")
+        assert (running.pids("echo"), generations(running)) == (echo, {"echo": {1}, "web": {2}})
+        assert not running.pids("web") & web
+        # One that comes back is of the release that its role has.
+        os.kill(min(echo), signal.SIGKILL)
+        os.kill(min(running.pids("web")), signal.SIGKILL)
+        running.until(lambda: len(running.pids("echo") - echo) == 1 and len(running.pids("web")) == 2, 20)
+        assert generations(running) == {"echo": {1}, "web": {2}}
+        pythons = {child["role"]: child["python"] for child in running.status["children"] if child["state"] == "ready"}
+        assert ("release-one" in pythons["echo"], "release-two" in pythons["web"]) == (True, True)
+        assert control.reload(tmp_path / "run", ["echo"], 30) == (True, "")
+        assert generations(running) == {"echo": {3}, "web": {2}}
+        assert running.status["pid"] == running.process.pid
+        refused = control.reload(tmp_path / "run", ["gopher"], 30)
+        assert (refused.ok, "runs the role gopher" in refused.reason) == (False, True)
+
+
+def test_a_restart_ends_the_old_ones_first_and_falls_back_to_their_release(tmp_path: Path) -> None:
+    with serving(tmp_path, reload_limit_s=2) as running:
+
+        async def scenario() -> Load:
+            async with Load(running.port) as load:
+                switch(tmp_path, make_release(tmp_path, "two"))
+                assert await asyncio.to_thread(control.restart, tmp_path / "run", ["web"], 30) == (True, "")
+                switch(tmp_path, make_release(tmp_path, "never-ready"))
+                outcome = await asyncio.to_thread(control.restart, tmp_path / "run", ["web"], 30)
+                assert outcome == (False, "web was not ready within 2 s")
+            return load
+
+        echo, web = running.pids("echo"), running.pids("web")
+        load = asyncio.run(scenario())
+        assert load.failures == []
+        assert load.marks == {"one", "two"}
+        assert generations(running) == {"echo": {1}, "web": {2}}
+        assert running.pids("echo") == echo
+        assert not any(alive(pid) for pid in web)
+
+
+def test_a_release_gets_a_few_times_what_the_last_start_took(tmp_path: Path) -> None:
+    supervisor = Supervisor(Settings({}, (), str(tmp_path / "bus.sock")), sys.executable)
+    supervisor.boot_s = 0.5
+    assert supervisor.renewal_limit_s == 12
+    supervisor.boot_s = 6
+    assert supervisor.renewal_limit_s == 30
+    supervisor.settings = supervisor.settings._replace(reload_limit_s=4)
+    assert supervisor.renewal_limit_s == 4
+
+
+def test_who_waits_for_a_processor_gets_that_time_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited = 0.0
+    monkeypatch.setattr(spawn, "count_wait", lambda _pid: waited)
+    process = spawn.Process("web", 1, -1, signal.SIGTERM, 3.0)
+    assert not process.extend(60.0)
+    waited = 2.0
+    assert process.extend(60.0)
+    assert process.limit_s == pytest.approx(5.0)
+    assert not process.extend(60.0)
+    waited = 100.0
+    assert process.extend(60.0)
+    assert process.limit_s == pytest.approx(60.0)
+    assert not process.extend(60.0)
+    assert spawn.count_wait(os.getpid()) >= 0.0
+
+
+def test_orders_wait_for_each_other_and_a_stale_one_counts_as_a_signal_alone(tmp_path: Path) -> None:
+    path = str(tmp_path / "status.json")
+    placed = orders.place_order(path, orders.RESTART, {"web", "echo"})
+    assert (placed.roles, orders.take_order(path)) == (("echo", "web"), placed)
+    assert orders.take_order(path) == orders.Order()
+    Path(f"{path}.order").write_text(json.dumps({**placed._asdict(), "at": time.monotonic() - 60}))
+    assert orders.take_order(path) == orders.Order()
+    with serving(tmp_path) as running:
+        with ThreadPoolExecutor() as pool:
+            both = [pool.submit(control.reload, tmp_path / "run", [role], 30) for role in ("web", "echo")]
+            assert [each.result() for each in both] == [(True, ""), (True, "")]
+        assert sorted(next(iter(each)) for each in generations(running).values()) == [2, 3]
+    assert control.reload(tmp_path / "run").reason.startswith("no server runs on")
+
+
+def test_supervisors_of_one_directory_share_a_bus_whoever_ends_first(tmp_path: Path) -> None:
+    echo = Child("echo", (PYTHON, "-P", "-m", "toy_release", "echo"))
+    bus_path = str(tmp_path / "first" / "run" / "bus.sock")
+    for name in ("first", "second", "third"):
+        (tmp_path / name).mkdir()
+
+    def unit(name: str, stack: ExitStack) -> Running:
+        role = echo._replace(role=name)
+        return stack.enter_context(serving(tmp_path / name, children=(role,), listen={}, bus_path=bus_path))
+
+    async def scenario(first: ExitStack, second: ExitStack, third: ExitStack) -> None:
+        running = {"first": unit("first", first), "second": unit("second", second), "third": unit("third", third)}
+        bus = HubBus(bus_path)
+        answers: asyncio.Queue[bytes] = asyncio.Queue()
+        bus.subscribe("answer", answers.put_nowait)
+        await bus.start()
+
+        async def who_answers() -> set[int]:
+            bus.publish("question", b"who")
+            await asyncio.sleep(0.1)
+            return {int(answers.get_nowait().split()[1]) for _ in range(answers.qsize())}
+
+        async def until_they_answer(names: set[str]) -> None:
+            deadline = time.monotonic() + 20
+            wanted = set().union(*(running[name].pids(name) for name in names))
+            while not wanted <= await who_answers():
+                assert time.monotonic() < deadline, {name: running[name].output() for name in names}
+
+        await until_they_answer({"first", "second", "third"})
+        await asyncio.to_thread(first.close)
+        await until_they_answer({"second", "third"})
+        assert (await asyncio.to_thread(control.reload, tmp_path / "second" / "run")).ok
+        assert (await asyncio.to_thread(control.reload, tmp_path / "third" / "run")).ok
+        await until_they_answer({"second", "third"})
+        running["first"] = await asyncio.to_thread(unit, "first", first)
+        await until_they_answer({"first", "second", "third"})
+        owner = running["second"].process
+        owner.kill()
+        owner.wait()
+        await until_they_answer({"first", "third"})
+        await asyncio.to_thread(third.close)
+        await until_they_answer({"first"})
+        await bus.close()
+
+    with ExitStack() as first, ExitStack() as second, ExitStack() as third:
+        asyncio.run(scenario(first, second, third))
+    assert not os.path.exists(bus_path)
+
+
+def test_a_second_supervisor_of_the_same_roles_is_refused(tmp_path: Path) -> None:
+    with serving(tmp_path) as running:
+        with supervised(tmp_path) as second:
+            assert second.process.wait(15) == 1
+        assert "another supervisor runs here" in running.output()
+        assert running.status["pid"] == running.process.pid
 
 
 def test_killed_child_comes_back(tmp_path: Path) -> None:
@@ -451,8 +604,6 @@ def hear(manager: socket.socket, field: str) -> str:
 
 
 # Children that are copies of a template
-
-TEMPLATE = (PYTHON, "-P", "-m", "toy_release", "template")
 
 
 def children_of(pid: int) -> dict[int, str]:
