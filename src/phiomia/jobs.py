@@ -6,6 +6,7 @@ from typing import Any
 from phiomia.domain.accounts.keys import MakeKeys, make_keys
 from phiomia.domain.media.jobs import HANDLERS as MEDIA
 from phiomia.domain.media.jobs import PERIODIC as MEDIA_PERIODIC
+from phiomia.domain.moderation.domain_blocks import HANDLERS as DOMAIN_BLOCKS
 from phiomia.domain.oauth.codes import trim_codes
 from phiomia.domain.peers.received import trim_received
 from phiomia.domain.peers.rules import DomainRules
@@ -103,6 +104,7 @@ _HANDLERS = (
     Handler(SendPasswordReset, send_password_reset),
     Handler(Tidy, run_tidy),
     make_handler(BACKFILLS),
+    *DOMAIN_BLOCKS,
     *INBOX,
     *MEDIA,
     *OUTBOX,

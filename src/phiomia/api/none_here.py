@@ -61,9 +61,3 @@ async def featured_tags(call: Call, params: None) -> object:
 async def extended_description(call: Call, params: None) -> object:
     """A longer text about the server: nobody has written one."""
     return {"updated_at": None, "content": ""}
-
-
-@endpoint("GET", "/api/v1/instance/domain_blocks", access="public", returns="array<entity:DomainBlock>")
-async def domain_blocks(call: Call, params: None) -> object:
-    """Servers that are shut out: none is."""
-    return []

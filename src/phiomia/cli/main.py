@@ -58,6 +58,7 @@ def build() -> Any:
         "streaming": "phiomia.cli.serve:streaming_app",
         "accounts": "phiomia.cli.accounts:app",
         "tokens": "phiomia.cli.tokens:app",
+        "domains": "phiomia.cli.domains:app",
         "jobs": "phiomia.cli.jobs:app",
         "config": "phiomia.cli.config:app",
         "doctor": "phiomia.cli.doctor:app",
