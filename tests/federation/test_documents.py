@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -10,13 +11,19 @@ import pytest
 from phiomia.domain.accounts.state import AccountState
 from phiomia.domain.media.kinds import MediaKind
 from phiomia.domain.relationships.follow import follow
-from phiomia.domain.statuses.boost import boost
+from phiomia.domain.statuses.boost import boost, unboost
+from phiomia.domain.statuses.create import create_status
 from phiomia.domain.statuses.delete import delete_status
-from phiomia.domain.statuses.draft import PollDraft
+from phiomia.domain.statuses.draft import PollDraft, StatusDraft
+from phiomia.domain.statuses.edit import Revision, edit_status
 from phiomia.domain.statuses.favourite import favourite
 from phiomia.domain.statuses.pin import pin
+from phiomia.domain.statuses.queries import load_status
+from phiomia.domain.statuses.views import StatusRow
 from phiomia.domain.statuses.visibility import Visibility
+from phiomia.domain.statuses.vote import vote
 from phiomia.federation.negotiation import takes_document, wants_document
+from phiomia.platform.db import WriteSession
 from server import RunningServer
 from world import make_account, make_picture
 
@@ -248,6 +255,43 @@ async def test_a_poll_is_a_question_and_closes(site: Site) -> None:
     question = (await site.get(uri)).document
     assert question["closed"] == question["endTime"] == "2023-11-14T22:13:20Z"
     assert len(question["anyOf"]) == 2
+
+
+@publishing()
+async def test_what_is_kept_is_never_stale(site: Site) -> None:
+    alice, bob = await make_account(site.db, "alice"), await make_account(site.db, "bob")
+    parent = await site.post(bob)
+    status = await site.post(alice, in_reply_to_id=parent, poll=PollDraft(options=["yes", "no"], expires_in=300))
+    poll = (await load(site, status)).poll_id or 0
+    answers: list[int] = []
+
+    async def answer(session: WriteSession) -> None:
+        answers.append(await create_status(session, StatusDraft(alice.id, content="", in_reply_to_id=status)))
+
+    changes: list[Callable[[WriteSession], Awaitable[Any]]] = [
+        lambda session: favourite(session, bob.id, status),
+        lambda session: boost(session, bob.id, status),
+        lambda session: vote(session, bob.id, poll, [1]),
+        answer,
+        lambda session: delete_status(session, alice.id, answers[0]),
+        lambda session: unboost(session, bob.id, status),
+        lambda session: edit_status(session, alice.id, status, Revision(StatusDraft(alice.id, content="<p>New</p>"))),
+        lambda session: delete_status(session, bob.id, parent),
+    ]
+    before = b""
+    for number, change in enumerate(changes):
+        await site.get(site.uri("alice", status))
+        await site.db.write(change)
+        kept = (await site.get(site.uri("alice", status))).body
+        assert kept != before, number
+        site.federation.shelves.clear()
+        assert kept == (await site.get(site.uri("alice", status))).body, number
+        before = kept
+
+
+async def load(site: Site, status: int) -> StatusRow:
+    async with site.db.read() as session:
+        return await load_status(session, status, None)
 
 
 @publishing()

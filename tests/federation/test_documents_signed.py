@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from phiomia.domain.peers.models import domain_blocks
+from phiomia.domain.peers.models import domain_allows, domain_blocks
 from phiomia.domain.peers.rules import note_rules_changed
 from phiomia.domain.peers.severity import Severity
 from phiomia.domain.relationships.block import block
 from phiomia.domain.relationships.follow import follow
 from phiomia.domain.statuses.visibility import Visibility
+from phiomia.platform.config import Federation as Settings
 from phiomia.platform.db import WriteSession, insert_into
 from world import make_account
 
@@ -19,6 +20,7 @@ from .fake_peer import FakePeer
 from .published import BASE, SECURE, Site, publishing
 from .strict import check
 
+_ALLOW = insert_into(domain_allows, "id", "domain", "created_at")
 _BLOCK = insert_into(domain_blocks, "id", "domain", "severity", "created_at")
 
 
@@ -143,6 +145,22 @@ async def test_in_secure_mode_who_is_blocked_gets_nothing(site: Site, peer: Fake
 
     await site.db.write(block_server)
     assert (await site.get_as(actor, "/users/alice")).status == 403
+
+
+@with_peer({"federation": Settings(mode="allowlist")})
+async def test_who_federates_with_few_publishes_for_few(site: Site, peer: FakePeer) -> None:
+    await make_account(site.db, "alice")
+    actor = peer.add_actor("bob")
+    await site.meet(actor)
+    assert (await site.get("/users/alice/outbox")).status == 401
+    assert (await site.get_as(actor, "/users/alice/outbox")).status == 403
+
+    async def allow(session: WriteSession) -> None:
+        await session.execute(_ALLOW, id=1, domain="127.0.0.1", created_at=1)
+        await note_rules_changed(session)
+
+    await site.db.write(allow)
+    assert (await site.get_as(actor, "/users/alice/outbox")).status == 200
 
 
 @with_peer({"federation": SECURE})

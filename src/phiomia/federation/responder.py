@@ -76,7 +76,8 @@ class Ask:
     @property
     def secure_mode(self) -> bool:
         """Whether only those get anything who say who they are."""
-        return self.federation.config.federation.authorized_fetch == "on"
+        settings = self.federation.config.federation
+        return settings.authorized_fetch == "on" or settings.mode == "allowlist"
 
     @property
     def signed(self) -> bool:
