@@ -68,13 +68,24 @@ class Migrations:
         for branch in ("expand", "contract"):
             (place / branch).mkdir(parents=True, exist_ok=True)
 
-    def add(self, id_: str, body: str, *, needs: str | None = None, min_code: str = "", cost: object = None) -> Path:
+    def add(
+        self,
+        id_: str,
+        body: str,
+        *,
+        needs: str | None = None,
+        min_code: str = "",
+        cost: object = None,
+        backfills: tuple[str, ...] = (),
+    ) -> Path:
         """Writes a revision after the last one of its branch."""
         folder = self.place / ("contract" if id_.startswith("c") else "expand")
         down = max((path.name[:5] for path in folder.glob("*.py") if path.name[:5] < id_), default=None)
         text = _HEAD.format(id=id_, down=down, needs=needs)
         if min_code:
             text += f"MIN_CODE = {min_code!r}\n"
+        if backfills:
+            text += f"BACKFILLS = {backfills!r}\n"
         if cost is not None:
             text += f"COST = {cost!r}\n"
         path = folder / f"{id_}_made_up.py"

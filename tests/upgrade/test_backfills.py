@@ -12,9 +12,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from schema_world import Migrations
 
 from phiomia.platform.db import Database, Query, WriteSession, open_database
-from phiomia.upgrade import backfills
+from phiomia.upgrade import backfills, schema
 from phiomia.upgrade.backfills import Backfill, Batch, Pace, Progress
 
 QUICK = Pace(batch_s=0.01, rest=0.0, busy_s=5.0, busy_rest_s=0.01, report_s=0.0)
@@ -150,6 +151,37 @@ def test_again_from_the_beginning(migrated_database_url: str) -> None:
         assert not await db.write(lambda session: backfills.restart(session, "unknown"))
         assert await backfills.run(db, [NAMES], pace=QUICK)
         assert await count(db, _LEFT) == 0
+
+    _with(migrated_database_url, work)
+
+
+def test_a_contract_waits_for_what_must_be_filled_in(migrated_database_url: str, tmp_path: Path) -> None:
+    made = Migrations(tmp_path)
+    for known in sorted(asyncio.run(schema.current(migrated_database_url))):
+        made.add(known, "\n    pass\n")
+    made.add("c0001", "\n    op.drop_table('markers')\n", needs="e0001", min_code="0.1.0", backfills=(NAMES.id,))
+    with pytest.raises(schema.SchemaError, match="name-tags@1 has not filled in"):
+        asyncio.run(schema.apply_contract(migrated_database_url, place=made.place))
+
+    async def work(db: Database) -> None:
+        assert await backfills.run(db, [NAMES], pace=QUICK)
+
+    _with(migrated_database_url, work)
+    assert asyncio.run(schema.apply_contract(migrated_database_url, place=made.place)) == ["c0001"]
+
+
+def test_after_its_contract_there_is_nothing_to_do(migrated_database_url: str) -> None:
+    async def fail(_session: WriteSession, _after: int, _limit: int) -> Batch:
+        raise AssertionError("the column is gone")
+
+    superseded = NAMES._replace(verb=fail, until="e0001")
+
+    async def work(db: Database) -> None:
+        assert await backfills.run(db, [superseded], pace=QUICK)
+        assert not await backfills.run_due(db, [superseded], 1.0)
+        assert await load(db) == []
+        async with db.read() as session:
+            assert await backfills.list_unfinished(session, [superseded]) == []
 
     _with(migrated_database_url, work)
 

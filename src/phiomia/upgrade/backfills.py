@@ -35,13 +35,15 @@ Verb = Callable[[WriteSession, int, int], Awaitable[Batch]]
 class Backfill(NamedTuple):
     """A piece of such work. `verb(session, after, limit)` does the next rows above the id `after`.
 
-    It may be asked for rows that it has done already, and must not mind. `table` is only counted.
+    It may be asked for rows that it has done already, and must not mind. `table` is only counted. Once the contract
+    `until` has removed what it reads, which a new database never had, there is nothing to do.
     """
 
     id: str
     table: str
     batch: int
     verb: Verb
+    until: str = ""
 
 
 class Progress(NamedTuple):
@@ -86,6 +88,7 @@ _START = Query.raw(
 )
 _PLACE = Query.raw(sqlite="SELECT state, after_id FROM backfills WHERE id = :id")
 _ADVANCE = Query.raw(sqlite="UPDATE backfills SET after_id = :after, rows_done = rows_done + :rows WHERE id = :id")
+_REVISIONS = Query.raw(sqlite="SELECT revision FROM schema_revisions")
 _FINISH = Query.raw(sqlite="UPDATE backfills SET state = 'done', finished_at = :now WHERE id = :id")
 _FAIL = Query.raw(sqlite="UPDATE backfills SET state = 'failed', error = :error WHERE id = :id")
 _RESET = Query.raw(
@@ -102,7 +105,14 @@ async def progress(session: ReadSession) -> list[Progress]:
 async def list_unfinished(session: ReadSession, backfills: Sequence[Backfill]) -> list[str]:
     """The ids of those that are not done, also when nobody has begun with them."""
     done = {one.id for one in await progress(session) if one.state == "done"}
-    return [one.id for one in backfills if one.id not in done]
+    return [one.id for one in await _leave_out_superseded(session, backfills) if one.id not in done]
+
+
+async def _leave_out_superseded(session: ReadSession, backfills: Sequence[Backfill]) -> list[Backfill]:
+    if not any(one.until for one in backfills):
+        return list(backfills)
+    revisions = set(await session.column(_REVISIONS))
+    return [one for one in backfills if one.until not in revisions]
 
 
 async def notice(session: WriteSession, backfills: Sequence[Backfill], now: int) -> None:
@@ -129,13 +139,14 @@ async def run(
     """
     end = None if seconds is None else time.monotonic() + seconds
     now = now_ms()
-    await db.write(lambda session: notice(session, backfills, now))
     async with db.read() as session:
         unfinished = set(await list_unfinished(session, backfills))
+    chosen = [one for one in backfills if one.id in unfinished]
+    if chosen:
+        await db.write(lambda session: notice(session, chosen, now))
     complete = True
-    for backfill in backfills:
-        if backfill.id in unfinished:
-            complete = await _Run(db, backfill, pace, end, report).work() and complete
+    for backfill in chosen:
+        complete = await _Run(db, backfill, pace, end, report).work() and complete
     return complete
 
 
@@ -143,10 +154,11 @@ async def run_due(db: Database, backfills: Sequence[Backfill], seconds: float, *
     """What a worker does: `run` with those that were seen long enough ago or were begun."""
     at = now_ms() if now is None else now
     async with db.read() as session:
+        wanted = await _leave_out_superseded(session, backfills)
         known = {one.id: one for one in await progress(session)}
-    if any(one.id not in known for one in backfills):
-        await db.write(lambda session: notice(session, backfills, at))
-    due = [one for one in backfills if one.id in known and _is_due(known[one.id], at)]
+    if any(one.id not in known for one in wanted):
+        await db.write(lambda session: notice(session, wanted, at))
+    due = [one for one in wanted if one.id in known and _is_due(known[one.id], at)]
     return await run(db, due, seconds=seconds) if due else False
 
 

@@ -74,6 +74,10 @@ class Migrator(Protocol):
         """Writes down that a revision is complete."""
         ...
 
+    async def done_backfills(self) -> frozenset[str]:
+        """The ids of the backfills that are done."""
+        ...
+
     async def count_rows(self, table: str) -> int:
         """About how many rows a table has; 0 when there is none of that name."""
         ...

@@ -18,7 +18,8 @@ class Revision(NamedTuple):
     """A migration, rendered for one database.
 
     `min_code`: the oldest release that may run once it has begun. `cost`: for each table that was there before, how
-    many of its rows a second are worked through, or None where no row is touched.
+    many of its rows a second are worked through, or None where no row is touched. `backfills`: those that have to be
+    done before it.
     """
 
     id: str
@@ -27,6 +28,7 @@ class Revision(NamedTuple):
     statements: tuple[Statement, ...]
     min_code: str
     cost: Mapping[str, int | None]
+    backfills: tuple[str, ...]
     path: Path
 
 
@@ -62,6 +64,7 @@ def _render_one(dialect: str, script: Any) -> Revision:
         statements=tuple(read_statement(sql) for sql in collected.statements),
         min_code=getattr(script.module, "MIN_CODE", ""),
         cost=getattr(script.module, "COST", {}),
+        backfills=tuple(getattr(script.module, "BACKFILLS", ())),
         path=path,
     )
 

@@ -103,6 +103,7 @@ async def _move(
         branch: Branch = "contract" if what == "contract" else "expand"
         chosen = [one for one in missing if one.branch == branch]
         _check_needs(chosen, state.revisions)
+        _check_backfills(chosen, await migrator.done_backfills())
         return await _apply_live(migrator, chosen, state.compat, patience, report or _say_nothing)
 
 
@@ -145,6 +146,15 @@ def _check_needs(chosen: Sequence[Revision], done: frozenset[str]) -> None:
                 f"{revision.id} comes after {', '.join(lacking)}, which is not applied yet: expand first."
             )
         there.add(revision.id)
+
+
+def _check_backfills(chosen: Sequence[Revision], done: frozenset[str]) -> None:
+    for revision in chosen:
+        if lacking := sorted(set(revision.backfills) - done):
+            raise SchemaError(
+                f"{revision.id} would remove what {', '.join(lacking)} has not filled in elsewhere yet:"
+                " `phiomia backfills run` does it now."
+            )
 
 
 async def _estimate(migrator: Migrator, revision: Revision) -> Pending:

@@ -124,6 +124,12 @@ class PostgresqlMigrator:
             await self._connection.execute("DELETE FROM schema_statements WHERE revision = $1", revision)
             await self._connection.execute(_PUT_COMPAT, *compat)
 
+    async def done_backfills(self) -> frozenset[str]:
+        if await self._connection.fetchval("SELECT to_regclass('backfills')") is None:
+            return frozenset()
+        found = await self._connection.fetch("SELECT id FROM backfills WHERE state = 'done'")
+        return frozenset(one[0] for one in found)
+
     async def count_rows(self, table: str) -> int:
         found = await self._connection.fetchval("SELECT reltuples FROM pg_class WHERE oid = to_regclass($1)", table)
         if found is None or found >= 1000:

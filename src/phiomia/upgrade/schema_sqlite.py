@@ -107,6 +107,11 @@ class SqliteMigrator:
         forget = ("DELETE FROM schema_statements WHERE revision = ?", (revision,))
         await self._write(revision, [(_ADD_REVISION, (revision,)), forget, (_PUT_COMPAT, compat)])
 
+    async def done_backfills(self) -> frozenset[str]:
+        if self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'backfills'").fetchone() is None:
+            return frozenset()
+        return frozenset(row[0] for row in self._connection.execute("SELECT id FROM backfills WHERE state = 'done'"))
+
     async def count_rows(self, table: str) -> int:
         known = self._connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,))
         if known.fetchone() is None:
