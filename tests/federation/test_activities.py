@@ -6,11 +6,12 @@ from phiomia.domain.relationships.block import block
 from phiomia.domain.statuses.boost import boost
 from phiomia.domain.statuses.create import create_status
 from phiomia.domain.statuses.draft import PollDraft, StatusDraft
+from phiomia.domain.statuses.replies import FindReplies
 from phiomia.domain.statuses.visibility import Visibility
 from phiomia.federation.inbox.accounts import EraseAccount, MoveFollowers, run_erase_account, run_move_followers
 from phiomia.federation.inbox.context import Outcome, Result
-from phiomia.federation.inbox.threads import FindParent, FindReplies, find_parent, find_replies
-from phiomia.platform.clock import DAY, iso, now_ms
+from phiomia.federation.inbox.threads import FindParent, find_parent, find_replies
+from phiomia.platform.clock import DAY, HOUR, iso, now_ms
 from world import Account, World, story
 
 from .far import Far, activity, mention, note, ours
@@ -446,3 +447,30 @@ async def test_what_has_no_place_here(world: World) -> None:
         assert_result(await far.receive(activity(kind, dora, ours("alice", 1)), dora), IGNORED)
     chat = note(dora, type="ChatMessage")
     assert_result(await far.receive(activity("Create", dora, chat), dora), IGNORED, "no post")
+
+
+@story("statuses", "async_refreshes", effects=True)
+async def test_opening_a_thread_brings_more_of_it(world: World) -> None:
+    far, alice, dora = await begin(world)
+    await far.befriend(alice, dora)
+    replies = f"{dora.uri}/statuses/1/replies"
+    root = note(dora, 1, replies=replies, published=iso(now_ms() - HOUR))
+    answer = note(dora, 2, inReplyTo=root["id"])
+    far.pages |= {root["id"]: root, answer["id"]: answer}
+    far.pages[replies] = {"id": replies, "type": "OrderedCollection", "orderedItems": [answer["id"], root["id"]]}
+    await far.receive(activity("Create", dora, root), dora)
+    stored = await far.status(root["id"])
+    assert stored is not None
+    path = f"/api/v1/statuses/{stored.id}/context"
+    assert "mastodon-async-refresh" not in (await world.client.get(path)).headers
+    told = (await world.client.get(path, alice)).headers["mastodon-async-refresh"]
+    assert told == f'id="{stored.id}-0", retry=3, result_count=0'
+    assert "mastodon-async-refresh" not in (await world.client.get(path, alice)).headers
+    refresh = f"{stored.id}-0"
+    progress = await world.client.check("GET /api/v1_alpha/async_refreshes/:id", alice, id=refresh)
+    assert progress["async_refresh"] == {"id": refresh, "status": "running", "result_count": 0}
+    await find_replies(far.context, FindReplies(stored.id))
+    await world.execute("DELETE FROM jobs")
+    progress = await world.client.check("GET /api/v1_alpha/async_refreshes/:id", alice, id=refresh)
+    assert progress["async_refresh"] == {"id": refresh, "status": "finished", "result_count": 1}
+    assert (await world.client.get("/api/v1_alpha/async_refreshes/x", alice)).status == 404

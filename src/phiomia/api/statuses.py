@@ -6,6 +6,7 @@ from typing import Any, Literal
 import msgspec
 
 from phiomia.api.account_lists import show_accounts
+from phiomia.api.async_refreshes import count_thread, wish_more
 from phiomia.api.endpoint import Call, endpoint
 from phiomia.api.errors import ApiError
 from phiomia.api.idempotency import find_key
@@ -30,6 +31,7 @@ from phiomia.domain.statuses.marks import MarkEntry, list_boosters, list_favouri
 from phiomia.domain.statuses.mute_conversation import mute_conversation, unmute_conversation
 from phiomia.domain.statuses.pin import pin, unpin
 from phiomia.domain.statuses.queries import find_rows, load_row, load_status, load_statuses, rows_of
+from phiomia.domain.statuses.replies import find_home
 from phiomia.domain.statuses.thread import load_thread
 from phiomia.domain.statuses.visibility import WORDS, Visibility
 from phiomia.domain.users.preferences import load_preferences
@@ -181,6 +183,9 @@ async def context(call: Call, params: None) -> bytes:
         thread = await load_thread(session, call.id, call.viewer)
         ancestors = await call.api.fragments.page(session, thread.ancestors, call.viewer)
         descendants = await call.api.fragments.page(session, thread.descendants, call.viewer)
+        home = "" if call.viewer is None else await find_home(session, call.id)
+    if home:
+        await wish_more(call, home, count_thread(thread))
     return b'{"ancestors":' + ancestors + b',"descendants":' + descendants + b"}"
 
 
@@ -299,7 +304,7 @@ async def undo_pin(call: Call, params: None) -> bytes:
     return await _do(call, unpin)
 
 
-async def _do(call: Call, verb: Callable[[WriteSession, int, int], Awaitable[None]]) -> bytes:
+async def _do(call: Call, verb: Callable[[WriteSession, int, int], Awaitable[object]]) -> bytes:
     """What becomes of the status in the path when the actor does something to it."""
     status_id = call.id
     await call.api.db.write(lambda session: verb(session, call.actor, status_id))

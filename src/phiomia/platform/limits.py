@@ -54,6 +54,20 @@ CONTEXT_DESCENDANTS: Final = 60
 CONTEXT_DEPTH: Final = 20
 CONTEXT_SIGNED_IN: Final = 4_096
 
+# Of other servers. What is older than news is stored without telling anybody; what was delivered may have waited for
+# us to come back.
+NEWS_SECONDS: Final = 6 * 3_600
+DELIVERED_NEWS_SECONDS: Final = 3 * 24 * 3_600
+UNKNOWN_UPDATE_SECONDS: Final = 24 * 3_600
+THREAD_DEPTH: Final = 100
+REPLIES_WITH_STATUS: Final = 5
+REPLIES_AT_ONCE: Final = 40
+REPLY_PAGES: Final = 4
+REPLIES_NOT_BEFORE_SECONDS: Final = 5 * 60
+REPLIES_EVERY_SECONDS: Final = 15 * 60
+TAKEN_BACK_SECONDS: Final = 6 * 3_600
+TOMBSTONE_SECONDS: Final = 90 * 24 * 3_600
+
 FOLLOWS_BEFORE_RATIO: Final = 7_500
 FOLLOW_RATIO: Final = 1.1
 SEARCH_QUERY: Final = 200

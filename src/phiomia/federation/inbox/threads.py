@@ -4,6 +4,7 @@ from typing import Any
 
 from phiomia.domain.statuses.adopt import adopt_reply
 from phiomia.domain.statuses.known import find_by_id, find_ids_by_uri
+from phiomia.domain.statuses.replies import FindReplies, wish_replies
 from phiomia.federation.inbox.context import InboxContext, Unresolved
 from phiomia.federation.inbox.placing import Placed
 from phiomia.federation.parse.collections import CollectionPage, parse_page
@@ -11,7 +12,8 @@ from phiomia.federation.parse.note import NoteDraft
 from phiomia.federation.parse.values import Rejected, host_of, id_of, same_host
 from phiomia.platform.db import WriteSession
 from phiomia.platform.jobs import Job, defer
-from phiomia.platform.limits import REPLIES_AT_ONCE, REPLIES_WITH_STATUS, REPLY_PAGES, THREAD_DEPTH
+from phiomia.platform.jobs.handlers import Retry
+from phiomia.platform.limits import REPLIES_WITH_STATUS, REPLY_PAGES, THREAD_DEPTH
 
 
 class FindParent(Job, frozen=True):
@@ -26,23 +28,6 @@ class FindParent(Job, frozen=True):
     depth: int = 0
 
 
-class FindReplies(Job, frozen=True):
-    """Fetch answers that a status of another server got there; `most` of them."""
-
-    TYPE = "federation.find_replies"
-    QUEUE = "pull"
-    TRIES = 2
-
-    status_id: int
-    most: int = REPLIES_AT_ONCE
-    url: str = ""  # of the collection, if it is known
-
-
-def replies_key(status_id: int) -> str:
-    """Under what name the answers of a status are being fetched."""
-    return f"{FindReplies.TYPE}:{status_id}"
-
-
 async def follow_up(session: WriteSession, status_id: int, note: NoteDraft, placed: Placed, depth: int) -> None:
     """Lets the rest of the thread be found after a post was written."""
     if placed.missing_parent and depth < THREAD_DEPTH:
@@ -54,23 +39,22 @@ async def follow_up(session: WriteSession, status_id: int, note: NoteDraft, plac
         )
     # Only with what was not found by following a thread: that would fetch the whole tree.
     if depth == 0 and not placed.draft.late and _has_replies(note):
-        job = FindReplies(status_id, REPLIES_WITH_STATUS, note.replies_url)
-        await defer(session, job, unique=replies_key(status_id), host=host_of(note.uri))
+        await wish_replies(session, status_id, host_of(note.uri), note.replies_url, REPLIES_WITH_STATUS)
 
 
 async def find_parent(context: InboxContext, job: FindParent) -> None:
-    """Handler of FindParent. Raises Unresolved when trying again makes sense."""
+    """Fetches what a status answers. Raises Retry when trying again makes sense."""
     try:
         parent_id = await context.resolver.status(job.parent_uri, job.depth)
     except Unresolved as error:
         if error.retry:
-            raise
+            raise Retry(error.reason) from error
         return
     await context.db.write(lambda session: adopt_reply(session, job.status_id, parent_id))
 
 
 async def find_replies(context: InboxContext, job: FindReplies) -> None:
-    """Handler of FindReplies: those of the status's own server, and what that server lists of others."""
+    """Fetches answers that the status's server lists. Raises Retry when trying again makes sense."""
     async with context.db.read() as session:
         status = await find_by_id(session, job.status_id)
     if status is None or status.local:
@@ -80,7 +64,7 @@ async def find_replies(context: InboxContext, job: FindReplies) -> None:
         uris = await _read_collection(context, url, status.uri, job.most) if url else []
     except Unresolved as error:
         if error.retry:
-            raise
+            raise Retry(error.reason) from error
         return
     async with context.db.read() as session:
         known = await find_ids_by_uri(session, uris)

@@ -37,6 +37,9 @@ class DeadJob(NamedTuple):
 _later = jobs.c.run_at > P("now")
 
 
+_WAITING = Query(select(jobs.c.id).where(jobs.c.unique_key == P("name", str)))
+
+
 def _count(*conditions: Any) -> Any:
     return func.count().filter(and_(*conditions))
 
@@ -117,3 +120,8 @@ async def _revive(session: WriteSession, ids: list[int]) -> int:
     await session.execute(_REVIVE, ids=ids, now=now_ms())
     wake(session, TOPIC)
     return await session.execute(_REMOVE, ids=ids)
+
+
+async def is_waiting(session: ReadSession, unique: str) -> bool:
+    """Whether a job of that key waits or runs."""
+    return await session.value(_WAITING, name=unique) is not None
