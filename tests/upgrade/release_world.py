@@ -14,6 +14,8 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,13 @@ async def stumble(context):
     await _note(context, "stumble")
 '''
 
+_BROKEN = """
+import os
+
+if os.path.exists(os.path.join(os.environ["PHIOMIA_DATA"], "broken")):
+    raise RuntimeError("broken")
+"""
+
 _REVISION = '''"""Made up."""
 import sqlalchemy as sa
 from alembic import op
@@ -90,6 +99,7 @@ class Repository:
         self._release("0.1.0")
         self._release("0.1.1", steps=(_step("tidy", "config"),), restart=SERVED)
         self._release("0.1.2", restart=Restart(web="reload"))
+        self._append("src/phiomia/web/static/style.css", "/* of 0.2.0 */")
         self._revision("expand", "e9001", head, _MARVELS)
         self._release(
             "0.2.0",
@@ -111,16 +121,16 @@ class Repository:
             restart=SERVED,
             schema=Schema(expand_head="e9002", contract_head="c9001", expands=("e9002",), needs={"e9002": ("c9001",)}),
         )
-        app = root / "src/phiomia/app.py"
-        whole = app.read_text()
-        app.write_text(
-            whole + "\nimport os as _os\nif _os.environ.get('PHIOMIA_TEST_BROKEN'):\n    raise RuntimeError('broken')\n"
-        )
+        self._append("src/phiomia/app.py", _BROKEN)
         self._release("0.5.0", restart=SERVED)
 
     def commit_of(self, version: str) -> str:
         """The commit of a release."""
         return self._git("rev-parse", f"v{version}^{{commit}}").strip()
+
+    def _append(self, name: str, text: str) -> None:
+        path = self.root / name
+        path.write_text(f"{path.read_text()}\n{text}\n")
 
     def _copy(self) -> None:
         listed = subprocess.run(
@@ -178,16 +188,17 @@ packages.mkdir(parents=True)
 class Installation:
     """A server that is installed from a repository, on a database; every command is a process of its own."""
 
-    def __init__(self, repository: Repository, folder: Path, releases: Path | None = None) -> None:
+    def __init__(self, repository: Repository, folder: Path) -> None:
         self.repository = repository
         self.folder = folder
         self.places = Places(repository.root, folder / "app")
-        self.data = folder / "data"
+        # Sockets can't lie below long paths.
+        self.data = Path(tempfile.mkdtemp(prefix="phiomia-", dir="/tmp"))
+        weakref.finalize(self, shutil.rmtree, self.data, ignore_errors=True)
         self.database_url = ""
         self.extra: dict[str, str] = {}
-        self.data.mkdir(parents=True)
         self.tools = folder / "tools"
-        self.tools.mkdir()
+        self.tools.mkdir(parents=True)
         (self.tools / "uv").write_text(_FAKE_UV)
         (self.tools / "uv").chmod(0o755)
 
@@ -217,11 +228,20 @@ class Installation:
     def build(self, version: str) -> Path:
         """Builds a release with what runs the tests."""
         script = (
-            "import sys; from phiomia.upgrade.build import build_release; from phiomia.upgrade.places import find_places;"
-            "from phiomia.upgrade.report import PlainReport; build_release(find_places(), *sys.argv[1:], PlainReport())"
+            "import sys; from phiomia.upgrade.build import build_release;"
+            " from phiomia.upgrade.places import find_places; from phiomia.upgrade.report import PlainReport;"
+            " build_release(find_places(), *sys.argv[1:], PlainReport())"
         )
         self._run([sys.executable, "-P", "-c", script, version, self.repository.commit_of(version)])
         return self.directory(version)
+
+    def begin_again(self, version: str = "0.1.0") -> None:
+        """A fresh database and nothing that upgrades have left but releases."""
+        for folder in (self.data, self.places.journal, self.places.state, self.places.shared):
+            shutil.rmtree(folder, ignore_errors=True)
+        self.data.mkdir()
+        self.places.previous.unlink(missing_ok=True)
+        self.install(version)
 
     def install(self, version: str = "0.1.0") -> None:
         """Makes a release the current one, with a fresh database of it."""

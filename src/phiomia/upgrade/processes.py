@@ -26,7 +26,7 @@ def list_live(places: Places, run_dir: Path) -> list[Live]:
     for supervisor in find_supervisors(run_dir):
         for child in supervisor.status["children"]:
             if child["pid"] > 0 and _is_alive(child["pid"]):
-                found[child["pid"]] = Live(child["pid"], child["role"], release_of(child["pid"]))
+                found[child["pid"]] = Live(child["pid"], child["role"], _release_in([child["python"]]))
     for pid in _pids():
         arguments = _arguments(pid)
         release = _release_in(arguments)
@@ -47,20 +47,16 @@ def used_releases(places: Places) -> set[Path]:
     return found
 
 
-def release_of(pid: int) -> Path | None:
-    """The release directory whose interpreter a process runs."""
-    return _release_in(_arguments(pid))
-
-
 def _pids() -> list[int]:
     return [int(path.name) for path in _PROC.iterdir() if path.name.isdigit()] if _PROC.is_dir() else []
 
 
 def _arguments(pid: int) -> list[str]:
     try:
-        return (_PROC / str(pid) / "cmdline").read_bytes().decode("utf-8", "surrogateescape").split("\0")
+        told = (_PROC / str(pid) / "cmdline").read_bytes().decode("utf-8", "surrogateescape")
     except OSError:
         return []  # it has ended, or is not ours
+    return told.split("\0") if told else []
 
 
 def _working_directory(pid: int) -> Path | None:
@@ -91,4 +87,5 @@ def _role(arguments: list[str]) -> str:
 
 
 def _is_alive(pid: int) -> bool:
-    return (_PROC / str(pid)).exists()
+    # What has ended and was not waited for yet has no arguments any more.
+    return bool(_arguments(pid)[0:1])

@@ -1,0 +1,202 @@
+"""Whole upgrades by the command, over made-up releases of the present code, with a server that people use meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from release_world import Installation, Repository
+
+from server import RunningServer
+
+pytestmark = pytest.mark.timeout(300)
+
+
+class InstalledServer(RunningServer):
+    """`phiomia serve` of the current release of an installation."""
+
+    installation: Installation
+
+    def start(self, *options: str) -> None:
+        """Starts it and waits until it serves."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [self.installation.places.current / "venv/bin/phiomia", "serve", *options],
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        self.until(self._is_ready, "the server serves", 60.0)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """That of the installation too."""
+        inherited = super().environment
+        return {**inherited, **self.installation.environment, "PHIOMIA_BIND": self.bind}
+
+    def versions(self, role: str) -> set[str]:
+        """What the processes of a role run."""
+        children = [one for one in self.status["children"] if one["role"] == role and one["state"] == "ready"]
+        return {Path(one["python"]).parents[2].name.partition("-")[0] for one in children}
+
+
+class Poster(threading.Thread):
+    """An app that posts, again and again, on fresh connections and on kept ones."""
+
+    def __init__(self, server: RunningServer) -> None:
+        super().__init__(daemon=True)
+        self.url = f"{server.url}/api/v1/statuses"
+        self.headers = server.sign_up("poster").headers
+        self.failures: list[str] = []
+        self.posted: list[str] = []
+        self.enough = threading.Event()
+
+    def run(self) -> None:
+        """Posts until it is enough."""
+        kept = requests.Session()
+        while not self.enough.is_set():
+            how = kept if len(self.posted) % 2 else requests
+            try:
+                answer = how.post(self.url, data={"status": f"n {len(self.posted)}"}, headers=self.headers, timeout=60)
+                if answer.status_code == 200:
+                    self.posted.append(answer.json()["id"])
+                else:
+                    self.failures.append(f"{answer.status_code} {answer.text}")
+            except requests.RequestException as error:
+                self.failures.append(repr(error))
+
+    def stop(self) -> None:
+        """Ends it."""
+        self.enough.set()
+        self.join(90)
+
+
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """The made-up releases."""
+    root = tmp_path_factory.mktemp("releases")
+    return Repository(root)
+
+
+@pytest.fixture(scope="module")
+def built(repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """A place where releases are built once; each test begins anew in it."""
+    return Installation(repository, tmp_path_factory.mktemp("installed"))
+
+
+@pytest.fixture
+def installation(built: Installation) -> Iterator[Installation]:
+    """0.1.0, installed, without a past."""
+    built.begin_again()
+    yield built
+    built.extra = {}
+
+
+@pytest.fixture
+def server(installation: Installation, tmp_path: Path) -> Iterator[InstalledServer]:
+    """The server of it."""
+    server = InstalledServer(tmp_path)
+    shutil.rmtree(server.data)
+    server.data = installation.data
+    server.installation = installation
+    installation.extra |= {
+        "PHIOMIA_BIND": server.bind,
+        "PHIOMIA_RATE_LIMITS": "off",
+        "PHIOMIA_REGISTRATIONS": "open",
+        "PHIOMIA_CONFIRM_EMAIL": "off",
+        "PHIOMIA_WEB_WORKERS": "1",
+    }
+    with server:
+        yield server
+
+
+def steps_of(journal: list[dict[str, Any]], kind: str = "done") -> list[str]:
+    return [entry["step"] for entry in journal if entry["kind"] == kind]
+
+
+def test_nobody_notices_an_upgrade(server: InstalledServer, installation: Installation) -> None:
+    sheet = re.search(r"/static/style\.\w+\.css", requests.get(server.url, timeout=60).text)
+    assert sheet is not None
+    before = requests.get(f"{server.url}{sheet[0]}", timeout=60)
+    poster = Poster(server)
+    poster.start()
+    try:
+        installation.command("upgrade", "0.3.0", "--yes")
+        told = len(poster.posted)
+        server.until(lambda: len(poster.posted) > told + 5, "people post after it")
+        assert installation.current == "0.3.0"
+        for role in ("web", "worker", "streaming"):
+            assert server.versions(role) == {"0.3.0"}
+        after = requests.get(f"{server.url}{sheet[0]}", timeout=60)
+        assert sheet[0] not in requests.get(server.url, timeout=60).text
+    finally:
+        poster.stop()
+    assert poster.failures == []
+    assert len(set(poster.posted)) == len(poster.posted)
+    assert after.content == before.content
+    assert after.headers["Cache-Control"].endswith("immutable")
+    assert installation.ran == ["tidy", "polish", "paint"]
+    status = installation.status()
+    assert status["missing"] == [] and status["problems"] == []
+    assert status["contract_pending"] == "0.3.0"
+    assert {one["release"].partition("-")[0] for one in status["processes"]} == {"0.3.0"}
+
+    installation.command("upgrade", "resume")
+    assert steps_of(installation.journal())[-2:] == ["settle", "migrate-contract"]
+    assert "has removed from the schema" in installation.command("upgrade", "rollback", ok=False)
+    assert installation.current == "0.3.0"
+    (told_of,) = json.loads(installation.command("upgrade", "history", "--json"))
+    assert (told_of["start"], told_of["target"], told_of["state"]) == ("0.1.0", "0.3.0", "finished")
+
+
+def test_a_release_that_cannot_serve_changes_nothing(server: InstalledServer, installation: Installation) -> None:
+    installation.command("upgrade", "apply", "0.4.0", "--contract-now")
+    poster = Poster(server)
+    poster.start()
+    try:
+        marker = installation.data / "broken"
+        marker.touch()
+        said = installation.command("upgrade", "apply", "0.5.0", ok=False)
+    finally:
+        poster.stop()
+    assert "0.4.0" in said and "serves as before" in said
+    assert poster.failures == [] and poster.posted
+    assert installation.current == "0.4.0"
+    for role in ("web", "worker", "streaming"):
+        assert server.versions(role) == {"0.4.0"}
+    assert installation.journal()[-1]["kind"] == "failed"
+    assert "failed" in installation.command("upgrade", "status", ok=False)
+
+    marker.unlink()
+    installation.command("upgrade", "resume")
+    assert installation.current == "0.5.0"
+    assert server.versions("web") == {"0.5.0"}
+
+    installation.command("upgrade", "rollback")
+    assert installation.current == "0.4.0"
+    assert server.versions("web") == server.versions("worker") == {"0.4.0"}
+
+
+def test_a_patch_is_quick(server: InstalledServer, installation: Installation) -> None:
+    shutil.rmtree(installation.directory("0.1.2"), ignore_errors=True)
+    installation.command("upgrade", "apply", "0.1.1")
+    began = time.monotonic()
+    installation.command("upgrade", "apply", "0.1.2")
+    print(f"a patch took {time.monotonic() - began:.1f} s")
+    assert steps_of(installation.journal()) == ["fetch", "build", "backup", "switch", "restart-web", "cleanup"]
+    assert server.versions("web") == {"0.1.2"}
+    assert server.versions("worker") == {"0.1.1"}
+    assert not (installation.places.shared / "backups").exists()
+    assert os.path.samefile(installation.places.previous, installation.directory("0.1.1"))
