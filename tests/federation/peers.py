@@ -1,0 +1,231 @@
+"""Two whole servers that know each other by name, over TLS, as on the internet but on loopback.
+
+    def test_something(peers: Peers) -> None:
+        alice, bob = peers.alpha.sign_up("alice"), peers.beta.sign_up("bob")
+        peers.beta.post("/api/v1/statuses", bob, status="Hello")
+
+Each is `phiomia serve` behind a relay that ends TLS with a certificate of the authority in `authority.py`; the names
+are found by the setting `pinned_hosts`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import requests
+
+from server import PATIENCE, Member, RunningServer
+
+from .authority import authority
+
+T = TypeVar("T")
+_CHUNK = 64 * 1024
+
+
+class Relay:
+    """Ends TLS for a name and passes everything on to a port."""
+
+    def __init__(self, name: str, port: int) -> None:
+        self._name = name
+        self._target = port
+        self.port = 0
+
+    def __enter__(self) -> Relay:
+        started = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(started)), daemon=True)
+        self._thread.start()
+        assert started.wait(PATIENCE), "the relay does not start"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(PATIENCE)
+
+    async def _serve(self, started: threading.Event) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        context = authority().server_context(self._name)
+        server = await asyncio.start_server(self._pass_on, "127.0.0.1", 0, ssl=context)
+        self.port = server.sockets[0].getsockname()[1]
+        started.set()
+        await self._stop.wait()
+        server.close()
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            from_server, to_server = await asyncio.open_connection("127.0.0.1", self._target)
+        except OSError:
+            writer.close()
+            return
+        await asyncio.gather(_copy(reader, to_server), _copy(from_server, writer))
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(_CHUNK):
+            writer.write(data)
+            await writer.drain()
+    with contextlib.suppress(OSError):
+        writer.close()
+
+
+@dataclass
+class Peer:
+    """One of the two servers."""
+
+    name: str
+    server: RunningServer
+
+    def sign_up(self, name: str) -> Member:
+        """A new member."""
+        return self.server.sign_up(name)
+
+    def handle(self, member: Member) -> str:
+        """How others write the member's name."""
+        return f"@{member.username}@{self.name}"
+
+    def actor(self, member: Member) -> str:
+        """The member's id in the network."""
+        return f"https://{self.name}/users/{member.username}"
+
+    def get(self, path: str, who: Member | None = None, **query: Any) -> Any:
+        """The JSON of a GET."""
+        return self._ask("GET", path, who, params=query)
+
+    def post(self, path: str, who: Member | None = None, **form: Any) -> Any:
+        """The JSON of a POST with a JSON body."""
+        return self._ask("POST", path, who, json=form)
+
+    def put(self, path: str, who: Member | None = None, **form: Any) -> Any:
+        """The JSON of a PUT with a JSON body."""
+        return self._ask("PUT", path, who, json=form)
+
+    def patch(self, path: str, who: Member, **form: Any) -> Any:
+        """The JSON of a PATCH with a JSON body."""
+        return self._ask("PATCH", path, who, json=form)
+
+    def delete(self, path: str, who: Member) -> Any:
+        """The JSON of a DELETE."""
+        return self._ask("DELETE", path, who)
+
+    def upload(self, who: Member, file: Path, description: str) -> str:
+        """The id of a picture, ready to be attached."""
+        with file.open("rb") as data:
+            files, form = {"file": (file.name, data, "image/png")}, {"description": description}
+            media = self._ask("POST", "/api/v2/media", who, files=files, data=form)
+        self.until(lambda: self._is_ready(who, media["id"]), "the picture is decoded")
+        return str(media["id"])
+
+    def _is_ready(self, who: Member, media_id: str) -> bool:
+        address = f"{self.server.url}/api/v1/media/{media_id}"
+        return requests.get(address, headers=who.headers, timeout=PATIENCE).status_code == 200
+
+    def find(self, who: Member, what: str, kind: str = "accounts") -> dict[str, Any]:
+        """What a search for a handle or an address brings, asked elsewhere if it is not known here."""
+        found = self.until(
+            lambda: self.get("/api/v2/search", who, q=what, resolve="true", type=kind)[kind], f"{what} is found"
+        )
+        first: dict[str, Any] = found[0]
+        return first
+
+    def home(self, who: Member) -> list[dict[str, Any]]:
+        """The home timeline."""
+        statuses: list[dict[str, Any]] = self.get("/api/v1/timelines/home", who)
+        return statuses
+
+    def at_home(self, who: Member, uri: str) -> dict[str, Any]:
+        """The status of that id, once it is in the home timeline."""
+        return self.until(lambda: next((s for s in self.home(who) if s["uri"] == uri), None), f"{uri} is at home")
+
+    def notified(self, who: Member, kind: str) -> dict[str, Any]:
+        """The first notification of a kind, once there is one."""
+        return self.until(
+            lambda: next((n for n in self.get("/api/v1/notifications", who) if n["type"] == kind), None),
+            f"a notification of {kind}",
+        )
+
+    def until(self, condition: Callable[[], T | None], what: str) -> T:
+        """What the condition gives once it holds."""
+        met = self.server.until(condition, f"{what} ({self.name})")
+        assert met is not None
+        return met
+
+    def _ask(self, method: str, path: str, who: Member | None, **more: Any) -> Any:
+        headers = who.headers if who is not None else {}
+        answer = requests.request(method, f"{self.server.url}{path}", headers=headers, timeout=PATIENCE, **more)
+        assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+
+@dataclass
+class Peers:
+    """Both servers."""
+
+    alpha: Peer
+    beta: Peer
+
+    def befriend(self, one: Member, other: Member) -> tuple[str, str]:
+        """Lets a member of alpha and one of beta follow each other; gives the id of each at the other's server."""
+        there = self.follow(self.alpha, one, self.beta, other)
+        here = self.follow(self.beta, other, self.alpha, one)
+        return there, here
+
+    def follow(self, near: Peer, who: Member, far: Peer, whom: Member) -> str:
+        """Lets one member follow another elsewhere; gives the other's id at the follower's server."""
+        id_: str = near.find(who, far.handle(whom))["id"]
+        near.post(f"/api/v1/accounts/{id_}/follow", who)
+        near.until(
+            lambda: near.get("/api/v1/accounts/relationships", who, **{"id[]": id_})[0]["following"] or None,
+            "the follow is accepted",
+        )
+        return id_
+
+    def check_logs(self) -> None:
+        """Fails if one of them logged an error."""
+        self.alpha.server.check_log()
+        self.beta.server.check_log()
+
+
+@contextlib.contextmanager
+def run_peers(folder: Path, urls: tuple[str, str] = ("", "")) -> Iterator[Peers]:
+    """Two servers that know each other as alpha.test and beta.test."""
+    with ExitStack() as cleanup:
+        servers = [RunningServer(folder / name, url) for name, url in zip(("alpha", "beta"), urls, strict=True)]
+        names = ["alpha.test", "beta.test"]
+        pins = []
+        for name, server in zip(names, servers, strict=True):
+            relay = cleanup.enter_context(Relay(name, server.port))
+            pins.append(f"{name}=127.0.0.1:{relay.port}")
+        for name, server in zip(names, servers, strict=True):
+            server.settings |= {
+                "PHIOMIA_PUBLIC_URL": f"https://{name}",
+                "PHIOMIA_PINNED_HOSTS": ",".join(pins),
+                "PHIOMIA_ALLOW_PRIVATE": "127.0.0.0/8",
+                "PHIOMIA_WEB_WORKERS": "1",
+                "SSL_CERT_FILE": str(authority().file),
+            }
+            cleanup.enter_context(server)
+        alpha, beta = (Peer(name, server) for name, server in zip(names, servers, strict=True))
+        yield Peers(alpha, beta)
+
+
+@pytest.fixture(scope="module")
+def running_peers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peers]:
+    """The two servers, for all tests of a module."""
+    with run_peers(tmp_path_factory.mktemp("peers")) as peers:
+        yield peers
+
+
+@pytest.fixture
+def peers(running_peers: Peers) -> Iterator[Peers]:
+    """The two servers; they must not log errors while the test runs."""
+    running_peers.check_logs()
+    yield running_peers
+    running_peers.check_logs()
