@@ -187,7 +187,7 @@ class FakePeer:
         """What stands behind @ in handles."""
         return f"{self.host}:{self.port}"
 
-    def add_actor(self, name: str, *, key: int = 0, **more: Any) -> FakeActor:
+    def add_actor(self, name: str, /, *, key: int = 0, **more: Any) -> FakeActor:
         """Somebody new, with WebFinger; `more` becomes part of the document."""
         uri = f"{self.url}/users/{name}"
         private, public = key_pair(key)

@@ -18,8 +18,8 @@ def render_account(view: AccountView, emojis: list[EmojiView], links: Links) -> 
     """What anybody sees of an account (without `moved`, which the caller adds)."""
     hidden = view.state == AccountState.SUSPENDED
     page = links.account(view)
-    avatar = links.media(view.avatar) if view.avatar and not hidden else links.no_avatar
-    header = links.media(view.header) if view.header and not hidden else links.no_header
+    avatar = links.no_avatar if hidden else links.avatar(view)
+    header = links.no_header if hidden else links.header(view)
     account: dict[str, Any] = {
         "id": str(view.id),
         "username": view.username,

@@ -15,6 +15,18 @@ class Links:
         self.no_avatar = f"{base}/static/avatar.png"
         self.no_header = f"{base}/static/header.png"
 
+    def avatar(self, view: AccountView) -> str:
+        """The picture of an account: stored here, shown from its own server, or the one of those who have none."""
+        return self.media(view.avatar) if view.avatar else self.elsewhere(view.avatar_remote_url) or self.no_avatar
+
+    def header(self, view: AccountView) -> str:
+        """The header of an account, likewise."""
+        return self.media(view.header) if view.header else self.elsewhere(view.header_remote_url) or self.no_header
+
+    def elsewhere(self, url: str) -> str:
+        """Where a picture that another server has is shown from; empty if there is none."""
+        return url
+
     def account(self, view: AccountView) -> str:
         """The page of an account."""
         return f"{self.base}/@{view.username}" if view.local else view.url or view.uri

@@ -7,6 +7,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
+import msgspec
+
 from phiomia.domain.accounts.remote import Actor, find_actor, find_actor_by_handle, load_actor
 from phiomia.domain.accounts.remote_marks import note_fetched
 from phiomia.domain.accounts.store_remote import Circumstances, FurtherKey, RemoteProfile, store_remote_account
@@ -194,9 +196,12 @@ class RemoteResolver:
             raise Unresolved(f"{draft.uri} claims a handle of ours")
         if await self._rules.is_blocked(domain):
             raise Unresolved(f"nothing is exchanged with {domain}")
+        without_pictures = self._rules.rejects_media(domain) or self._rules.rejects_media(host_of(draft.uri))
         profile = make_profile(draft, username, domain)
+        if without_pictures:
+            profile = msgspec.structs.replace(profile, avatar_remote_url="", header_remote_url="", emojis=[])
         more = Circumstances(
-            emojis=draft.emojis,
+            emojis=[] if without_pictures else draft.emojis,
             created_at=draft.created_at,
             suspended=draft.suspended,
             silenced=self._rules.silences(domain) or self._rules.silences(host_of(draft.uri)),

@@ -48,6 +48,8 @@ class AccountView(msgspec.Struct, frozen=True):
     followers_count: int
     following_count: int
     shown_role: int
+    avatar_remote_url: str = ""
+    header_remote_url: str = ""
 
     @property
     def local(self) -> bool:
