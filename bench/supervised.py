@@ -125,22 +125,28 @@ class Supervised:
 @contextmanager
 def run_toy(folder: Path, *, processes: int = 2, environment: Mapping[str, str] | None = None) -> Iterator[Supervised]:
     """The toy that `current` in the folder points to."""
-    run = folder / "run"
-    settings = Settings(
-        listen={"web": ("127.0.0.1:0",)},
-        children=(
-            Child(
-                "web",
-                (PYTHON, "-P", "-m", "toy_release", "web"),
-                env={"TOY_SLOW": str(TOY_SLOW_S)},
-                processes=processes,
-                listen="web",
-                stop_signal=signal.SIGINT,
-            ),
-        ),
-        bus_path=str(run / "bus.sock"),
-        status_path=str(run / "status.json"),
+    child = Child(
+        "web",
+        (PYTHON, "-P", "-m", "toy_release", "web"),
+        env={"TOY_SLOW": str(TOY_SLOW_S)},
+        processes=processes,
+        listen="web",
+        stop_signal=signal.SIGINT,
     )
+    with run_children(folder, (child,), {"web": ("127.0.0.1:0",)}, environment) as running:
+        yield running
+
+
+@contextmanager
+def run_children(
+    folder: Path,
+    children: tuple[Child, ...],
+    listen: Mapping[str, tuple[str, ...]] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Supervised]:
+    """These children of the release that `current` in the folder points to."""
+    run = folder / "run"
+    settings = Settings(dict(listen or {}), children, str(run / "bus.sock"), str(run / "status.json"))
     command = [sys.executable, "-c", _START, json.dumps(settings.save())]
     with _run(folder, command, {"PYTHONPATH": str(SOURCE), **(environment or {})}, run) as running:
         yield running

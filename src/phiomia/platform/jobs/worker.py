@@ -54,7 +54,7 @@ log = get_logger(__name__)
 class Timing(NamedTuple):
     """How long things take; other values are for tests."""
 
-    lease_s: float = 60.0
+    lease_s: float = 45.0
     poll_s: float = 1.0
     collect_s: float = 0.005
     stop_s: float = 25.0
