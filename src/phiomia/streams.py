@@ -28,7 +28,12 @@ class Listeners:
             return None
         if not bearer.confirmed or not bearer.approved:
             return None
-        return StreamViewer(bearer.account_id, bearer.token_id, expand(bearer.scopes), None)
+        languages = list(bearer.languages) or None
+        return StreamViewer(bearer.account_id, bearer.token_id, expand(bearer.scopes), languages)
+
+    def forget(self) -> None:
+        """Looks every token up anew from now on."""
+        self._bearers.forget()
 
     async def owns_list(self, viewer: StreamViewer, list_id: int) -> bool:
         """Whether the list is theirs."""
@@ -53,7 +58,7 @@ class Renderings:
         wanting = [
             viewer.account_id
             for viewer in viewers
-            if not viewer.languages or status.language is None or status.language in viewer.languages
+            if not viewer.languages or status.language in viewer.languages
         ]
         async with self._db.read() as session:
             shown = await find_public_audience(session, status.id, wanting)

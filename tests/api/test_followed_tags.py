@@ -1,8 +1,15 @@
 """Following hashtags over the API: what comes home, by the feed and beyond it."""
 
+from types import SimpleNamespace
 from typing import Any
 
+import msgspec
+import pytest
+
 from contract import assert_returns
+from phiomia.domain.timelines.deliver import FanOut, run_fan_out
+from phiomia.platform import limits
+from phiomia.platform.db import Query
 from world import Account, World, story
 
 MODULES = ("accounts", "statuses", "timelines", "followed_tags", "search")
@@ -68,6 +75,27 @@ async def test_public_statuses_with_a_followed_tag_come_home(world: World) -> No
     assert await _home(world, alice) == [shown, before]
     await _follow(world, alice, "cat", "unfollow")
     assert await _home(world, alice) == []
+
+
+@story(*MODULES, effects=True)
+async def test_a_crowd_that_follows_a_hashtag_is_served_by_a_job(world: World) -> None:
+    alice, bob, carol = [await world.account(name) for name in ("alice", "bob", "carol")]
+    await _follow(world, alice, "cat")
+    await _follow(world, carol, "cat")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(limits, "FAN_OUT_AT_ONCE", 1)
+        few = await _post(world, bob, "nothing")
+        shown = await _post(world, bob, "a #cat")
+        assert await _jobs(world) == [shown]
+        assert few not in await _home(world, alice)
+    await run_fan_out(SimpleNamespace(db=world.db), FanOut(status_id=int(shown)))
+    assert await _home(world, alice) == await _home(world, carol) == [shown]
+
+
+async def _jobs(world: World) -> list[str]:
+    async with world.db.read() as session:
+        rows = await session.all(Query.raw(sqlite="SELECT args FROM jobs WHERE type = 'timelines.fan_out'"))
+    return [str(msgspec.json.decode(row[0])["status_id"]) for row in rows]
 
 
 @story(*MODULES, effects=True)

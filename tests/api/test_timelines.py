@@ -1,7 +1,15 @@
 """Feeds and timelines over the API, with everything that follows a status."""
 
+import asyncio
 from typing import Any
 
+from sqlalchemy import select, update
+
+from phiomia.domain.oauth.models import access_tokens
+from phiomia.domain.oauth.uses import mark_used
+from phiomia.domain.users.models import users
+from phiomia.platform.clock import DAY
+from phiomia.platform.db import P, Query
 from world import Account, World, story
 
 MODULES = ("accounts", "statuses", "timelines", "lists", "notifications", "conversations", "markers", "mutes")
@@ -108,6 +116,49 @@ async def test_public_timelines(world: World) -> None:
     await world.client.post(f"/api/v1/accounts/{alice.id}/mute", bob)
     assert (await world.client.get("/api/v1/timelines/public", bob)).ids == []
     assert reply not in (await world.client.get("/api/v1/timelines/public")).ids
+
+
+@story(*MODULES, effects=True)
+async def test_the_public_timeline_keeps_to_chosen_languages(world: World) -> None:
+    alice, bob = await world.account("alice"), await world.account("bob")
+    german = await post(world, alice, "Guten Tag", language="de")
+    english = await post(world, alice, "Good day", language="en")
+    assert (await world.client.get("/api/v1/timelines/public", bob)).ids == [english, german]
+    choose = Query(update(users).where(users.c.account_id == P("account")).values(settings=P("settings", str)))
+    await world.db.write(
+        lambda session: session.execute(choose, account=bob.id, settings='{"chosen_languages":["de"]}')
+    )
+    world.api.bearers.forget()
+    assert (await world.client.get("/api/v1/timelines/public", bob)).ids == [german]
+    assert (await world.client.get("/api/v1/timelines/public", alice)).ids == [english, german]
+
+
+@story(*MODULES, effects=True)
+async def test_the_use_of_a_token_is_noted(world: World) -> None:
+    alice = await world.account("alice")
+    used = Query(select(access_tokens.c.last_used_at).where(access_tokens.c.last_used_at.is_not(None)))
+
+    async def times() -> list[int]:
+        async with world.db.read() as session:
+            return await session.column(used)
+
+    await world.client.get("/api/v1/timelines/home", alice)
+    first: list[int] = []
+    async with asyncio.timeout(30):
+        while not first:
+            await asyncio.sleep(0.05)
+            first = await times()
+    ids = [await _token_of(world, alice.id)]
+    await world.db.write(lambda session: mark_used(session, ids, first[0] + 1000))
+    assert await times() == first  # once a day is enough
+    await world.db.write(lambda session: mark_used(session, ids, first[0] + 2 * DAY))
+    assert await times() == [first[0] + 2 * DAY]
+
+
+async def _token_of(world: World, account_id: int) -> int:
+    of_account = select(access_tokens.c.id).join(users, users.c.id == access_tokens.c.user_id)
+    async with world.db.read() as session:
+        return int(await session.value(Query(of_account.where(users.c.account_id == P("account"))), account=account_id))
 
 
 @story(*MODULES, effects=True)

@@ -38,11 +38,17 @@ class Tokens:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.refused: set[str] = set()
+
+    def forget(self) -> None:
+        """Nothing is remembered."""
 
     async def viewer(self, token: str) -> StreamViewer | None:
         self.asked.append(token)
         await asyncio.sleep(0)
         name, _, scope = token.partition(":")
+        if name in self.refused:
+            return None
         if name == "broken":
             raise RuntimeError("this authenticator breaks on demand")
         if name.startswith("number-"):

@@ -196,11 +196,14 @@ def test_a_revoked_token_ends_its_streams_alone(tmp_path: Path) -> None:
         async with open_stage(tmp_path) as stage, aiohttp.ClientSession() as http:
             alice = [await http.ws_connect(stage.url + "?stream=user", headers=bearer("alice")) for _ in range(2)]
             bob = await http.ws_connect(stage.url + "?stream=user", headers=bearer("bob"))
+            stage.tokens.refused.add("alice")
             await stage.append("token", ids=[ALICE * 100])
             for ws in alice:
                 assert (await ws.receive(timeout=5)).data == 1008
             with pytest.raises(aiohttp.WSServerHandshakeError):
                 await http.ws_connect(stage.url, headers=bearer("alice"))
+            stage.tokens.refused.clear()
+            await http.ws_connect(stage.url + "?stream=user", headers=bearer("alice"))  # the login was only frozen
             stage.bus.publish("tokens", b"7,%d" % (BOB * 100))
             assert (await bob.receive(timeout=5)).data == 1008
             assert stage.metrics.revoked == 3

@@ -51,7 +51,13 @@ async def public(call: Call, params: PublicParams) -> bytes:
     page = params.page(limits.PAGE_STATUSES)
     async with call.api.db.read() as session:
         rows = await load_public(
-            session, call.viewer, page, local=params.local, remote=params.remote, only_media=params.only_media
+            session,
+            call.viewer,
+            page,
+            local=params.local,
+            remote=params.remote,
+            only_media=params.only_media,
+            languages=call.bearer.languages if call.bearer else (),
         )
         return await show(call, session, rows, page.limit)
 

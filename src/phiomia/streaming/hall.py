@@ -1,7 +1,6 @@
 """Everybody who listens in this process."""
 
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -58,13 +57,17 @@ class Guest(Protocol):
 class Hall:
     """The clients, found by token, and their subscriptions."""
 
-    def __init__(self, metrics: StreamingMetrics, limits: Limits) -> None:
+    def __init__(self, metrics: StreamingMetrics, limits: Limits, forget: Callable[[], None] = lambda: None) -> None:
+        """`forget` is called before streams end because their tokens are no longer good: nobody shall remember them."""
+        self._forget = forget
         self.metrics = metrics
         self.limits = limits
         self.subscriptions = Subscriptions()
         self.guests: dict[Guest, None] = {}
         self._by_token: dict[int, dict[Guest, None]] = {}
-        self._revoked: deque[int] = deque(maxlen=REMEMBERED_TOKENS)
+        self.revocations = 0
+        self._revoked: dict[int, int] = {}
+        self._forgotten = 0
 
     def enter(self, guest: Guest) -> None:
         """Counts a client in."""
@@ -95,14 +98,22 @@ class Hall:
 
     def revoke(self, token_ids: Iterable[int]) -> None:
         """Ends the streams of tokens that are no longer good."""
+        self._forget()
         for token_id in token_ids:
-            self._revoked.append(token_id)
+            self.revocations += 1
+            self._revoked.pop(token_id, None)
+            self._revoked[token_id] = self.revocations
+            if len(self._revoked) > REMEMBERED_TOKENS:
+                self._forgotten = self._revoked.pop(next(iter(self._revoked)))
             for guest in list(self._by_token.get(token_id, ())):
                 guest.revoke()
 
-    def is_revoked(self, token_id: int) -> bool:
-        """Whether a token was revoked a moment ago: perhaps after it had been looked up."""
-        return token_id in self._revoked
+    def is_revoked(self, token_id: int, since: int) -> bool:
+        """Whether a token was revoked, or may have been, since there were that many `revocations`.
+
+        Who looks a token up and waits has to ask this. One that was revoked before may have become good again.
+        """
+        return self._revoked.get(token_id, 0) > since or self._forgotten > since
 
     def _count(self, guest: Guest, change: int) -> None:
         if guest.kind == "sse":

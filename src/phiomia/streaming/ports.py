@@ -24,6 +24,10 @@ class Authenticator(Protocol):
         """The viewer of a token; None when it is unknown or revoked, or its user may not sign in."""
         ...
 
+    def forget(self) -> None:
+        """Looks every token up anew from now on: one was revoked."""
+        ...
+
     async def owns_list(self, viewer: StreamViewer, list_id: int) -> bool:
         """Whether the list exists and is the viewer's."""
         ...

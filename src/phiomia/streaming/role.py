@@ -42,7 +42,7 @@ async def run_streaming(
     context: StreamingContext, sockets: Sequence[socket.socket], ready: Callable[[], None], stop: asyncio.Event
 ) -> None:
     """Serves streams on the listening sockets until `stop` is set, then sends everybody away in slices."""
-    hall = Hall(context.metrics, context.limits)
+    hall = Hall(context.metrics, context.limits, context.authenticator.forget)
     feed = Feed(context.db, context.bus, context.renderer, hall)
     publish(context.metrics)
     async with context.answering(lambda: _find_stuck(feed)):

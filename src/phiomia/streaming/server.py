@@ -160,8 +160,9 @@ class StreamingServer:
     async def _open_websocket(self, arrival: Arrival, request: StreamRequest) -> None:
         if not is_below_root(request.path):
             raise ChannelError(400, "There is no such stream.")
+        since = self.hall.revocations
         viewer = await self._authenticate(request)
-        self._check_still_good(arrival, viewer)
+        self._check_still_good(arrival, viewer, since)
         offered = request.subprotocols
         if not arrival.begin_websocket(offered[0] if offered else None):
             return
@@ -175,10 +176,11 @@ class StreamingServer:
         name = request.channel_name
         if name is None:
             raise ChannelError(400, "There is no such stream.")
+        since = self.hall.revocations
         viewer = await self._authenticate(request)
         channel = parse_channel(name, request.query)
         await check_access(channel, viewer, self.authenticator)
-        self._check_still_good(arrival, viewer)
+        self._check_still_good(arrival, viewer, since)
         await self._send_events(arrival, request, viewer, channel)
 
     async def _send_events(
@@ -204,8 +206,8 @@ class StreamingServer:
             raise ChannelError(401, "The scopes of the access token do not cover any stream.")
         return viewer
 
-    def _check_still_good(self, arrival: Arrival, viewer: StreamViewer) -> None:
-        if self.hall.is_revoked(viewer.token_id):
+    def _check_still_good(self, arrival: Arrival, viewer: StreamViewer, since: int) -> None:
+        if self.hall.is_revoked(viewer.token_id, since):
             raise ChannelError(401, "The access token is not valid.")
         if arrival.is_gone:
             raise ChannelError(400, "The client has gone.")

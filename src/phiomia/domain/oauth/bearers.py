@@ -10,7 +10,9 @@ from sqlalchemy import select
 from phiomia.domain.accounts.models import accounts
 from phiomia.domain.oauth.models import access_tokens
 from phiomia.domain.oauth.scopes import opens
+from phiomia.domain.oauth.uses import Uses
 from phiomia.domain.users.models import users
+from phiomia.domain.users.preferences import Reading
 from phiomia.platform.db import Database, Query
 from phiomia.platform.db.query import column_parameter
 from phiomia.platform.db.session import Row
@@ -35,7 +37,7 @@ class Bearer(msgspec.Struct, frozen=True):
     suspended: bool
     moved: bool
     role: int
-    languages: str | None
+    languages: tuple[str, ...]  # of public timelines; none: all
 
     def may(self, *wanted: str) -> bool:
         """Whether any one of the wanted scopes is open; True when none is wanted."""
@@ -57,7 +59,7 @@ _BEARER = Query(
         accounts.c.state == 2,
         accounts.c.moved_to_id.is_not(None),
         users.c.role,
-        users.c.default_language,
+        users.c.settings,
     )
     .select_from(
         access_tokens.outerjoin(users, users.c.id == access_tokens.c.user_id).outerjoin(
@@ -68,9 +70,13 @@ _BEARER = Query(
 )
 
 
+_decode_settings = msgspec.json.Decoder(Reading).decode
+
+
 def _as_flags(row: Row) -> list[Any]:
     # SQLite has no booleans: the columns between account and role are 0 or 1.
-    return [*row[:7], *map(bool, row[7:12]), row[12] or 0, row[13]]
+    languages = _decode_settings(row[13]).chosen_languages if row[13] else ()
+    return [*row[:7], *map(bool, row[7:12]), row[12] or 0, languages]
 
 
 def hash_secret(secret: str) -> bytes:
@@ -86,8 +92,9 @@ class Bearers:
         self._most = most
         self._known: dict[str, tuple[float, Bearer]] = {}
         self._forgotten = 0
-        bus.subscribe(TOPIC, self._forget)
-        bus.on_gap(self._forget)
+        self._uses = Uses(db)
+        bus.subscribe(TOPIC, self.forget)
+        bus.on_gap(self.forget)
 
     def recall(self, token: str) -> Bearer | None:
         """The bearer of a token, if that is remembered: without waiting."""
@@ -107,12 +114,14 @@ class Bearers:
             self._known.pop(token, None)
             return None
         bearer = Bearer(*_as_flags(row))
+        self._uses.note(bearer.token_id, bearer.last_used_at)
         if len(self._known) >= self._most:
             self._known.clear()
         if forgotten == self._forgotten:  # else it may have been revoked while we read
             self._known[token] = (now + _KEEP_SECONDS, bearer)
         return bearer
 
-    def _forget(self, _payload: bytes = b"") -> None:
+    def forget(self, _payload: bytes = b"") -> None:
+        """Looks every token up anew from now on."""
         self._forgotten += 1
         self._known.clear()

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, literal, select
 
 from phiomia.domain.accounts.models import accounts
 from phiomia.domain.statuses.events import ReplyAdopted, StatusBoosted, StatusCreated, StatusDeleted, StatusEdited
 from phiomia.domain.statuses.models import status_mentions, status_tags, statuses
 from phiomia.domain.statuses.visibility import Visibility
-from phiomia.domain.tags.models import tags
+from phiomia.domain.tags.models import tag_follows, tags
 from phiomia.domain.timelines.fan_out import fan_out, lists_with, put_into_own_feed
 from phiomia.domain.timelines.feeds import forget_status
 from phiomia.domain.timelines.models import home_feed
@@ -19,7 +19,20 @@ from phiomia.platform.events import append_stream
 from phiomia.platform.ids import moment_of
 from phiomia.platform.jobs.defer import Job, defer
 
-_FOLLOWERS = Query(select(accounts.c.followers_count).where(accounts.c.id == P("id")))
+_MOST = limits.FAN_OUT_AT_ONCE + 1
+_following_tags = (
+    select(tag_follows.c.account_id)
+    .select_from(status_tags.join(tag_follows, tag_follows.c.tag_id == status_tags.c.tag_id))
+    .where(status_tags.c.status_id == P("status"))
+    .limit(literal(_MOST))
+    .subquery()
+)
+# Those of its author, and those of its hashtags as far as it takes to know that they are too many.
+_FOLLOWERS = Query(
+    select(
+        accounts.c.followers_count + select(func.count()).select_from(_following_tags).scalar_subquery(),
+    ).where(accounts.c.id == P("author"))
+)
 _FACTS = Query(
     select(
         statuses.c.account_id,
@@ -41,7 +54,7 @@ _FEEDS = Query(select(home_feed.c.account_id).where(home_feed.c.original_id == P
 
 
 class FanOut(Job, frozen=True):
-    """Puts a status of somebody with many followers into their feeds."""
+    """Puts a status into the feeds of a crowd: many who follow its author or its hashtags."""
 
     TYPE = "timelines.fan_out"
     QUEUE = "local"
@@ -66,7 +79,7 @@ async def _deliver(session: WriteSession, status_id: int, author_id: int, origin
     if local:
         await put_into_own_feed(session, author_id, status_id, original_id)
         home = [author_id]
-    if (await session.value(_FOLLOWERS, id=author_id) or 0) <= limits.FAN_OUT_AT_ONCE:
+    if (await session.value(_FOLLOWERS, author=author_id, status=status_id) or 0) <= limits.FAN_OUT_AT_ONCE:
         home += await fan_out(session, status_id)
     else:
         await defer(session, FanOut(status_id=status_id))

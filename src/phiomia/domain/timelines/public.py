@@ -29,7 +29,7 @@ _TAG_IDS = Query(select(tags.c.name, tags.c.id).where(any_of(tags.c.name, listed
 
 
 @cache
-def _public(local: bool, remote: bool, only_media: bool, signed_in: bool) -> FeedPages:
+def _public(local: bool, remote: bool, only_media: bool, signed_in: bool, chosen: bool = False) -> FeedPages:
     conditions: list[ColumnElement[bool]] = [text(PUBLIC_LOCAL if local else PUBLIC), _not_reply, _author_shown]  # type: ignore[list-item]
     if remote:
         conditions.append(statuses.c.local.is_(False))
@@ -37,16 +37,19 @@ def _public(local: bool, remote: bool, only_media: bool, signed_in: bool) -> Fee
         conditions.append(statuses.c.media_count > 0)
     if signed_in:
         conditions.append(not_blocked_or_muted(statuses.c.account_id, _VIEWER))
+    if chosen:
+        conditions.append(any_of(statuses.c.language, listed("languages", str)))
     return FeedPages(select(statuses.c.id.label("cursor"), statuses.c.id).where(*conditions), statuses.c.id)
 
 
 async def load_public(
     session: ReadSession, viewer: int | None, page: Page, *, local: bool = False, remote: bool = False,
-    only_media: bool = False,
+    only_media: bool = False, languages: Sequence[str] = (),
 ) -> list[FeedRow]:  # fmt: skip
-    """A page of the public timeline."""
-    pages = _public(local, remote and not local, only_media, viewer is not None)
-    return await pages.rows(session, page, viewer, **_moment(viewer))
+    """A page of the public timeline, in the languages that the viewer has chosen, if any."""
+    pages = _public(local, remote and not local, only_media, viewer is not None, bool(languages))
+    chosen = {"languages": list(languages)} if languages else {}
+    return await pages.rows(session, page, viewer, **_moment(viewer), **chosen)
 
 
 @cache

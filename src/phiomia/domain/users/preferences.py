@@ -14,6 +14,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     expand_media: str = "default"  # default, show_all, hide_all
     expand_spoilers: bool = False
     autoplay_gifs: bool = False
+    chosen_languages: tuple[str, ...] = ()  # of public timelines; none: all
 
 
 class Preferences(msgspec.Struct, frozen=True):
