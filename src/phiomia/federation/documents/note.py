@@ -9,7 +9,7 @@ from phiomia.federation.documents import ids
 from phiomia.federation.documents.audience import audience_of_note
 from phiomia.federation.documents.pictures import render_attachment
 from phiomia.federation.documents.tags import render_emoji, render_hashtag, render_mention
-from phiomia.platform.clock import now_ms
+from phiomia.platform.clock import iso, now_ms
 
 
 def render_note(view: NoteView, links: Links, now: int | None = None) -> dict[str, Any]:
@@ -41,7 +41,8 @@ def render_note(view: NoteView, links: Links, now: int | None = None) -> dict[st
     if row.language:
         note["contentMap"] = {row.language: row.content}
     if row.edited_at is not None:
-        note["updated"] = ids.stamp(row.edited_at)
+        # To the millisecond: with the same second in both, an edit soon after would be none.
+        note["updated"] = iso(row.edited_at)
     if view.status.poll:
         note |= _poll(view.status.poll, now_ms() if now is None else now)
     return note
