@@ -10,6 +10,7 @@ from phiomia.domain.moderation.domain_blocks import HANDLERS as DOMAIN_BLOCKS
 from phiomia.domain.oauth.codes import trim_codes
 from phiomia.domain.peers.received import trim_received
 from phiomia.domain.peers.rules import DomainRules
+from phiomia.domain.peers.tombstones import forget_tombstones
 from phiomia.domain.relationships.unmute import end_expired_mutes
 from phiomia.domain.search.jobs import HANDLERS as SEARCH
 from phiomia.domain.statuses.jobs import EndPolls, ForgetIdempotencyKeys, run_end_polls, run_forget_idempotency_keys
@@ -89,6 +90,7 @@ async def run_tidy(context: Any, _job: Tidy) -> None:
         pass
     while await db.write(trim_received):
         pass
+    await db.write(forget_tombstones)
     await db.write(trim_sessions)
     await db.write(trim_codes)
 

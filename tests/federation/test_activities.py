@@ -2,6 +2,10 @@
 
 from typing import Any
 
+import msgspec
+
+from phiomia.domain.moderation.domain_blocks import DomainBlock, block_domain
+from phiomia.domain.peers.severity import Severity
 from phiomia.domain.relationships.block import block
 from phiomia.domain.statuses.boost import boost
 from phiomia.domain.statuses.create import create_status
@@ -10,11 +14,11 @@ from phiomia.domain.statuses.replies import FindReplies
 from phiomia.domain.statuses.visibility import Visibility
 from phiomia.federation.inbox.accounts import EraseAccount, MoveFollowers, run_erase_account, run_move_followers
 from phiomia.federation.inbox.context import Outcome, Result
-from phiomia.federation.inbox.threads import FindParent, find_parent, find_replies
+from phiomia.federation.inbox.threads import FindMentions, FindParent, find_mentions, find_parent, find_replies
 from phiomia.platform.clock import DAY, HOUR, iso, now_ms
 from world import Account, World, story
 
-from .far import Far, activity, mention, note, ours
+from .far import Far, activity, actor_page, mention, note, ours
 
 PROCESSED, IGNORED, REJECTED = Result.PROCESSED, Result.IGNORED, Result.REJECTED
 
@@ -474,3 +478,44 @@ async def test_opening_a_thread_brings_more_of_it(world: World) -> None:
     progress = await world.client.check("GET /api/v1_alpha/async_refreshes/:id", alice, id=refresh)
     assert progress["async_refresh"] == {"id": refresh, "status": "finished", "result_count": 1}
     assert (await world.client.get("/api/v1_alpha/async_refreshes/x", alice)).status == 404
+
+
+@story("statuses", effects=True)
+async def test_people_who_are_named_come_to_be_known(world: World) -> None:
+    far, alice, dora = await begin(world)
+    await far.befriend(alice, dora)
+    uri = "https://eve.example/users/eve"
+    far.pages[uri] = actor_page(uri, "eve")
+    strangers = [{"type": "Mention", "href": one} for one in (uri, "https://nobody.example/users/x")]
+    sent = note(dora, 1, tag=strangers, cc=[uri])
+    assert_result(await far.receive(activity("Create", dora, sent), dora), PROCESSED)
+    assert far.documents.asked.count(uri) == 0
+    args = await world.value("SELECT args FROM jobs WHERE type = :type", type=FindMentions.TYPE)
+    await find_mentions(far.context, msgspec.json.decode(args, type=FindMentions))
+    stored = await far.status(sent["id"])
+    assert stored is not None
+    shown = await world.client.check("GET /api/v1/statuses/:id", alice, id=stored.id)
+    assert [one["acct"] for one in shown["mentions"]] == ["eve@eve.example"]
+
+
+@story("statuses", effects=True)
+async def test_what_the_operator_does_not_want(world: World) -> None:
+    far, alice, dora = await begin(world)
+    await far.befriend(alice, dora)
+    rule = DomainBlock("far.example", Severity.NOOP, reject_media=True, reject_reports=True)
+    await world.write(lambda session: block_domain(session, rule))
+    far = Far(world)
+    await far.rules.refresh()
+    sent = note(dora, 1, attachment={"type": "Image", "url": "https://far.example/1.png"})
+    assert_result(await far.receive(activity("Create", dora, sent), dora), PROCESSED)
+    assert await world.value("SELECT count(*) FROM media") == 0
+    assert_result(await far.receive(activity("Flag", dora, ours("alice")), dora), IGNORED, "no reports")
+
+
+@story(effects=True)
+async def test_who_was_suspended_here_does_not_come_back_by_leaving(world: World) -> None:
+    far, _alice, dora = await begin(world)
+    await world.execute("UPDATE accounts SET state = 2 WHERE id = :id", id=dora.id)
+    assert_result(await far.receive(activity("Delete", dora, dora.uri), dora), PROCESSED)
+    await run_erase_account(world, EraseAccount(dora.id))
+    assert await world.value("SELECT state FROM accounts WHERE id = :id", id=dora.id) == 2

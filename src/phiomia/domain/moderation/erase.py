@@ -3,7 +3,7 @@
 from sqlalchemy import delete, or_, select, update
 
 from phiomia.domain.accounts.models import accounts
-from phiomia.domain.accounts.state import AccountState
+from phiomia.domain.accounts.state import AccountState, StateOrigin
 from phiomia.domain.relationships.ending import end_follow, end_request
 from phiomia.domain.relationships.models import follow_requests, follows
 from phiomia.domain.statuses.delete import delete_status
@@ -12,8 +12,11 @@ from phiomia.domain.statuses.models import favourites, statuses
 from phiomia.platform.db import P, Query, WriteSession
 
 _STEP = 50
+# Whom moderators have suspended stays so, lest somebody leave and come back without it.
 _HIDE = Query(
-    update(accounts).where(accounts.c.id == P("id"), accounts.c.domain != "").values(state=AccountState.SUSPENDED)
+    update(accounts)
+    .where(accounts.c.id == P("id"), accounts.c.domain != "", accounts.c.state < AccountState.SUSPENDED)
+    .values(state=AccountState.SUSPENDED, state_origin=StateOrigin.REMOTE)
 )
 _STATUSES = Query(select(statuses.c.id).where(statuses.c.account_id == P("id")).order_by(statuses.c.id).limit(_STEP))
 _FAVOURITES = Query(select(favourites.c.status_id).where(favourites.c.account_id == P("id")).limit(_STEP))
@@ -29,7 +32,10 @@ _REQUESTS = Query(
 )
 _DELETE = Query(
     delete(accounts).where(
-        accounts.c.id == P("id"), accounts.c.domain != "", accounts.c.state == AccountState.SUSPENDED
+        accounts.c.id == P("id"),
+        accounts.c.domain != "",
+        accounts.c.state == AccountState.SUSPENDED,
+        accounts.c.state_origin == StateOrigin.REMOTE,
     )
 )
 
@@ -40,8 +46,9 @@ async def hide_account(session: WriteSession, account_id: int) -> None:
 
 
 async def erase_some(session: WriteSession, account_id: int) -> bool:
-    """Erases some of what a hidden account left here, in the end itself; True while there is more.
+    """Erases some of what a hidden account left here, in the end itself, unless moderators had hidden it before.
 
+    True while there is more.
     Through the verbs, so that counters, feeds and notifications of others stay right.
     """
     found = await session.column(_STATUSES, id=account_id)

@@ -49,7 +49,7 @@ async def receive(context: InboxContext, note: NoteDraft, activity: Activity) ->
     """Writes a post that its author has sent, unless it is here, gone or of no interest."""
     arrival = Arrival(delivered=True, recipient_id=activity.recipient_id)
     async with context.db.read() as session:
-        placed = await place(session, context.links, note, activity.actor, arrival)
+        placed = await place(session, context, note, activity.actor, arrival)
         if placed.stored is not None:
             return ignored("known already")
         if placed.buried:
@@ -68,7 +68,7 @@ async def store_status(context: InboxContext, document: Document, author: Actor,
     if not is_by(note, author):
         raise Unresolved("the post is somebody else's")
     async with context.db.read() as session:
-        placed = await place(session, context.links, note, author, Arrival(delivered=False))
+        placed = await place(session, context, note, author, Arrival(delivered=False))
     if placed.stored is not None:
         return placed.stored.id
     if placed.draft.visibility > Visibility.PRIVATE and not placed.for_us:

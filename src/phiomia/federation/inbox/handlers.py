@@ -4,7 +4,13 @@ from phiomia.domain.statuses.replies import FindReplies
 from phiomia.federation.inbox.accounts import EraseAccount, MoveFollowers, run_erase_account, run_move_followers
 from phiomia.federation.inbox.jobs import TakeActivity
 from phiomia.federation.inbox.take import take_activity
-from phiomia.federation.inbox.threads import FindParent, run_find_parent, run_find_replies
+from phiomia.federation.inbox.threads import (
+    FindMentions,
+    FindParent,
+    run_find_mentions,
+    run_find_parent,
+    run_find_replies,
+)
 from phiomia.federation.jobs import RefreshAccount
 from phiomia.federation.refresh import refresh_account
 from phiomia.platform.jobs.handlers import Handler
@@ -12,6 +18,7 @@ from phiomia.platform.jobs.handlers import Handler
 HANDLERS = (
     Handler(TakeActivity, take_activity, limit_s=120.0),
     Handler(RefreshAccount, refresh_account, limit_s=120.0),
+    Handler(FindMentions, run_find_mentions, limit_s=120.0),
     Handler(FindParent, run_find_parent, limit_s=120.0),
     Handler(FindReplies, run_find_replies),
     Handler(EraseAccount, run_erase_account),

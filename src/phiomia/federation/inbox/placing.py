@@ -10,6 +10,7 @@ from phiomia.domain.statuses.known import Known, find_by_uri
 from phiomia.domain.statuses.visibility import Visibility
 from phiomia.entities.links import Links
 from phiomia.federation.inbox import ours
+from phiomia.federation.inbox.context import InboxContext
 from phiomia.federation.parse.audience import visibility_of
 from phiomia.federation.parse.note import NoteDraft
 from phiomia.platform.clock import SECOND, now_ms
@@ -35,8 +36,11 @@ class Arrival(NamedTuple):
     recipient_id: int | None = None
 
 
-async def place(session: ReadSession, links: Links, note: NoteDraft, author: Actor, arrival: Arrival) -> Placed:
+async def place(
+    session: ReadSession, context: InboxContext, note: NoteDraft, author: Actor, arrival: Arrival
+) -> Placed:
     """Finds everybody and everything that a post names."""
+    links, pictured = context.links, not context.rules.rejects_media(author.domain)
     people = await _find_people(session, links, note)
     visibility = visibility_of(note.audience, author.followers_url)
     mentions, silent = _divide(note, people.all, visibility)
@@ -63,20 +67,20 @@ async def place(session: ReadSession, links: Links, note: NoteDraft, author: Act
         created_at=note.created_at,
         edited_at=note.edited_at,
         late=_is_late(note, arrival),
-        remote_media=note.media,
+        remote_media=note.media if pictured else [],
         emoji_domain=author.domain,
-        remote_emojis=note.emojis,
+        remote_emojis=note.emojis if pictured else [],
         favourites_count=note.favourites_count or 0,
         boosts_count=note.boosts_count or 0,
     )
-    named = {mention.href for mention in note.mentions}
+    named = [mention.href for mention in note.mentions]
     return Placed(
         draft=draft,
         stored=await find_by_uri(session, note.uri),
         buried=await is_buried(session, [note.uri]),
         for_us=arrival.recipient_id is not None or bool(people.here),
         missing_parent=note.in_reply_to if draft.in_reply_to_unknown else "",
-        unknown_mentions=[uri for uri in named - people.all.keys() if not ours.is_ours(links, uri)],
+        unknown_mentions=[uri for uri in named if uri not in people.all and not ours.is_ours(links, uri)],
     )
 
 

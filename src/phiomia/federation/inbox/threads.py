@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from phiomia.domain.statuses.add_mentions import add_mentions
 from phiomia.domain.statuses.adopt import adopt_reply
 from phiomia.domain.statuses.known import find_by_id, find_ids_by_uri
 from phiomia.domain.statuses.replies import FindReplies, wish_replies
@@ -13,7 +14,18 @@ from phiomia.federation.parse.values import Rejected, host_of, id_of, same_host
 from phiomia.platform.db import WriteSession
 from phiomia.platform.jobs import Job, defer
 from phiomia.platform.jobs.handlers import Retry
-from phiomia.platform.limits import REPLIES_WITH_STATUS, REPLY_PAGES, THREAD_DEPTH
+from phiomia.platform.limits import REPLIES_WITH_STATUS, REPLY_PAGES, THREAD_DEPTH, UNKNOWN_MENTIONS
+
+
+class FindMentions(Job, frozen=True):
+    """Get to know people whom a status names, so that it can show whom it means."""
+
+    TYPE = "federation.find_mentions"
+    QUEUE = "pull"
+    TRIES = 2
+
+    status_id: int
+    uris: list[str]
 
 
 class FindParent(Job, frozen=True):
@@ -37,9 +49,26 @@ async def follow_up(session: WriteSession, status_id: int, note: NoteDraft, plac
             unique=f"{FindParent.TYPE}:{status_id}",
             host=host_of(placed.missing_parent),
         )
+    if placed.unknown_mentions and depth == 0:
+        # Each is a question to a server: a post must not be able to have us ask hundreds.
+        asked = placed.unknown_mentions[:UNKNOWN_MENTIONS]
+        await defer(session, FindMentions(status_id, asked), host=host_of(asked[0]))
     # Only with what was not found by following a thread: that would fetch the whole tree.
     if depth == 0 and not placed.draft.late and _has_replies(note):
         await wish_replies(session, status_id, host_of(note.uri), note.replies_url, REPLIES_WITH_STATUS)
+
+
+async def find_mentions(context: InboxContext, job: FindMentions) -> None:
+    """Fetches people whom a status names, and notes that it means them."""
+    found = []
+    for uri in job.uris:
+        try:
+            found.append((await context.resolver.account(uri)).id)
+        except Unresolved:
+            # Whoever can't be had stays a link in the text.
+            continue
+    if found:
+        await context.db.write(lambda session: add_mentions(session, job.status_id, found))
 
 
 async def find_parent(context: InboxContext, job: FindParent) -> None:
@@ -107,6 +136,11 @@ def _parse(document: Any) -> CollectionPage:
 
 def _has_replies(note: NoteDraft) -> bool:
     return bool(note.replies_url) and note.replies_listed
+
+
+async def run_find_mentions(context: Any, job: FindMentions) -> None:
+    """Handler of FindMentions in the worker."""
+    await find_mentions(context.inbox, job)
 
 
 async def run_find_parent(context: Any, job: FindParent) -> None:

@@ -8,8 +8,10 @@ _log = get_logger(__name__)
 _COMMENT = 5_000
 
 
-async def handle_flag(_context: InboxContext, activity: Activity) -> Outcome:
+async def handle_flag(context: InboxContext, activity: Activity) -> Outcome:
     """Leaves a report from another server in the log, for the operator."""
+    if context.rules.rejects_reports(activity.actor.domain):
+        return ignored("no reports are taken from that server")
     _log.warning(
         "a report from another server",
         server=activity.actor.domain,

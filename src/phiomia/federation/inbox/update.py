@@ -41,7 +41,7 @@ async def _update_actor(context: InboxContext, activity: Activity) -> Outcome:
 async def update_note(context: InboxContext, note: NoteDraft, activity: Activity) -> Outcome:
     """Edits the stored post, or takes over its numbers; a young one that is not stored is treated as new."""
     async with context.db.read() as session:
-        placed = await place(session, context.links, note, activity.actor, Arrival(delivered=True))
+        placed = await place(session, context, note, activity.actor, Arrival(delivered=True))
     if placed.stored is None:
         if note.created_at is not None and note.created_at < now_ms() - UNKNOWN_UPDATE_SECONDS * SECOND:
             return ignored("an old post that is not known")
