@@ -159,7 +159,7 @@ def test_a_contract_waits_for_what_must_be_filled_in(migrated_database_url: str,
     made = Migrations(tmp_path)
     for known in sorted(asyncio.run(schema.current(migrated_database_url))):
         made.add(known, "\n    pass\n")
-    made.add("c0001", "\n    op.drop_table('markers')\n", needs="e0001", min_code="0.1.0", backfills=(NAMES.id,))
+    made.add("c9999", "\n    op.drop_table('markers')\n", needs="e0001", min_code="0.1.0", backfills=(NAMES.id,))
     with pytest.raises(schema.SchemaError, match="name-tags@1 has not filled in"):
         asyncio.run(schema.apply_contract(migrated_database_url, place=made.place))
 
@@ -167,7 +167,7 @@ def test_a_contract_waits_for_what_must_be_filled_in(migrated_database_url: str,
         assert await backfills.run(db, [NAMES], pace=QUICK)
 
     _with(migrated_database_url, work)
-    assert asyncio.run(schema.apply_contract(migrated_database_url, place=made.place)) == ["c0001"]
+    assert asyncio.run(schema.apply_contract(migrated_database_url, place=made.place)) == ["c9999"]
 
 
 def test_after_its_contract_there_is_nothing_to_do(migrated_database_url: str) -> None:
