@@ -59,6 +59,8 @@ def build() -> Any:
         "accounts": "phiomia.cli.accounts:app",
         "tokens": "phiomia.cli.tokens:app",
         "domains": "phiomia.cli.domains:app",
+        "relays": "phiomia.cli.relays:app",
+        "deliveries": "phiomia.cli.deliveries:app",
         "jobs": "phiomia.cli.jobs:app",
         "config": "phiomia.cli.config:app",
         "doctor": "phiomia.cli.doctor:app",

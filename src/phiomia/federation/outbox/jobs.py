@@ -24,6 +24,7 @@ from phiomia.federation.documents.note import render_note
 from phiomia.federation.outbox.audience import Envelope, list_inboxes, load_envelope
 from phiomia.federation.outbox.deliver import Deliver, Outbox, run_deliver
 from phiomia.federation.outbox.post import Post, send
+from phiomia.federation.outbox.relays import AskRelay, ask_relay
 from phiomia.platform.clock import HOUR
 from phiomia.platform.db import ReadSession
 from phiomia.platform.ids import new_id
@@ -395,6 +396,7 @@ HANDLERS: Iterable[Handler] = (
     Handler(SendPin, send_pin),
     Handler(SendMove, send_move),
     Handler(SendFarewell, send_farewell),
+    Handler(AskRelay, ask_relay),
     Handler(TrimOutbox, trim_outbox),
 )
 PERIODIC = (Periodic("outbox.trim", HOUR, TrimOutbox),)
