@@ -282,6 +282,22 @@ async def test_a_postgresql_connection_that_was_cut_is_replaced(postgresql_url: 
             assert await session.value(own) != pid
 
 
+@pytest.mark.postgresql
+@in_loop
+async def test_a_statement_that_takes_too_long_is_given_up(postgresql_url: str) -> None:
+    sleep = Query.raw(sqlite="SELECT pg_sleep(CAST(:ms AS INTEGER) / 1000.0)")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("phiomia.platform.db.postgresql._STATEMENT_SECONDS", 1.0)
+        patch.setattr("phiomia.platform.db.postgresql._LOOK_SECONDS", 0.1)
+        async with opened(postgresql_url) as db:
+            with pytest.raises(TooSlow):
+                async with db.read() as session:
+                    await session.one(sleep, ms=20_000)
+            async with db.read() as session:
+                for _ in range(7):  # a single statement is limited, not all that somebody asks
+                    await session.one(sleep, ms=200)
+
+
 @in_loop
 async def test_a_scan_ends_at_its_deadline(migrated_database_url: str) -> None:
     async def forever(session: ReadSession) -> Any:
