@@ -129,9 +129,12 @@ async def test_purging_erases_a_server_and_nothing_else(world: World) -> None:
     async with world.db.read() as session:
         extent = await measure(session, "bad.example")
     assert (extent.accounts, extent.statuses, extent.follows) == (3, 6, 3)
-    while await purge_some(world.db, "bad.example"):
-        pass
-    assert await world.value("SELECT count(*) FROM accounts WHERE domain = 'bad.example'") == 0
+    judged = await world.account("judged", domain="bad.example", state=int(AccountState.SUSPENDED))
+    await _rule(world, "bad.example", Severity.SUSPEND)
+    last = await purge_some(world.db, "bad.example")
+    while last is not None:
+        last = await purge_some(world.db, "bad.example", last)
+    assert await world.value("SELECT id FROM accounts WHERE domain = 'bad.example'") == judged.id
     assert await world.value("SELECT count(*) FROM statuses") == 0
     assert await world.value("SELECT followers_count FROM accounts WHERE id = :id", id=me.id) == 0
     assert await _state(world, keep.id) == AccountState.ACTIVE

@@ -172,8 +172,9 @@ async def test_an_endless_answer_ends(here: Here) -> None:
     async def endless(request: web.Request) -> web.StreamResponse:
         answer = web.StreamResponse(headers={"Content-Type": ACTIVITY})
         await answer.prepare(request)
-        while True:
+        for _ in range(400):
             await answer.write(b" " * 65_536)
+        return answer
 
     peer.documents["/endless"] = endless
     await _refuse(here, f"{peer.url}/endless")
@@ -182,7 +183,6 @@ async def test_an_endless_answer_ends(here: Here) -> None:
 @receiving
 async def test_nobody_waits_for_a_slow_server(here: Here) -> None:
     peer = here.peer()
-    stop = asyncio.Event()
 
     async def slow(_request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(30)
@@ -191,7 +191,6 @@ async def test_nobody_waits_for_a_slow_server(here: Here) -> None:
     peer.documents["/slow"] = slow
     lookup = ExchangeLookup(here.exchange, seconds=0.1)
     assert await lookup.address(f"{peer.url}/slow") is None
-    assert not stop.is_set()
 
 
 @receiving

@@ -131,11 +131,12 @@ def purge(
         raise typer.Exit(1)
 
     async def work(opened: Open) -> None:
-        done = 0
-        while await purge_some(opened.db, name):
+        done, last = 0, await purge_some(opened.db, name)
+        while last is not None:
             done += 1
             if done % 10 == 0 or done == found.accounts:
                 print(f"{done} of {found.accounts} accounts erased", flush=True)
+            last = await purge_some(opened.db, name, last)
 
     run(work)
     print(f"{name} is erased.")

@@ -163,8 +163,7 @@ class RemoteResolver:
 
     async def _fetch_handle(self, acct: str) -> Actor:
         uri = await find_actor_of(self._documents, read_handle(acct))
-        actor = await self.account(uri)
-        return actor
+        return await self.account(uri)
 
     async def _fetch_account(self, uri: str, known: Actor | None) -> Actor:
         if known is not None:

@@ -14,7 +14,7 @@ from sqlalchemy import delete, func, or_, select, update
 from phiomia.domain.accounts.models import accounts
 from phiomia.domain.accounts.state import AccountState, StateOrigin
 from phiomia.domain.errors import Invalid, NotFound
-from phiomia.domain.moderation.erase import erase_some, hide_account
+from phiomia.domain.moderation.erase import erase_some
 from phiomia.domain.peers.models import domain_allows, domain_blocks
 from phiomia.domain.peers.rules import levels, note_rules_changed
 from phiomia.domain.peers.severity import Severity
@@ -123,6 +123,15 @@ _TO_LIMIT = Query(
 _TO_FREE = Query(
     select(accounts.c.id).where(*_OF_DOMAINS, accounts.c.state_origin == StateOrigin.DOMAIN).limit(P("limit"))
 )
+# What was suspended with its server is erased like what its server has deleted.
+_GIVE_UP = Query(
+    update(accounts)
+    .where(
+        accounts.c.id == P("of_id"),
+        or_(accounts.c.state != AccountState.SUSPENDED, accounts.c.state_origin != StateOrigin.MODERATION),
+    )
+    .values(state=AccountState.SUSPENDED, state_origin=StateOrigin.REMOTE)
+)
 _SET = Query(
     update(accounts).where(any_of(accounts.c.id, listed("ids"))).values(state=P("to_state"), state_origin=P("origin"))
 )
@@ -201,17 +210,21 @@ async def measure(session: ReadSession, domain: str) -> Extent:
     return found
 
 
-async def purge_some(db: Database, domain: str) -> bool:
-    """Erases one more account of a server with all it left here; True while there is more."""
+async def purge_some(db: Database, domain: str, after: int = 0) -> int | None:
+    """Erases one more account of a server with all it left here; gives its number, to go on after, or None at the end.
+
+    Of those whom moderators have suspended one by one the name stays, so that nobody comes back without it.
+    """
     async with db.read() as session:
         domains = await list_below(session, domain)
-        ids = await session.column(_ACCOUNTS, domains=domains, after=0, limit=1)
+        ids = await session.column(_ACCOUNTS, domains=domains, after=after, limit=1)
     if not ids:
-        return False
-    await db.write(lambda session: hide_account(session, ids[0]))
+        return None
+    await db.write(lambda session: session.execute(_GIVE_UP, of_id=ids[0]))
     while await db.write(lambda session: erase_some(session, ids[0])):
         pass
-    return True
+    erased: int = ids[0]
+    return erased
 
 
 async def run_apply_domain_rule(context: Any, job: ApplyDomainRule) -> None:
