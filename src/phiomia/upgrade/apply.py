@@ -34,7 +34,8 @@ from phiomia.upgrade.switch import (
     ROLES,
     Pointed,
     SwitchRefused,
-    bring_role,
+    bring_roles,
+    is_running,
     point,
     read_links,
     restore_links,
@@ -44,6 +45,7 @@ from phiomia.upgrade.switch import (
 from phiomia.upgrade.trust import pin, see
 
 KEPT_RELEASES = 3
+_ENDING_FIRST = {("restart-web", "restart"), ("restart-streaming", "reconnect")}
 _BEFORE_SWITCH_OF_CODE = ("fetch", "build")
 _LATE_PHASES = ("settle", "contract")
 
@@ -254,14 +256,30 @@ class Applier:
 
     def _bring(self, action: Action) -> dict[str, Any]:
         name = action.id.removeprefix("restart-")
-        release = self._directory(action.leg)
-        if self.told.resumed and runs_only(self.site.run_dir, name, release):
+        run_dir, release = self.site.run_dir, self._directory(action.leg)
+        if not is_running(run_dir, name):
+            return {"note": "it does not run: the next start takes the new release"}
+        if runs_only(run_dir, name, release):
             return {"note": "runs it already"}
-        need = str(self.told.plan["legs"][action.leg]["restart"][name])
-        note = bring_role(self.site.run_dir, name, need)
-        if not runs_only(self.site.run_dir, name, release):
+        bring_roles(run_dir, self._brought_with(action), self._need(action))
+        if not runs_only(run_dir, name, release):
             raise SwitchRefused("its processes still run another release")
-        return {"note": note} if note else {}
+        return {}
+
+    def _brought_with(self, action: Action) -> list[str]:
+        """The role of this action and those that follow at once: together they take the time of one."""
+        names = []
+        actions = self._actions()
+        for one in actions[actions.index(action) :]:
+            if not one.id.startswith("restart-") or one.leg != action.leg or self._need(one) != self._need(action):
+                break
+            names.append(one.id.removeprefix("restart-"))
+        return [name for name in names if is_running(self.site.run_dir, name)]
+
+    def _need(self, action: Action) -> str:
+        need = str(self.told.plan["legs"][action.leg]["restart"][action.id.removeprefix("restart-")])
+        # Where old and new can serve beside each other nobody has to wait, and a refusal changes nothing.
+        return "restart" if (action.id, need) in _ENDING_FIRST else "reload"
 
     def _backfill(self, action: Action) -> dict[str, Any]:
         known = self.site.load_backfills()
@@ -386,9 +404,9 @@ def go_back(site: Site, to: Pointed) -> list[str]:
     restore_links(site.places, to)
     failures = []
     for name in ("web", "workers", "streaming"):
-        if not runs_only(site.run_dir, name, to.current):
+        if is_running(site.run_dir, name) and not runs_only(site.run_dir, name, to.current):
             try:
-                bring_role(site.run_dir, name, "reload")
+                bring_roles(site.run_dir, [name], "reload")
             except SwitchRefused as error:
                 failures.append(f"{name}: {error}")
     return failures

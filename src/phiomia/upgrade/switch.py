@@ -6,7 +6,7 @@ the old one. Standard library only.
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,22 +57,17 @@ def restore_links(places: Places, to: Pointed) -> None:
         places.previous.unlink(missing_ok=True)
 
 
-def bring_role(run_dir: Path, name: str, need: str) -> str:
-    """Lets a role take up the current release; gives what is worth a note. Raises SwitchRefused."""
-    role = ROLES[name]
-    if role not in running_roles(run_dir):
-        return f"no {role} runs: the next start takes the new release"
-    # Where old and new can serve beside each other, nobody has to wait and a refusal changes nothing.
-    change = restart if need in ("reconnect",) or (name, need) == ("web", "restart") else reload
-    outcome = change(run_dir, [role], _TIMEOUT_S)
+def bring_roles(run_dir: Path, names: Sequence[str], how: str) -> None:
+    """Lets roles take up the current release, by `reload` or `restart`. Raises SwitchRefused."""
+    change = restart if how == "restart" else reload
+    outcome = change(run_dir, [ROLES[name] for name in names], _TIMEOUT_S)
     if not outcome.ok:
         raise SwitchRefused(outcome.reason)
-    return ""
 
 
-def running_roles(run_dir: Path) -> set[str]:
-    """The roles that some supervisor keeps."""
-    return {role for supervisor in find_supervisors(run_dir) for role in supervisor.roles}
+def is_running(run_dir: Path, name: str) -> bool:
+    """Whether some supervisor keeps that role."""
+    return any(ROLES[name] in supervisor.roles for supervisor in find_supervisors(run_dir))
 
 
 def runs_only(run_dir: Path, name: str, release: Path) -> bool:
