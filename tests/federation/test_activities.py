@@ -1,5 +1,6 @@
 """What activities of other servers do here: the same as if members had done it, or nothing."""
 
+import random
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from phiomia.domain.statuses.replies import FindReplies
 from phiomia.domain.statuses.visibility import Visibility
 from phiomia.federation.inbox.accounts import EraseAccount, MoveFollowers, run_erase_account, run_move_followers
 from phiomia.federation.inbox.context import Outcome, Result
+from phiomia.federation.inbox.dispatch import HANDLERS
 from phiomia.federation.inbox.threads import FindMentions, FindParent, find_mentions, find_parent, find_replies
 from phiomia.platform.clock import DAY, HOUR, iso, now_ms
 from world import Account, World, story
@@ -519,3 +521,48 @@ async def test_who_was_suspended_here_does_not_come_back_by_leaving(world: World
     assert_result(await far.receive(activity("Delete", dora, dora.uri), dora), PROCESSED)
     await run_erase_account(world, EraseAccount(dora.id))
     assert await world.value("SELECT state FROM accounts WHERE id = :id", id=dora.id) == 2
+
+
+def _junk(dice: random.Random, words: list[Any], depth: int = 0) -> Any:
+    """Any JSON, made of words that mean something here."""
+    kind = dice.randrange(6 if depth < 3 else 3)
+    if kind < 3:
+        return dice.choice(words)
+    if kind == 3:
+        return [_junk(dice, words, depth + 1) for _ in range(dice.randrange(3))]
+    names = ["id", "type", "actor", "object", "attributedTo", "inReplyTo", "to", "cc", "tag", "name", "content", "url"]
+    return {dice.choice(names): _junk(dice, words, depth + 1) for _ in range(dice.randrange(7))}
+
+
+@story(effects=True)
+async def test_junk_breaks_nothing(world: World) -> None:
+    far, alice, dora = await begin(world)
+    await far.befriend(alice, dora)
+    own = ours("alice", await post(world, alice, poll=PollDraft(["tea", "coffee"], expires_in=600)))
+    far.pages[note(dora)["id"]] = note(dora)
+    kinds = [
+        "Note",
+        "Question",
+        "Follow",
+        "Like",
+        "Announce",
+        "Block",
+        "Accept",
+        "Person",
+        "Tombstone",
+        "Mention",
+        "Create",
+    ]
+    words = [
+        *kinds, None, True, -1, 1e300, "", "x", "\0\ud800", "tea", own, f"{own}/activity", ours("alice"), dora.uri,
+        dora.followers_url, dora.featured_url, note(dora)["id"], "https://[", "https://far.example/nothing", "Public",
+        f"{ours('alice')}#follows/99999999999999999999", f"{ours('alice')}/statuses/9999999999999999999",
+    ]  # fmt: skip
+    dice = random.Random(7)
+    for number, kind in enumerate(list(HANDLERS) * 12):
+        raw = {name: _junk(dice, words) for name in ("to", "cc", "target", "published", "content", "instrument")}
+        about = _junk(dice, words)
+        if dice.random() < 0.4 and isinstance(about, dict):
+            about = note(dora, number) | about
+        await far.receive(activity(kind, dora, about, number) | raw, dora, recipient=dice.choice([None, alice]))
+    assert await world.value("SELECT count(*) FROM accounts WHERE id = :id", id=alice.id) == 1
