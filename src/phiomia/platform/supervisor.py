@@ -195,6 +195,8 @@ class Supervisor:
                 raise FileExistsError(f"another supervisor runs here: it keeps {path}")
             time.sleep(0.05)
         self.lock = lock
+        # Whoever sees the lock believes the file, which may still be that of somebody who has gone.
+        self._publish()
 
     def _first_start(self) -> Steps:
         begun = time.monotonic()
