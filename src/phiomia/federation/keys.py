@@ -12,7 +12,7 @@ from phiomia.activitypub.signatures.request import SignatureRefused
 from phiomia.domain.accounts.remote import Actor, find_actor, list_actors_with_key
 from phiomia.domain.accounts.store_remote import FurtherKey
 from phiomia.federation.documents_of_others import Documents, is_same_id
-from phiomia.federation.inbox.context import Document, Gone, Unresolved
+from phiomia.federation.unresolved import Document, Gone, Unresolved
 from phiomia.federation.parse.actor import is_actor, parse_keys
 from phiomia.federation.parse.values import address, host_of, id_of, objects, same_host, types
 from phiomia.platform.db import Database

@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 from typing import Final, Literal, TypeVar
 
 from phiomia.federation.exchange import Exchange
-from phiomia.federation.inbox.context import Unresolved
+from phiomia.federation.unresolved import Unresolved
 from phiomia.platform.log import get_logger
 
 log = get_logger("lookup")

@@ -18,7 +18,7 @@ from phiomia.entities.links import Links
 from phiomia.federation.documents_of_others import Documents, is_same_id
 from phiomia.federation.handles import confirm_handle, find_actor_of, read_handle
 from phiomia.federation.inbox import ours
-from phiomia.federation.inbox.context import Document, Gone, Unresolved
+from phiomia.federation.unresolved import Document, Gone, Unresolved
 from phiomia.federation.jobs import RefreshAccount
 from phiomia.federation.parse.actor import ActorDraft, is_actor, parse_actor
 from phiomia.federation.parse.values import Rejected, address, host_of, id_of, same_host, types
@@ -275,7 +275,11 @@ def check_author(document: Document, id_: str) -> None:
 
 
 def make_profile(draft: ActorDraft, username: str, domain: str) -> RemoteProfile:
-    """What is stored of an actor under its confirmed handle."""
+    """What is stored of an actor under its confirmed handle. Collections and a shared inbox are of its own server."""
+
+    def own(url: str) -> str:
+        return url if same_host(url, draft.uri) else ""
+
     return RemoteProfile(
         uri=draft.uri,
         username=username,
@@ -301,11 +305,11 @@ def make_profile(draft: ActorDraft, username: str, domain: str) -> RemoteProfile
         key_id=draft.key.id,
         public_key=draft.key.pem,
         more_keys=[FurtherKey(key.id, key.pem) for key in draft.keys[1:]],
-        shared_inbox_url=draft.shared_inbox_url,
-        followers_url=draft.followers_url,
-        following_url=draft.following_url,
-        outbox_url=draft.outbox_url,
-        featured_url=draft.featured_url,
-        featured_tags_url=draft.featured_tags_url,
+        shared_inbox_url=own(draft.shared_inbox_url),
+        followers_url=own(draft.followers_url),
+        following_url=own(draft.following_url),
+        outbox_url=own(draft.outbox_url),
+        featured_url=own(draft.featured_url),
+        featured_tags_url=own(draft.featured_tags_url),
         also_known_as=draft.also_known_as,
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Final, NamedTuple
 
-from phiomia.federation.inbox.context import Unresolved
+from phiomia.federation.unresolved import Unresolved
 
 PER_MINUTE: Final = 300
 FAILURES: Final = 3

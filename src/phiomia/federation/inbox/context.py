@@ -1,6 +1,6 @@
 """What handlers of activities get, and what they answer."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
@@ -8,27 +8,9 @@ from typing import Any, NamedTuple, Protocol
 from phiomia.domain.accounts.remote import Actor
 from phiomia.domain.peers.rules import DomainRules
 from phiomia.entities.links import Links
+from phiomia.federation.unresolved import Document, Gone, Unresolved
 from phiomia.platform.config import Config
 from phiomia.platform.db import Database
-
-Document = Mapping[str, Any]
-
-
-class Unresolved(Exception):
-    """Something could not be had from where it lives. `retry` says whether trying later makes sense."""
-
-    def __init__(self, reason: str, *, retry: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.retry = retry
-
-
-class Gone(Unresolved):
-    """Its server says that it does not exist, or (`for_good`) no more."""
-
-    def __init__(self, reason: str, *, for_good: bool = False) -> None:
-        super().__init__(reason)
-        self.for_good = for_good
 
 
 class Result(StrEnum):
@@ -138,3 +120,19 @@ class InboxContext:
 Handler = Callable[[InboxContext, Activity], Awaitable[Outcome]]
 # Stores a fetched status with its author, gives its number; the last is how far a thread was followed.
 StoreStatus = Callable[[InboxContext, Document, Actor, int], Awaitable[int]]
+
+__all__ = [
+    "PROCESSED",
+    "Activity",
+    "Document",
+    "Gone",
+    "Handler",
+    "InboxContext",
+    "Outcome",
+    "Resolver",
+    "Result",
+    "StoreStatus",
+    "Unresolved",
+    "ignored",
+    "rejected",
+]

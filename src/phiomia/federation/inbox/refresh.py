@@ -1,0 +1,46 @@
+"""Asks for accounts of other servers again, and for how many follow them."""
+
+from phiomia.domain.accounts.remote import Actor, load_actor
+from phiomia.domain.accounts.remote_marks import put_counts
+from phiomia.federation.inbox.accounts import forget_account
+from phiomia.federation.inbox.context import Gone, Unresolved
+from phiomia.federation.inbox.intake import Intake, IntakeContext
+from phiomia.federation.jobs import RefreshAccount
+from phiomia.federation.parse.values import same_host, total_of
+from phiomia.platform.jobs.handlers import Discard, Retry
+
+
+async def refresh_account(context: IntakeContext, job: RefreshAccount) -> None:
+    """Handler of RefreshAccount."""
+    exchange = context.exchange
+    async with exchange.db.read() as session:
+        actor = await load_actor(session, job.account_id)
+    if actor is None:
+        raise Discard("the account is not here any more")
+    if not job.counts_only:
+        try:
+            actor = await exchange.resolver.account(actor.uri, fresh=True)
+        except Gone as error:
+            if error.for_good:
+                await forget_account(exchange.inbox, actor)
+            raise Discard(error.reason) from error
+        except Unresolved as error:
+            raise (Retry(error.reason) if error.retry else Discard(error.reason)) from error
+    await _count(exchange, actor)
+
+
+async def _count(exchange: Intake, actor: Actor) -> None:
+    followers = await _total(exchange, actor, actor.followers_url)
+    following = await _total(exchange, actor, actor.following_url)
+    statuses = await _total(exchange, actor, actor.outbox_url)
+    if (followers, following, statuses) != (None, None, None):
+        await exchange.db.write(lambda session: put_counts(session, actor.id, followers, following, statuses))
+
+
+async def _total(exchange: Intake, actor: Actor, url: str) -> int | None:
+    if not url or not same_host(url, actor.uri):
+        return None
+    try:
+        return total_of(await exchange.resolver.collection_page(url))
+    except Unresolved:
+        return None  # many servers hide these
