@@ -39,7 +39,3 @@ def test_a_kill_after_the_answer_loses_nothing(migrated_database_url: str, tmp_p
         assert f"{FOLLOWERS} accounts" in server.command("domains", "purge", peer.domain, "--dry-run")
         server.command("domains", "purge", peer.domain, "--yes")
         assert "0 accounts" in server.command("domains", "purge", peer.domain, "--dry-run")
-        server.command("domains", "unblock", peer.domain)
-        server.command("domains", "allow", peer.domain)
-        server.command("domains", "allow", "--remove", peer.domain)
-        assert "There are no rules." in server.command("domains", "list")
