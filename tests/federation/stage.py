@@ -14,8 +14,8 @@ from phiomia.domain.relationships.follow import follow
 from phiomia.domain.statuses.create import create_status
 from phiomia.domain.statuses.draft import StatusDraft
 from phiomia.entities.links import Links
+from phiomia.federation.exchange import Exchange
 from phiomia.federation.outbox.deliver import Outbox
-from phiomia.federation.outside import Outside
 from phiomia.jobs import HANDLERS, WorkerContext
 from phiomia.platform.config import Config
 from phiomia.platform.db import Query
@@ -96,8 +96,9 @@ async def open_stage(url: str) -> AsyncIterator[Stage]:
         config = Config(public_url=BASE)
         links = Links(BASE, DOMAIN, lambda key: f"{BASE}/media/{key}")
         context = WorkerContext(config=config, db=world.db, bus=world.api.bus, storage=None, links=links)  # type: ignore[arg-type]
-        context.outside = Outside(config, world.db, peer_options(BASE))
-        context.rules = DomainRules(world.db, look_every_s=0.0)
+        context.exchange = Exchange(config, world.db, links, peer_options(BASE))
+        context.exchange.rules = DomainRules(world.db, look_every_s=0.0)
+        context.outside, context.rules = context.exchange.outside, context.exchange.rules
         context.outbox = Outbox(world.db, context.outside, context.rules, links)
         stop = asyncio.Event()
         worker = Worker(world.db, world.api.bus, HANDLERS, worker_name="stage", context=context, timing=QUICK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -9,10 +10,12 @@ import pytest
 from phiomia.activitypub.signatures.request import Request
 from phiomia.domain.peers.reach import note_reachable
 from phiomia.domain.peers.receipts import DeliveryState
+from phiomia.domain.peers.relays import add_relay, note_relay_answer
 from phiomia.domain.peers.rules import note_rules_changed
 from phiomia.domain.relationships.block import block
 from phiomia.domain.relationships.follow import follow
 from phiomia.domain.relationships.follow_requests import authorize_follow_request
+from phiomia.domain.relationships.followers_digest import digest_of
 from phiomia.domain.relationships.remove_from_followers import remove_from_followers
 from phiomia.domain.relationships.unblock import unblock
 from phiomia.domain.relationships.unfollow import unfollow
@@ -21,8 +24,12 @@ from phiomia.domain.statuses.delete import delete_status
 from phiomia.domain.statuses.favourite import favourite, unfavourite
 from phiomia.domain.statuses.pin import pin, unpin
 from phiomia.domain.statuses.visibility import Visibility
+from phiomia.federation.inbox.followers_sync import SyncFollowers
 from phiomia.federation.outbox.availability import Host, judge_answer, read_retry_after
+from phiomia.federation.outbox.forward import find_interested, forward_later
+from phiomia.federation.outbox.relays import AskRelay, name_follow
 from phiomia.platform.clock import now_ms
+from phiomia.platform.jobs import defer
 from world import BASE
 
 from .fake_peer import FakePeer
@@ -259,3 +266,65 @@ def test_how_long_a_server_wants_to_rest() -> None:
     assert read_retry_after("99999999999999", now) == 24 * 3_600_000
     assert read_retry_after("Wed, 21 Oct 2015 07:28:00 GMT", now) == 1_000
     assert read_retry_after("soon", now) == 0 == read_retry_after("", now)
+
+
+@staged
+async def test_replies_are_passed_on_as_they_came(stage: Stage, peer: FakePeer) -> None:
+    alice = await stage.world.account("alice")
+    await stage.follow(await stage.meet(peer.add_actor("follower"), shared=False), alice)
+    ours = await stage.post(alice)
+    await stage.settle()
+    peer.requests.clear()
+    with FakePeer() as other:
+        stranger = await stage.meet(other.add_actor("stranger"), shared=False)
+        note = other.actors["stranger"].note()
+        await stage.post(stranger, local=False, uri=note["id"], in_reply_to_id=ours)
+        signed = other.actors["stranger"].create(note) | {"signature": {"type": "RsaSignature2017"}}
+        assert await find_interested(stage.world.db, signed) == alice.id
+        assert await find_interested(stage.world.db, other.actors["stranger"].create(note)) is None
+        body = json.dumps(signed, indent=1)
+        await stage.world.write(lambda session: forward_later(session, alice.id, body, other.url + "/users/stranger"))
+        await stage.settle()
+    (request,) = [one for one in peer.requests if one.method == "POST"]
+    assert request.body == body.encode()
+    assert f'keyId="{BASE}/users/alice#main-key"' in request.headers["Signature"]
+
+
+@staged
+async def test_followers_that_a_server_does_not_know_are_put_right(stage: Stage, peer: FakePeer) -> None:
+    alice, carol = await stage.world.account("alice"), await stage.world.account("carol")
+    actor = peer.add_actor("bob")
+    bob = await stage.meet(actor)
+    await stage.world.execute("UPDATE accounts SET followers_url = :url", url=actor.document["followers"])
+    await stage.world.write(lambda session: follow(session, alice.id, bob.id))
+    await stage.world.write(lambda session: authorize_follow_request(session, bob.id, alice.id))
+    await stage.settle()
+    peer.requests.clear()
+    listed = [f"{BASE}/users/carol"]
+    url = f"{actor.uri}/followers_synchronization"
+    peer.put({"id": url, "type": "OrderedCollection", "orderedItems": listed})
+    header = f'collectionId="{actor.document["followers"]}", url="{url}", digest="{digest_of(listed)}"'
+    await stage.world.write(lambda session: defer(session, SyncFollowers(actor.uri, header)))
+    await stage.settle()
+    assert await stage.rows("SELECT id FROM follows") == []
+    (undo,) = peer.received()
+    assert (undo["type"], undo["actor"]) == ("Undo", f"{BASE}/users/carol")
+    assert carol.id
+
+
+@staged
+async def test_a_relay_is_asked_and_gets_what_is_public(stage: Stage, peer: FakePeer) -> None:
+    alice = await stage.world.account("alice")
+    inbox, uri = f"{peer.url}/relay/inbox", name_follow(BASE)
+    await stage.world.write(lambda session: add_relay(session, inbox, uri))
+    await stage.world.write(lambda session: defer(session, AskRelay(inbox, uri)))
+    await stage.settle()
+    (asked,) = peer.received("/relay/inbox")
+    assert (asked["type"], asked["id"], asked["actor"]) == ("Follow", uri, f"{BASE}/actor")
+    await stage.post(alice, "<p>before</p>")
+    await stage.settle()
+    await stage.world.write(lambda session: note_relay_answer(session, uri, "", accepted=True))
+    await stage.post(alice, "<p>public</p>")
+    await stage.post(alice, "<p>quiet</p>", visibility=Visibility.UNLISTED)
+    await stage.settle()
+    assert [one["object"]["content"] for one in peer.received("/relay/inbox")[1:]] == ["<p>public</p>"]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
+
+from server import PATIENCE
 
 from .peers import Peers
 
@@ -177,3 +182,40 @@ def test_everything_arrives_once_after_a_server_was_away(peers: Peers) -> None:
         peers.beta.at_home(bob, status["uri"])
     uris = [status["uri"] for status in peers.beta.home(bob)]
     assert len(uris) == len(set(uris))
+
+
+def test_followers_come_along_when_somebody_moves(peers: Peers) -> None:
+    alice, bob, carol = peers.alpha.sign_up("alice"), peers.beta.sign_up("bob"), peers.beta.sign_up("carol")
+    peers.follow(peers.beta, carol, peers.alpha, alice)
+    new = peers.beta.get("/api/v1/accounts/verify_credentials", bob)["id"]
+    with pytest.raises(AssertionError, match="does not name this one"):
+        peers.alpha.server.command("accounts", "move", alice.username, peers.beta.handle(bob))
+    peers.beta.server.command("accounts", "alias", bob.username, peers.alpha.handle(alice))
+    peers.alpha.server.command("accounts", "move", alice.username, peers.beta.handle(bob))
+    peers.beta.until(lambda: _relationship(peers, carol, new)["following"] or None, "the follower has come along")
+    moved = peers.alpha.get(f"/api/v1/accounts/{alice.id}")["moved"]
+    assert moved["acct"] == f"{bob.username}@beta.test"
+
+
+def test_authors_learn_where_a_status_has_arrived(peers: Peers) -> None:
+    alice, bob = peers.alpha.sign_up("alice"), peers.beta.sign_up("bob")
+    peers.befriend(alice, bob)
+    made = post(peers, alice, "Hello")
+    address = f"/api/phiomia/v1/statuses/{made['id']}/deliveries"
+    peers.alpha.until(lambda: peers.alpha.get(address, alice)["reached"] == 1 or None, "the receipt")
+    assert peers.alpha.get(address, alice)["deliveries"][0]["server"] == "beta.test"
+    assert "1 inboxes: 1 reached" in peers.alpha.server.command("deliveries", made["uri"])
+
+
+def test_a_custom_emoji_arrives(peers: Peers) -> None:
+    alice, bob = peers.alpha.sign_up("alice"), peers.beta.sign_up("bob")
+    peers.befriend(alice, bob)
+    database = sqlite3.connect(peers.alpha.server.data / "phiomia.sqlite3", timeout=PATIENCE)
+    with contextlib.closing(database), database:
+        database.execute(
+            "INSERT OR IGNORE INTO custom_emojis (id, shortcode, domain, url, static_url, created_at)"
+            " VALUES (1, 'fennec', '', 'https://alpha.test/media/fennec.png', 'https://alpha.test/media/fennec.png', 1)"
+        )
+    made = post(peers, alice, "Look :fennec:")
+    (emoji,) = peers.beta.at_home(bob, made["uri"])["emojis"]
+    assert emoji["shortcode"] == "fennec"

@@ -123,6 +123,46 @@ def list_accounts() -> None:
     Console(markup=False, highlight=False).print(table)
 
 
+@app.command()
+def alias(
+    name: Name,
+    handle: Annotated[str, typer.Argument(help="The former account: user@server, or its address.")],
+    remove: Annotated[bool, typer.Option("--remove", help="It was not theirs.")] = False,
+) -> None:
+    """Name an account that somebody had elsewhere, so that they can move here from it."""
+    from phiomia.cli.open import Open, load_member, run
+    from phiomia.cli.remote import find_remote
+    from phiomia.domain.accounts.move_away import change_aliases
+
+    async def work(opened: Open) -> list[str]:
+        user = await load_member(opened, name)
+        uri = (await find_remote(opened, handle)).uri
+        add, gone = ("", uri) if remove else (uri, "")
+        return await opened.db.write(lambda session: change_aliases(session, user.account_id, add=add, remove=gone))
+
+    for uri in run(work):
+        print(uri)
+
+
+@app.command()
+def move(
+    name: Name, handle: Annotated[str, typer.Argument(help="The new account: user@server, or its address.")]
+) -> None:
+    """Send somebody's followers to their new account elsewhere, which must name this one as its former one."""
+    from phiomia.cli.open import Open, load_member, run
+    from phiomia.cli.remote import find_remote
+    from phiomia.domain.accounts.move_away import move_away
+
+    async def work(opened: Open) -> None:
+        user = await load_member(opened, name)
+        target = await find_remote(opened, handle)
+        uri = f"{opened.config.base_url}/users/{user.username}"
+        await opened.db.write(lambda session: move_away(session, user.account_id, uri, target.id))
+
+    run(work)
+    print(f"{name} has moved to {handle}. Followers are told in the background.")
+
+
 def _standing(user: "UserView") -> str:
     from phiomia.domain.accounts.state import AccountState
 

@@ -2,7 +2,9 @@
 
 from phiomia.domain.statuses.replies import FindReplies
 from phiomia.federation.inbox.accounts import EraseAccount, MoveFollowers, run_erase_account, run_move_followers
+from phiomia.federation.inbox.followers_sync import SyncFollowers, sync_followers
 from phiomia.federation.inbox.jobs import TakeActivity
+from phiomia.federation.inbox.refresh import refresh_account
 from phiomia.federation.inbox.take import take_activity
 from phiomia.federation.inbox.threads import (
     FindMentions,
@@ -12,7 +14,6 @@ from phiomia.federation.inbox.threads import (
     run_find_replies,
 )
 from phiomia.federation.jobs import RefreshAccount
-from phiomia.federation.refresh import refresh_account
 from phiomia.platform.jobs.handlers import Handler
 
 HANDLERS = (
@@ -22,5 +23,6 @@ HANDLERS = (
     Handler(FindParent, run_find_parent, limit_s=120.0),
     Handler(FindReplies, run_find_replies),
     Handler(EraseAccount, run_erase_account),
+    Handler(SyncFollowers, sync_followers, limit_s=120.0),
     Handler(MoveFollowers, run_move_followers),
 )

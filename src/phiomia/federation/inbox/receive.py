@@ -18,6 +18,7 @@ from phiomia.domain.accounts.remote import is_actor_known
 from phiomia.domain.peers.received import hash_of, note_received
 from phiomia.domain.peers.rules import DomainRules
 from phiomia.federation.documents_of_others import is_deep, is_same_id
+from phiomia.federation.inbox.followers_sync import HEADER, SyncFollowers, sync_key
 from phiomia.federation.inbox.jobs import TakeActivity
 from phiomia.federation.keys import Keys, KeyUnavailable
 from phiomia.federation.parse.values import address, host_of, id_of, same_host, types
@@ -28,6 +29,7 @@ from phiomia.platform.jobs import defer
 _FORMS: Final = (ACTIVITY, LINKED_DATA)
 # What others pass on: the objects of these can be had from where they live.
 _PASSED_ON: Final = frozenset({"Create", "Update", "Delete", "Announce"})
+_SYNC_LENGTH: Final = 2_000
 # An id of these never names something new. A follow, on the other hand, may come again under its old id.
 _ONCE: Final = frozenset({"Create", "Announce", "Delete"})
 
@@ -111,16 +113,20 @@ async def _verify(inbox: Inbox, request: Request, letter: _Letter, recipient: in
     job = TakeActivity(
         request.body.decode(), key.owner, recipient_id=recipient, received_at=now_ms(), refresh=not key.stored
     )
-    await _keep(inbox, job, _mark(letter, key.owner, claim.signature))
+    sync = request.value(HEADER) if is_same_id(key.owner, letter.actor) else None
+    await _keep(inbox, job, _mark(letter, key.owner, claim.signature), sync)
     return ACCEPTED
 
 
-async def _keep(inbox: Inbox, job: TakeActivity, mark: int) -> None:
+async def _keep(inbox: Inbox, job: TakeActivity, mark: int, sync: str | None) -> None:
     host = host_of(job.sender)
 
     async def write(session: WriteSession) -> None:
         if await note_received(session, mark):
             await defer(session, job, host=host)
+            if sync:
+                compare = SyncFollowers(job.sender, sync[:_SYNC_LENGTH])
+                await defer(session, compare, unique=sync_key(job.sender), host=host)
 
     await inbox.db.write(write)
 

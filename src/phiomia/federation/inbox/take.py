@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from time import monotonic
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from phiomia.domain.accounts.remote import Actor
 from phiomia.domain.peers.reach import note_reachable
 from phiomia.federation.documents_of_others import is_same_id, read_document
-from phiomia.federation.exchange import Exchange
 from phiomia.federation.inbox.context import (
     Activity,
     Gone,
@@ -20,7 +19,9 @@ from phiomia.federation.inbox.context import (
 )
 from phiomia.federation.inbox.dispatch import HANDLERS, dispatch
 from phiomia.federation.inbox.forwarded import authenticate
+from phiomia.federation.inbox.intake import Intake, IntakeContext
 from phiomia.federation.inbox.jobs import TakeActivity
+from phiomia.federation.outbox.forward import PASSED_ON, find_interested, forward_later
 from phiomia.federation.parse.values import Rejected, address, host_of, id_of, types
 from phiomia.platform.clock import now_ms
 from phiomia.platform.jobs.handlers import Retry
@@ -34,16 +35,7 @@ log = get_logger("inbox")
 _EVEN_SUSPENDED: Final = frozenset({"Delete", "Reject", "Undo", "Update"})
 
 
-class Context(Protocol):
-    """What the handler needs of the worker's context."""
-
-    @property
-    def exchange(self) -> Exchange:
-        """The exchange with other servers."""
-        ...
-
-
-async def take_activity(context: Context, job: TakeActivity) -> None:
+async def take_activity(context: IntakeContext, job: TakeActivity) -> None:
     """Handler of TakeActivity."""
     raw: Mapping[str, Any] = {}
     try:
@@ -65,7 +57,7 @@ async def take_activity(context: Context, job: TakeActivity) -> None:
     )
 
 
-async def _take(exchange: Exchange, job: TakeActivity, raw: Mapping[str, Any]) -> Outcome:
+async def _take(exchange: Intake, job: TakeActivity, raw: Mapping[str, Any]) -> Outcome:
     sender = host_of(job.sender)
     await exchange.rules.refresh()
     uri = id_of(raw.get("actor"))
@@ -92,10 +84,26 @@ async def _take(exchange: Exchange, job: TakeActivity, raw: Mapping[str, Any]) -
     )
     if not is_same_id(job.sender, actor.uri):
         activity = await authenticate(activity, exchange.documents, exchange.resolver)
-    return await dispatch(exchange.inbox, activity)
+        return await dispatch(exchange.inbox, activity)
+    return await _dispatch_and_forward(exchange, activity, job)
 
 
-async def _note_heard(exchange: Exchange, host: str) -> None:
+async def _dispatch_and_forward(exchange: Intake, activity: Activity, job: TakeActivity) -> Outcome:
+    """Carries it out; what becomes of a reply to a member's status goes on to the member's followers."""
+    if activity.type not in PASSED_ON:
+        return await dispatch(exchange.inbox, activity)
+    # Of what is deleted nobody could say afterwards whom it had answered.
+    member = await find_interested(exchange.db, activity.raw) if activity.type == "Delete" else None
+    outcome = await dispatch(exchange.inbox, activity)
+    if activity.type != "Delete":
+        member = await find_interested(exchange.db, activity.raw)
+    if member is not None and outcome.result is Result.PROCESSED:
+        interested = member
+        await exchange.db.write(lambda session: forward_later(session, interested, job.body, job.sender))
+    return outcome
+
+
+async def _note_heard(exchange: Intake, host: str) -> None:
     """Whoever sends can be sent to; noted once in a while, not with each activity."""
     now = monotonic()
     if now - exchange.heard.get(host, -_HEARD_S) < _HEARD_S:

@@ -23,6 +23,7 @@ from phiomia.federation.documents.actor import render_actor
 from phiomia.federation.documents.note import render_note
 from phiomia.federation.outbox.audience import Envelope, list_inboxes, load_envelope
 from phiomia.federation.outbox.deliver import Deliver, Outbox, run_deliver
+from phiomia.federation.outbox.forward import ForwardReply, forward_reply
 from phiomia.federation.outbox.post import Post, send
 from phiomia.federation.outbox.relays import AskRelay, ask_relay
 from phiomia.platform.clock import HOUR
@@ -397,6 +398,7 @@ HANDLERS: Iterable[Handler] = (
     Handler(SendMove, send_move),
     Handler(SendFarewell, send_farewell),
     Handler(AskRelay, ask_relay),
+    Handler(ForwardReply, forward_reply),
     Handler(TrimOutbox, trim_outbox),
 )
 PERIODIC = (Periodic("outbox.trim", HOUR, TrimOutbox),)
