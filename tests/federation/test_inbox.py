@@ -5,7 +5,10 @@ import time
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from phiomia.activitypub.multikey import write_public
+from phiomia.activitypub.proofs import prove
 from phiomia.activitypub.signatures.digest import digest
 from world import BASE
 
@@ -228,3 +231,30 @@ def test_what_nobody_passes_on_is_refused(migrated_database_url: str, kind: str)
         assert (await here.deliver(sent)).status_code == 401
 
     play(migrated_database_url)
+
+
+@receiving
+async def test_a_proof_by_the_author_lets_anybody_pass_it_on(here: Here) -> None:
+    one, other = here.peer(), here.peer()
+    relay = one.add_actor("relay")
+    key, wrong = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    alice = other.add_actor("alice")
+    method = f"{alice.uri}#ed25519-key"
+    alice.document["assertionMethod"] = [
+        {
+            "id": method,
+            "type": "Multikey",
+            "controller": alice.uri,
+            "publicKeyMultibase": write_public(key.public_key()),
+        }
+    ]
+    await here.world.account("bob")
+    me = f"{BASE}/users/bob"
+    note = alice.note("<p>proven</p>", to=[me], cc=[], tag=[{"type": "Mention", "href": me, "name": "@bob"}])
+    create = alice.create(note)
+    for signer, count in ((wrong, 0), (key, 1)):
+        proven = prove({**create, "id": f"{create['id']}{count}"}, method, signer, "2026-01-01T00:00:00Z")
+        assert (await here.deliver(relay.sign_post(INBOX, proven))).status_code == 202
+        await here.work()
+        assert await here.world.value("SELECT count(*) FROM statuses") == count
+    assert other.asked(f"/users/alice/statuses/{note['id'].rpartition('/')[2]}") == 0
