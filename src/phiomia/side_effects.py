@@ -34,13 +34,14 @@ from phiomia.domain.timelines.effects import (
     on_unfollowed,
 )
 from phiomia.domain.users.events import UserSignedUp
+from phiomia.federation.inbox.effects import bring_followers
 from phiomia.federation.outbox import effects as outbox
 from phiomia.platform.events import Event, SideEffects
 
 # What appends to the streaming log stands last: on PostgreSQL it orders the commits from there on.
 SIDE_EFFECTS: Mapping[type[Event], SideEffects] = {
     AccountUpdated: SideEffects(now=(index_updated_account, outbox.tell_profile)),
-    AccountMoved: SideEffects(now=(outbox.tell_moved,)),
+    AccountMoved: SideEffects(now=(outbox.tell_moved, bring_followers)),
     UserSignedUp: SideEffects(now=(index_new_account,)),
     statuses.StatusCreated: SideEffects(
         now=(index_new_status, tell.on_status_created, keep_conversations, outbox.tell_created, deliver_created)

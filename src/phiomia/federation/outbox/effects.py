@@ -5,7 +5,6 @@ from phiomia.domain.accounts.locality import goes_out, load_domains
 from phiomia.domain.relationships import events as relationships
 from phiomia.domain.statuses import events as statuses
 from phiomia.domain.statuses.documents import load_references
-from phiomia.federation.inbox.accounts import MoveFollowers
 from phiomia.federation.outbox.jobs import (
     Act,
     SendAct,
@@ -101,7 +100,6 @@ async def tell_moved(session: WriteSession, event: AccountMoved) -> None:
     """A member lives elsewhere now."""
     if (await load_domains(session, [event.account_id])).get(event.account_id) == "":
         await defer(session, SendMove(event.account_id, event.target_id, event.move_id))
-        await defer(session, MoveFollowers(event.account_id, event.target_id))
 
 
 async def tell_follow_requested(session: WriteSession, event: relationships.FollowRequested) -> None:
