@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from phiomia.migrations import HEADS
+from phiomia.upgrade.database import connect
 from phiomia.upgrade.manifest import Change, Manifest, Restart, Schema, Step, write_manifest
 from phiomia.upgrade.places import Places
 
@@ -128,6 +129,16 @@ class Repository:
         """The commit of a release."""
         return self._git("rev-parse", f"v{version}^{{commit}}").strip()
 
+    def commit_after(self, version: str) -> str:
+        """A commit that is no release, made of a release."""
+        made = self._git("commit-tree", f"v{version}^{{tree}}", "-p", self.commit_of(version), "-m", "More").strip()
+        self._git("update-ref", "refs/heads/more", made)
+        return made
+
+    def check_out(self, version: str) -> None:
+        """Selects a release."""
+        self._git("checkout", "--quiet", "--detach", f"v{version}")
+
     def _append(self, name: str, text: str) -> None:
         path = self.root / name
         path.write_text(f"{path.read_text()}\n{text}\n")
@@ -174,7 +185,8 @@ class Repository:
 
 
 _FAKE_UV = f"""#!{sys.executable}
-import os, pathlib, sys
+import os, pathlib, sys, time
+time.sleep(60 if "SLOW_UV" in os.environ else 0)
 venv = pathlib.Path(os.environ["UV_PROJECT_ENVIRONMENT"])
 packages = venv / "lib" / "python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
 packages.mkdir(parents=True)
@@ -242,6 +254,12 @@ class Installation:
         self.data.mkdir()
         self.places.previous.unlink(missing_ok=True)
         self.install(version)
+
+    def empty(self, database_url: str) -> None:
+        """Takes everything out of a PostgreSQL database."""
+        with connect(database_url) as connection:
+            connection.rows("DROP SCHEMA public CASCADE")
+            connection.rows("CREATE SCHEMA public")
 
     def install(self, version: str = "0.1.0") -> None:
         """Makes a release the current one, with a fresh database of it."""
