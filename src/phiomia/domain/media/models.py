@@ -1,6 +1,6 @@
 """The table of media attachments."""
 
-from sqlalchemy import Column, Index, Integer, SmallInteger, Table
+from sqlalchemy import BigInteger, Column, Index, Integer, SmallInteger, Table, text
 
 from phiomia.platform.db.tables import id_column, metadata, moment, reference, small, words
 
@@ -26,6 +26,13 @@ media = Table(
     words("blurhash", nullable=True),
     moment("created_at"),
     moment("freed_at", nullable=True),  # when a status that had it let it go
+    Column("scheduled_id", BigInteger, nullable=True),  # the status that waits for its time with it
     Index("ix_media_status_id_position", "status_id", "position"),
     Index("ix_media_account_id_id", "account_id", "id"),
+    Index(
+        "ix_media_scheduled",
+        "scheduled_id",
+        sqlite_where=text("scheduled_id IS NOT NULL"),
+        postgresql_where=text("scheduled_id IS NOT NULL"),
+    ),
 )

@@ -1,6 +1,6 @@
 """Tables of statuses and of what hangs on them."""
 
-from sqlalchemy import BigInteger, Column, Index, PrimaryKeyConstraint, SmallInteger, Table, text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, PrimaryKeyConstraint, SmallInteger, Table, text
 
 from phiomia.platform.db.tables import count, flag, id_column, metadata, moment, reference, revision, small, words
 
@@ -42,6 +42,9 @@ statuses = Table(
     count("reblogs_count"),
     count("favourites_count"),
     count("quotes_count"),
+    Column("quote_policy", Integer, nullable=False, server_default=text("0")),  # see quote_policy.py: who may quote it
+    flag("quoting"),  # it quotes something: see quotes
+    Column("card_id", BigInteger, nullable=True),  # the preview of a link in it
     Index("ix_statuses_account", "account_id", "id"),
     Index("ix_statuses_reply", "in_reply_to_id"),
     Index("ix_statuses_conversation", "conversation_id", "id"),
@@ -49,6 +52,7 @@ statuses = Table(
     _partial("uq_statuses_uri", "uri", where="uri <> ''", unique=True),
     _partial("ix_statuses_public", "id", where=PUBLIC),
     _partial("ix_statuses_public_local", "id", where=PUBLIC_LOCAL),
+    _partial("ix_statuses_card", "card_id", "id", where="card_id IS NOT NULL"),
     _partial("ix_statuses_account_media", "account_id", "id", where="media_count > 0"),
 )
 
@@ -172,4 +176,78 @@ idempotency_keys = Table(
     moment("created_at"),
     PrimaryKeyConstraint("account_id", "key"),
     Index("ix_idempotency_keys_created", "created_at"),
+)
+
+quotes = Table(
+    "quotes",
+    metadata,
+    Column(
+        "status_id",
+        BigInteger().with_variant(Integer, "sqlite"),
+        ForeignKey("statuses.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("account_id", BigInteger, nullable=False),  # who quotes
+    reference("quoted_id", "statuses.id", nullable=True, on_delete="SET NULL"),
+    Column("quoted_account_id", BigInteger, nullable=True),
+    small("state"),  # see quote_state.py
+    words("quoted_uri"),  # what is quoted, as long as it is not known here
+    words("approval_uri"),  # where another server says that it agrees
+    words("request_uri"),  # by what name it was asked for, if another server did
+    moment("created_at"),
+    Index("ix_quotes_quoted", "quoted_id", "status_id"),
+    _partial("ix_quotes_approval", "approval_uri", where="approval_uri <> ''"),
+)
+
+scheduled_statuses = Table(
+    "scheduled_statuses",
+    metadata,
+    id_column(),
+    reference("account_id", "accounts.id"),
+    moment("scheduled_at"),
+    words("params", default="{}"),  # JSON, as the entity shows it
+    moment("created_at"),
+    Index("ix_scheduled_statuses_account", "account_id", "id"),
+    Index("ix_scheduled_statuses_due", "scheduled_at"),
+)
+
+translations = Table(
+    "translations",
+    metadata,
+    reference("status_id", "statuses.id"),
+    words("language", default=None),
+    words("digest"),  # of what was translated: another text needs another translation
+    words("body"),  # JSON
+    moment("created_at"),
+    PrimaryKeyConstraint("status_id", "language"),
+    Index("ix_translations_created", "created_at"),
+)
+
+cards = Table(
+    "cards",
+    metadata,
+    id_column(),
+    revision(),
+    words("url"),
+    small("state"),  # see card_views.py: waiting, shown, nothing to show
+    small("kind"),  # link, photo, video, rich
+    words("title"),
+    words("description"),
+    words("author_name"),
+    words("author_url"),
+    Column("author_id", BigInteger, nullable=True),
+    words("provider_name"),
+    words("provider_url"),
+    words("html"),
+    count("width"),
+    count("height"),
+    words("image_url"),
+    words("image_description"),
+    words("embed_url"),
+    words("language", nullable=True),
+    moment("published_at", nullable=True),
+    moment("fetched_at", nullable=True),
+    moment("created_at"),
+    Index("uq_cards_url", "url", unique=True),
 )
