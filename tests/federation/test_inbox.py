@@ -27,7 +27,7 @@ async def test_a_signed_activity_is_accepted_and_waits(here: Here) -> None:
         answer = await here.deliver(alice.sign_post(INBOX, _like(alice), scheme=scheme))
         assert (answer.status_code, answer.content) == (202, b"")
     jobs = await here.waiting()
-    assert [(job.sender, job.refresh) for job in jobs] == [(alice.uri, True)] * 2
+    assert [(job.sender, job.news != 0) for job in jobs] == [(alice.uri, True)] * 2
     assert await here.work() == []
     assert await here.accounts() == [alice.uri]
 
@@ -134,8 +134,13 @@ async def test_a_rotated_key_is_asked_for_anew(here: Here) -> None:
     alice.rotate(1)
     assert (await here.deliver(alice.sign_post(INBOX, _like(alice)))).status_code == 202
     (job,) = await here.waiting()
-    assert job.refresh
+    assert job.news
     await here.work()
+    asked = peer.asked("/users/alice")
+    for _ in range(3):
+        assert (await here.deliver(alice.sign_post(INBOX, _like(alice)))).status_code == 202
+    await here.work()
+    assert peer.asked("/users/alice") == asked
     key = await here.world.value("SELECT public_key FROM accounts WHERE uri = :uri", uri=alice.uri)
     assert key == alice.document["publicKey"]["publicKeyPem"]
 

@@ -11,10 +11,11 @@ from phiomia.activitypub.signatures.keys import KeyRefused, PublicKey, load_publ
 from phiomia.activitypub.signatures.request import SignatureRefused
 from phiomia.domain.accounts.remote import Actor, find_actor, list_actors_with_key
 from phiomia.domain.accounts.store_remote import FurtherKey
+from phiomia.domain.peers.received import hash_of
 from phiomia.federation.documents_of_others import Documents, is_same_id
-from phiomia.federation.unresolved import Document, Gone, Unresolved
 from phiomia.federation.parse.actor import is_actor, parse_keys
 from phiomia.federation.parse.values import address, host_of, id_of, objects, same_host, types
+from phiomia.federation.unresolved import Document, Gone, Unresolved
 from phiomia.platform.db import Database
 
 KEPT_S: Final = 60.0
@@ -30,11 +31,11 @@ class KeyUnavailable(SignatureRefused):
 
 
 class SigningKey(NamedTuple):
-    """A key with the id of the actor that owns it; `stored` is False if the database has another one or none."""
+    """A key with the id of the actor that owns it. `news`: its text, if the database has another one or none."""
 
     owner: str
     key: PublicKey
-    stored: bool
+    news: str = ""
 
 
 class _Kept(NamedTuple):
@@ -73,7 +74,7 @@ class Keys:
         for actor in [named] if named is not None else known:
             key = _key_of(actor, key_id)
             if key is not None:
-                return self._keep(key_id, SigningKey(actor.uri, key, stored=True))
+                return self._keep(key_id, SigningKey(actor.uri, key))
         return None
 
     async def _ask(self, key_id: str) -> SigningKey | None:
@@ -103,8 +104,7 @@ class Keys:
             document = await self._documents.fetch(owner)
         if not is_same_id(address(document.get("id")), owner):
             raise Unresolved(f"{owner} is somebody else")
-        key = _listed_key(document, key_id)
-        return None if key is None else SigningKey(owner, key, stored=False)
+        return _listed_key(document, owner, key_id)
 
     def _keep(self, key_id: str, key: SigningKey) -> SigningKey:
         self._kept[key_id] = _Kept(monotonic() + KEPT_S, key)
@@ -154,14 +154,26 @@ class AssertionKeys:
         return None
 
 
-def _listed_key(document: Document, key_id: str) -> PublicKey | None:
+def _listed_key(document: Document, owner: str, key_id: str) -> SigningKey | None:
     for draft in parse_keys(document):
         if draft.id == key_id:
-            return _load(draft.pem)
+            key = _load(draft.pem)
+            return None if key is None else SigningKey(owner, key, draft.pem)
     for method in objects(document.get("assertionMethod"), _KEYS):
         if method.get("id") == key_id:
-            return _read_multibase(method.get("publicKeyMultibase"))
+            key = _read_multibase(method.get("publicKeyMultibase"))
+            return None if key is None else SigningKey(owner, key)
     return None
+
+
+def has_key(actor: Actor, mark: int) -> bool:
+    """Whether the key of that mark (see `mark_of`) is one of those stored with an actor."""
+    return mark in {mark_of(actor.public_key), *(mark_of(key.pem) for key in _further.decode(actor.more_keys))}
+
+
+def mark_of(pem: str) -> int:
+    """A number that stands for a key."""
+    return hash_of(pem) if pem else 0
 
 
 def _key_of(actor: Actor, key_id: str) -> PublicKey | None:

@@ -4,7 +4,7 @@ from phiomia.platform.jobs import Job
 
 
 class TakeActivity(Job, frozen=True):
-    """Carry out an activity whose sender was verified. `refresh`: the key was not the one that is stored."""
+    """Carry out an activity whose sender was verified. `news`: the mark of the key, if it was not a stored one."""
 
     TYPE = "federation.take_activity"
     QUEUE = "ingress"
@@ -14,4 +14,4 @@ class TakeActivity(Job, frozen=True):
     sender: str
     recipient_id: int | None = None
     received_at: int = 0
-    refresh: bool = False
+    news: int = 0

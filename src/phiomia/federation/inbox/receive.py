@@ -20,7 +20,7 @@ from phiomia.domain.peers.rules import DomainRules
 from phiomia.federation.documents_of_others import is_deep, is_same_id
 from phiomia.federation.inbox.followers_sync import HEADER, SyncFollowers, sync_key
 from phiomia.federation.inbox.jobs import TakeActivity
-from phiomia.federation.keys import Keys, KeyUnavailable
+from phiomia.federation.keys import Keys, KeyUnavailable, mark_of
 from phiomia.federation.parse.values import address, host_of, id_of, same_host, types
 from phiomia.platform.clock import now_ms
 from phiomia.platform.db import Database, WriteSession
@@ -111,7 +111,7 @@ async def _verify(inbox: Inbox, request: Request, letter: _Letter, recipient: in
     if not is_same_id(key.owner, letter.actor) and not letter.has_proof and not letter.kinds & _PASSED_ON:
         return Receipt(401, f"{letter.actor[:200]} has not signed this: it was {key.owner[:200]}")
     job = TakeActivity(
-        request.body.decode(), key.owner, recipient_id=recipient, received_at=now_ms(), refresh=not key.stored
+        request.body.decode(), key.owner, recipient_id=recipient, received_at=now_ms(), news=mark_of(key.news)
     )
     sync = request.value(HEADER) if is_same_id(key.owner, letter.actor) else None
     await _keep(inbox, job, _mark(letter, key.owner, claim.signature), sync)

@@ -21,6 +21,7 @@ from phiomia.federation.inbox.dispatch import HANDLERS, dispatch
 from phiomia.federation.inbox.forwarded import authenticate
 from phiomia.federation.inbox.intake import Intake, IntakeContext
 from phiomia.federation.inbox.jobs import TakeActivity
+from phiomia.federation.keys import has_key
 from phiomia.federation.outbox.forward import PASSED_ON, find_interested, forward_later
 from phiomia.federation.parse.values import Rejected, address, host_of, id_of, types
 from phiomia.platform.clock import now_ms
@@ -118,10 +119,12 @@ async def _find_actor(context: InboxContext, uri: str, kind: str, job: TakeActiv
     known = await context.resolver.known_account(uri)
     if known is None and kind in ("Delete", "Undo", "Reject"):
         return None  # nothing of theirs is here that could be taken back
-    if known is not None and (kind == "Delete" or not (job.refresh and is_same_id(job.sender, uri))):
-        return await context.resolver.account(uri) if kind != "Delete" else known
+    if known is not None and kind == "Delete":
+        return known
+    by_actor = is_same_id(job.sender, uri)
+    rotated = known is not None and job.news != 0 and by_actor and not has_key(known, job.news)
     try:
-        return await context.resolver.account(uri, fresh=known is not None)
+        return await context.resolver.account(uri, fresh=rotated)
     except Gone:
         return known
 
