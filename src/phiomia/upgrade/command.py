@@ -140,7 +140,7 @@ def apply(site: Site, options: Options, wanted: str, report: Report, settle: Cal
 
 def drive(site: Site, journal: Journal, report: Report, lock: int, *, contract_now: bool = False) -> str:
     """Goes on with an upgrade as far as it goes; gives its state. Raises UpgradeError."""
-    with _listen_for_stop(report) as is_stopping:
+    with _listen_for_stop() as is_stopping:
         return Applier(site, journal, report, lock, is_stopping).drive(contract_now=contract_now)
 
 
@@ -238,12 +238,13 @@ def _compare(planned: Planned, wanted: str) -> None:
 
 
 @contextmanager
-def _listen_for_stop(report: Report) -> Iterator[Callable[[], bool]]:
+def _listen_for_stop() -> Iterator[Callable[[], bool]]:
     asked: list[int] = []
 
     def note(number: int, _frame: object) -> None:
         asked.append(number)
-        report.say("stopping after this step; `phiomia upgrade resume` goes on")
+        # Whatever is printing at this moment must not be entered a second time.
+        os.write(2, b"stopping after this step; `phiomia upgrade resume` goes on\n")
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:

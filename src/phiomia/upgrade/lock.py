@@ -71,7 +71,7 @@ def _take(state: Path) -> int:
     except BlockingIOError:
         told = os.read(fd, 4096)
         os.close(fd)
-        raise Locked(_describe(told)) from None
+        raise Locked(f"Another upgrade is under way: {_describe(told)}.") from None
     os.ftruncate(fd, 0)
     os.pwrite(fd, json.dumps({"pid": os.getpid(), "since": time.time()}).encode(), 0)
     return fd
