@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from phiomia.domain.accounts.events import AccountMoved, AccountUpdated
+from phiomia.domain.accounts.events import AccountDeleted, AccountMoved, AccountUpdated
 from phiomia.domain.notifications import effects as tell
 from phiomia.domain.relationships import events as relationships
 from phiomia.domain.search.effects import (
@@ -41,6 +41,7 @@ from phiomia.platform.events import Event, SideEffects
 # What appends to the streaming log stands last: on PostgreSQL it orders the commits from there on.
 SIDE_EFFECTS: Mapping[type[Event], SideEffects] = {
     AccountUpdated: SideEffects(now=(index_updated_account, outbox.tell_profile)),
+    AccountDeleted: SideEffects(now=(outbox.tell_deleted_account,)),
     AccountMoved: SideEffects(now=(outbox.tell_moved, bring_followers)),
     UserSignedUp: SideEffects(now=(index_new_account,)),
     statuses.StatusCreated: SideEffects(

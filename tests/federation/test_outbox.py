@@ -8,6 +8,7 @@ import time
 import pytest
 
 from phiomia.activitypub.signatures.request import Request
+from phiomia.domain.accounts.events import AccountDeleted
 from phiomia.domain.peers.reach import note_reachable
 from phiomia.domain.peers.receipts import DeliveryState
 from phiomia.domain.peers.relays import add_relay, note_relay_answer
@@ -29,6 +30,7 @@ from phiomia.federation.outbox.availability import Host, judge_answer, read_retr
 from phiomia.federation.outbox.forward import find_interested, forward_later
 from phiomia.federation.outbox.relays import AskRelay, name_follow
 from phiomia.platform.clock import now_ms
+from phiomia.platform.events import record
 from phiomia.platform.jobs import defer
 from world import BASE
 
@@ -328,3 +330,13 @@ async def test_a_relay_is_asked_and_gets_what_is_public(stage: Stage, peer: Fake
     await stage.post(alice, "<p>quiet</p>", visibility=Visibility.UNLISTED)
     await stage.settle()
     assert [one["object"]["content"] for one in peer.received("/relay/inbox")[1:]] == ["<p>public</p>"]
+
+
+@staged
+async def test_everybody_hears_of_an_account_that_is_gone(stage: Stage, peer: FakePeer) -> None:
+    alice = await stage.world.account("alice")
+    await stage.meet(peer.add_actor("stranger"), shared=False)
+    await stage.world.write(lambda session: record(session, AccountDeleted(alice.id, "alice")))
+    await stage.settle()
+    (farewell,) = peer.received("/users/stranger/inbox")
+    assert (farewell["type"], farewell["object"]) == ("Delete", f"{BASE}/users/alice")

@@ -16,3 +16,10 @@ class AccountMoved(Event, frozen=True):
     account_id: int
     target_id: int
     move_id: int
+
+
+class AccountDeleted(Event, frozen=True):
+    """A member has left for ever. Their row with its keys stays: it signs what tells other servers."""
+
+    account_id: int
+    username: str

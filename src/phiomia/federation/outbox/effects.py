@@ -1,6 +1,6 @@
 """What of all that happens concerns other servers: the jobs that will tell them."""
 
-from phiomia.domain.accounts.events import AccountMoved, AccountUpdated
+from phiomia.domain.accounts.events import AccountDeleted, AccountMoved, AccountUpdated
 from phiomia.domain.accounts.locality import goes_out, load_domains
 from phiomia.domain.relationships import events as relationships
 from phiomia.domain.statuses import events as statuses
@@ -10,6 +10,7 @@ from phiomia.federation.outbox.jobs import (
     SendAct,
     SendBoost,
     SendDelete,
+    SendFarewell,
     SendFavourite,
     SendMove,
     SendPin,
@@ -100,6 +101,11 @@ async def tell_moved(session: WriteSession, event: AccountMoved) -> None:
     """A member lives elsewhere now."""
     if (await load_domains(session, [event.account_id])).get(event.account_id) == "":
         await defer(session, SendMove(event.account_id, event.target_id, event.move_id))
+
+
+async def tell_deleted_account(session: WriteSession, event: AccountDeleted) -> None:
+    """A member is gone: everybody elsewhere may have something of theirs."""
+    await defer(session, SendFarewell(event.account_id, event.username))
 
 
 async def tell_follow_requested(session: WriteSession, event: relationships.FollowRequested) -> None:
