@@ -39,7 +39,8 @@ def render_standing(standing: Standing) -> str:
     ]
     counted: dict[tuple[str, str], int] = {}
     for one in standing.processes:
-        key = (one["role"], one["release"] or "what is no release")
+        leaving = ", leaving" if one["leaving"] else ""
+        key = (one["role"], (one["release"] or "what is no release") + leaving)
         counted[key] = counted.get(key, 0) + 1
     lines += [f"runs        {count} {role}: {release}" for (role, release), count in sorted(counted.items())]
     if not standing.processes:

@@ -13,11 +13,15 @@ _SERVING = ("child", "template", "serve", "web", "worker", "streaming", "run")
 
 
 class Live(NamedTuple):
-    """A process: what it does, and the directory of its release (None: it runs from elsewhere)."""
+    """A process: what it does, and the directory of its release (None: it runs from elsewhere).
+
+    One that is leaving only finishes what it is at.
+    """
 
     pid: int
     role: str
     release: Path | None
+    leaving: bool = False
 
 
 def list_live(places: Places, run_dir: Path) -> list[Live]:
@@ -26,7 +30,8 @@ def list_live(places: Places, run_dir: Path) -> list[Live]:
     for supervisor in find_supervisors(run_dir):
         for child in supervisor.status["children"]:
             if child["pid"] > 0 and _is_alive(child["pid"]):
-                found[child["pid"]] = Live(child["pid"], child["role"], _release_in([child["python"]]))
+                release = _release_in([child["python"]])
+                found[child["pid"]] = Live(child["pid"], child["role"], release, child["state"] == "leaving")
     for pid in _pids():
         arguments = _arguments(pid)
         release = _release_in(arguments)
@@ -34,7 +39,7 @@ def list_live(places: Places, run_dir: Path) -> list[Live]:
             role = _role(arguments)
             if role:
                 found[pid] = Live(pid, role, release)
-    return sorted(found.values())
+    return [found[pid] for pid in sorted(found)]
 
 
 def used_releases(places: Places) -> set[Path]:

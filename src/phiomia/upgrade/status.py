@@ -16,6 +16,7 @@ from phiomia.upgrade.journal import OPEN, SETTLING, list_journals
 from phiomia.upgrade.places import Places
 from phiomia.upgrade.plan import PlannedStep, list_missing
 from phiomia.upgrade.processes import list_live
+from phiomia.upgrade.selector import read_refusal
 from phiomia.upgrade.trust import read_trust
 
 
@@ -36,6 +37,7 @@ class Standing(NamedTuple):
     backfills: list[str]
     pending_schema: list[str]
     highest_seen: str
+    refused: str
     problems: list[str]
 
 
@@ -60,7 +62,7 @@ def read_standing(places: Places, config: Config) -> Standing:
     selected = checkout.history.here.name
     current = installed.release.path if installed.release else None
     processes = [
-        {"pid": one.pid, "role": one.role, "release": one.release.name if one.release else ""}
+        {"pid": one.pid, "role": one.role, "release": one.release.name if one.release else "", "leaving": one.leaving}
         for one in list_live(places, config.data_dir / "run")
     ]
     standing = Standing(
@@ -80,9 +82,12 @@ def read_standing(places: Places, config: Config) -> Standing:
         backfills=list(gather_facts(config, places).facts.unfinished_backfills),
         pending_schema=[one.revision for one in asyncio.run(schema.list_pending(url))] if is_there(url) else [],
         highest_seen=read_trust(places.state).highest,
+        refused=read_refusal(places),
         problems=[],
     )
-    names = {str(one["release"]) for one in processes if one["role"] not in ("serve", "supervisor")}
+    names = {
+        str(one["release"]) for one in processes if one["role"] not in ("serve", "supervisor") and not one["leaving"]
+    }
     return standing._replace(problems=list(_problems(standing, names, current.name if current else "")))
 
 
@@ -103,6 +108,8 @@ def _problems(standing: Standing, running: set[str], current: str) -> list[str]:
         found.append(
             f"The upgrade to {standing.unfinished.target} {how}: {standing.unfinished.reason or 'see history'}"
         )
+    if standing.refused:
+        found.append(f"What is checked out was not started: {standing.refused}")
     if standing.missing:
         found.append(f"Not executed: {', '.join(one.id for one in standing.missing)} (phiomia step ID)")
     others = sorted(name or "what is no release" for name in running if name != current) if current else []
