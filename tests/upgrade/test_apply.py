@@ -166,6 +166,7 @@ def test_nobody_notices_an_upgrade(server: InstalledServer, installation: Instal
 
 def test_a_release_that_cannot_serve_changes_nothing(server: InstalledServer, installation: Installation) -> None:
     installation.command("upgrade", "apply", "0.4.0", "--contract-now")
+    installation.build("0.5.0")  # while nothing is wrong: a build would find it out
     poster = Poster(server)
     poster.start()
     try:
