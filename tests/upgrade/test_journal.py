@@ -108,6 +108,6 @@ version = "6"
     assert lines == [
         "a==2 --hash=sha256:aa",
         "both==4 --hash=sha256:cc",
-        "deep==5 ; ((python_version < '3.12') and (os_name == 'nt')) --hash=sha256:dd",
+        "deep==5 ; (((python_version < '3.12')) and (os_name == 'nt')) --hash=sha256:dd",
         "old==3 ; ((python_version < '3.12')) --hash=sha256:bb",
     ]
