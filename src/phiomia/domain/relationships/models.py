@@ -67,3 +67,22 @@ list_accounts = Table(
     reference("account_id", "accounts.id", index=True),
     PrimaryKeyConstraint("list_id", "account_id"),
 )
+
+account_domain_blocks = Table(
+    "account_domain_blocks",
+    metadata,
+    id_column(),
+    reference("account_id", "accounts.id"),
+    words("domain"),
+    moment("created_at"),
+    Index("uq_account_domain_blocks_pair", "account_id", "domain", unique=True),
+    Index("ix_account_domain_blocks_domain", "domain"),
+)
+
+suggestion_dismissals = Table(
+    "suggestion_dismissals",
+    metadata,
+    reference("account_id", "accounts.id"),
+    reference("target_id", "accounts.id", index=True),
+    PrimaryKeyConstraint("account_id", "target_id"),
+)

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Index, PrimaryKeyConstraint, Table
 
-from phiomia.platform.db.tables import id_column, metadata, moment, reference, words
+from phiomia.platform.db.tables import count, id_column, metadata, moment, reference, words
 
 tags = Table(
     "tags",
@@ -22,4 +22,17 @@ tag_follows = Table(
     reference("tag_id", "tags.id", index=True),
     moment("created_at"),
     PrimaryKeyConstraint("account_id", "tag_id"),
+)
+
+featured_tags = Table(
+    "featured_tags",
+    metadata,
+    id_column(),
+    reference("account_id", "accounts.id"),
+    reference("tag_id", "tags.id", index=True),
+    words("name"),  # as the member wrote it
+    count("statuses_count"),
+    moment("last_status_at", nullable=True),
+    moment("created_at"),
+    Index("uq_featured_tags_pair", "account_id", "tag_id", unique=True),
 )

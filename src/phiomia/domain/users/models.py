@@ -1,8 +1,8 @@
 """Tables of those who may sign in."""
 
-from sqlalchemy import Column, Index, LargeBinary, Table
+from sqlalchemy import Column, Index, Integer, LargeBinary, Table, text
 
-from phiomia.platform.db.tables import flag, id_column, metadata, moment, reference, revision, small, words
+from phiomia.platform.db.tables import count, flag, id_column, metadata, moment, reference, revision, small, words
 
 users = Table(
     "users",
@@ -28,6 +28,8 @@ users = Table(
     words("default_quote_policy", default="public"),
     words("settings", default="{}"),  # JSON: reading preferences
     moment("last_active_at", nullable=True),
+    Column("mail_alerts", Integer, nullable=False, server_default=text("7")),  # bits: see mail_alerts.py
+    words("new_email"),  # not confirmed yet
     Index("uq_users_email_key", "email_key", unique=True),
 )
 
@@ -52,4 +54,18 @@ email_confirmations = Table(
     Column("secret_hash", LargeBinary, nullable=False, unique=True),
     words("purpose"),  # confirm, reset
     moment("created_at"),
+)
+
+invites = Table(
+    "invites",
+    metadata,
+    id_column(),
+    words("code", default=None),
+    reference("user_id", "users.id", nullable=True, on_delete="SET NULL", index=True),
+    count("uses"),
+    Column("max_uses", Integer, nullable=True),
+    moment("expires_at", nullable=True),
+    words("comment"),
+    moment("created_at"),
+    Index("uq_invites_code", "code", unique=True),
 )

@@ -1,0 +1,32 @@
+"""Tables of what moderators look after."""
+
+from sqlalchemy import Index, Table, text
+
+from phiomia.platform.db.tables import flag, id_column, metadata, moment, reference, small, words
+
+reports = Table(
+    "reports",
+    metadata,
+    id_column(),
+    reference("account_id", "accounts.id", nullable=True),  # who reports; NULL: another server, without a name
+    words("from_domain"),  # empty: one of ours
+    reference("target_id", "accounts.id", index=True),
+    small("category"),  # see report_category.py
+    words("comment"),
+    words("status_ids", default="[]"),  # JSON
+    words("collection_ids", default="[]"),  # JSON
+    words("rule_ids", nullable=True),  # JSON
+    flag("forwarded"),
+    words("uri"),
+    moment("created_at"),
+    moment("resolved_at", nullable=True),
+    reference("resolved_by_id", "accounts.id", nullable=True, on_delete="SET NULL"),
+    Index("ix_reports_account", "account_id"),
+    Index(
+        "ix_reports_open",
+        "id",
+        sqlite_where=text("resolved_at IS NULL"),
+        postgresql_where=text("resolved_at IS NULL"),
+    ),
+    Index("uq_reports_uri", "uri", unique=True, sqlite_where=text("uri <> ''"), postgresql_where=text("uri <> ''")),
+)
