@@ -70,6 +70,8 @@ def build() -> Any:
         "step": "phiomia.cli.step:app",
         "health": "phiomia.cli.health:app",
         "ctl": "phiomia.cli.ctl:app",
+        "run": "phiomia.cli.run:app",
+        "install": "phiomia.cli.install:app",
     }
 
     class Commands(TyperGroup):

@@ -14,8 +14,9 @@ from phiomia.upgrade.build import BuildError, Release, build_release
 from phiomia.upgrade.checkout import Checkout, open_checkout, source_root
 from phiomia.upgrade.facts import gather_facts
 from phiomia.upgrade.installed import find_installed, running_release
-from phiomia.upgrade.lock import Locked, hold_lock
+from phiomia.upgrade.lock import Locked, hold_database, hold_lock
 from phiomia.upgrade.manifest import ManifestError
+from phiomia.upgrade.own_steps import OWN
 from phiomia.upgrade.places import Places
 from phiomia.upgrade.plan import PlanError, PlannedStep, list_missing
 from phiomia.upgrade.report import PlainReport
@@ -33,12 +34,18 @@ def step(
     list_them: Annotated[bool, typer.Option("--list", help="List those that are missing instead.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """Execute one instruction of the checked out release, or list those that this server has not had yet."""
+    """Execute one instruction of the checked out release, or list those that this server has not had yet.
+
+    What every upgrade does can be done by hand too: backup, migrate-expand, migrate-contract, cleanup.
+    """
     if list_them == bool(step_id):
         _fail("Say which one: phiomia step ID. `phiomia step --list` shows what is missing.", 2)
     try:
         site = _open()
         checkout = open_checkout(site.places.checkout)
+        if step_id is not None and step_id in OWN:
+            _execute_own(site, checkout, step_id)
+            return
         missing = _list_missing(site, checkout)
         if step_id is None:
             _show(missing, as_json)
@@ -78,6 +85,17 @@ def _execute(site: Site, checkout: Checkout, missing: list[PlannedStep], step_id
             how=ledger.BY_HAND,
         )
     print(f"{wanted.id}: done in {seconds:.1f} s")
+
+
+def _execute_own(site: Site, checkout: Checkout, step_id: str) -> None:
+    with hold_lock(site.places.state) as lock:
+        release = _selected(site, checkout)
+        if release is not None and running_release() != release.path:
+            become(release, ["step", step_id], lock, site.places)
+        with hold_database(site.config.database_url):
+            said = OWN[step_id](site, PlainReport())
+            ledger.begin(site.config.database_url, find_installed(site.places, checkout).place.name)
+    print(f"{step_id}: {said}")
 
 
 def _selected(site: Site, checkout: Checkout) -> Release | None:

@@ -17,6 +17,7 @@ from phiomia.platform.version import describe_version
 from phiomia.upgrade import command
 from phiomia.upgrade.ancestry import GitError
 from phiomia.upgrade.apply import UpgradeError
+from phiomia.upgrade.by_hand import find_way, list_left, render_way
 from phiomia.upgrade.checkout import Checkout, open_checkout, source_root
 from phiomia.upgrade.command import NothingReleased, NotInstalled, Options
 from phiomia.upgrade.facts import gather_facts
@@ -148,6 +149,18 @@ def show_plan(
         made = _plan_checkout(checkout, version, as_json=as_json, allow_prerelease=allow_prerelease, backup=backup)
     print(json.dumps(plan_json(made), indent=2) if as_json else render_plan(made), end="\n" if as_json else "")
     raise typer.Exit(1 if isinstance(made, Refused) else 0)
+
+
+@app.command()
+def instructions() -> None:
+    """Print what has to be typed to get from what is installed to what is checked out, skipped releases included."""
+    try:
+        site = open_site()
+        way = find_way(site)
+        print(render_way(way, list_left(site) if way.target == way.installed else ()))
+    except _EXPECTED as error:
+        _fail(str(error))
+    raise typer.Exit(1 if way.refusal else 0)
 
 
 @app.command("run")

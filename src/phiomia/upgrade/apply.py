@@ -315,16 +315,7 @@ class Applier:
         return {"applied": asyncio.run(schema.apply_contract(self.site.config.database_url, report=self.report.say))}
 
     def _clean_up(self, action: Action) -> dict[str, Any]:
-        places = self.site.places
-        links = read_links(places)
-        kept = [release.path for release in list_releases(places)][:KEPT_RELEASES]
-        needed = {*kept, *used_releases(places), *(one for one in links if one)}
-        removed = [release.path for release in list_releases(places) if release.path not in needed]
-        for path in removed:
-            self.report.say(f"removing {path.name}")
-            remove_release(path)
-        drop_assets(places.assets, [release.path for release in list_releases(places)])
-        return {"removed": [path.name for path in removed]}
+        return {"removed": clean_releases(self.site.places, self.report)}
 
     def _run_step(self, action: Action) -> dict[str, Any]:
         step = action.step
@@ -395,6 +386,19 @@ class Applier:
         except Exception as error:
             # The file is what counts; why the upgrade ended must not be hidden by this.
             self.report.say(f"the journal could not be copied into the database: {error}")
+
+
+def clean_releases(places: Places, report: Report) -> list[str]:
+    """Removes the releases that nothing runs and nobody would go back to; gives their names."""
+    links = read_links(places)
+    kept = [release.path for release in list_releases(places)][:KEPT_RELEASES]
+    needed = {*kept, *used_releases(places), *(one for one in links if one)}
+    removed = [release.path for release in list_releases(places) if release.path not in needed]
+    for path in removed:
+        report.say(f"removing {path.name}")
+        remove_release(path)
+    drop_assets(places.assets, [release.path for release in list_releases(places)])
+    return [path.name for path in removed]
 
 
 def go_back(site: Site, to: Pointed) -> list[str]:

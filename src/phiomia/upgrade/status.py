@@ -16,7 +16,7 @@ from phiomia.upgrade.journal import OPEN, SETTLING, list_journals
 from phiomia.upgrade.places import Places
 from phiomia.upgrade.plan import PlannedStep, list_missing
 from phiomia.upgrade.processes import list_live
-from phiomia.upgrade.selector import read_refusal
+from phiomia.upgrade.selected import read_refusal
 from phiomia.upgrade.trust import read_trust
 
 

@@ -1,0 +1,77 @@
+"""`phiomia install`: makes a server of a checkout, once; afterwards `phiomia upgrade` and the units take over."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from phiomia.upgrade.checkout import source_root
+from phiomia.upgrade.install import Installer, InstallError, Wishes
+from phiomia.upgrade.units import render_units
+
+app = typer.Typer()
+
+_NEXT = """
+Next:
+  1. look at {config}
+  2. {accounts}
+  3. {start}
+  4. put a proxy in front: {shared}/nginx.sample, {shared}/Caddyfile.sample
+Upgrading is described in {checkout}/docs/operate/upgrade.md."""
+
+
+@app.command()
+def install(
+    domain: Annotated[str, typer.Option(help="The name that people see, such as social.example.")] = "",
+    prefix: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Put everything there and make no user; needs no root.")
+    ] = None,
+    user: Annotated[str, typer.Option(help="The user that the server belongs to.")] = "phiomia",
+    home: Annotated[Path | None, typer.Option(metavar="DIR", help="That user's home; /home/USER unless given.")] = None,
+    database: Annotated[str, typer.Option(metavar="URL", help="postgresql://…; a SQLite file unless given.")] = "",
+    bind: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where the web listens.")] = "127.0.0.1:3000",
+    streaming_bind: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Where streaming listens.")
+    ] = "127.0.0.1:4000",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    print_units: Annotated[bool, typer.Option("--print-units", help="Only print the units.")] = False,
+) -> None:
+    """Install the server from this checkout: user, directories, first release, units. May be run again."""
+    wishes = Wishes(
+        source=source_root(),
+        prefix=prefix.absolute() if prefix else None,
+        user=user,
+        home=home.absolute() if home else Path("/home") / user,
+        domain=domain,
+        bind=bind,
+        streaming_bind=streaming_bind,
+        database=database,
+        dry_run=dry_run,
+    )
+    installer = Installer(wishes, lambda line: print(line, flush=True))
+    try:
+        if print_units:
+            for name, text in render_units(installer.layout).items():
+                print(f"# {name}\n{text}")
+            return
+        installer.install()
+    except InstallError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(1) from None
+    if not dry_run:
+        print(_describe_next(installer))
+
+
+def _describe_next(installer: Installer) -> str:
+    layout = installer.layout
+    own = installer.wishes.prefix is not None
+    sockets = [name for name in render_units(layout) if name.endswith(".socket")]
+    start = f"systemctl start {' '.join(sockets)} phiomia-worker phiomia-streaming phiomia-web"
+    return _NEXT.format(
+        config=layout.config_file,
+        accounts=f"{layout.command} accounts create NAME --email you@mail.example --role owner --confirmed",
+        start=f"{layout.command} serve" if own else start,
+        shared=layout.places.shared,
+        checkout=layout.places.checkout,
+    )
