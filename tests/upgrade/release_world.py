@@ -96,12 +96,12 @@ class Repository:
         self._git("init", "--quiet", "--initial-branch=main")
         self._git("config", "user.email", "nobody@mail.example")
         self._git("config", "user.name", "Nobody")
-        head = next(iter(sorted(HEADS)))
+        heads = tuple(sorted(HEADS))
         self._release("0.1.0")
         self._release("0.1.1", steps=(_step("tidy", "config"),), restart=SERVED)
         self._release("0.1.2", restart=Restart(web="reload"))
         self._append("src/phiomia/web/static/style.css", "/* of 0.2.0 */")
-        self._revision("expand", "e9001", head, _MARVELS)
+        self._revision("expand", "e9001", heads, _MARVELS)
         self._release(
             "0.2.0",
             steps=(_step("paint", "backfill", needs=("migrate-expand",)),),
@@ -155,7 +155,9 @@ class Repository:
                 shutil.copyfile(ROOT / name, self.root / name)
         (self.root / "src/phiomia/upgrade/made_up.py").write_text(_STEPS.lstrip())
 
-    def _revision(self, branch: str, id_: str, down: str | None, body: str, needs: str | None = None) -> None:
+    def _revision(
+        self, branch: str, id_: str, down: str | tuple[str, ...] | None, body: str, needs: str | None = None
+    ) -> None:
         folder = self.root / "src/phiomia/migrations"
         (folder / branch).mkdir(exist_ok=True)
         more = "MIN_CODE = '0.2.0'\nCOST = {'marvels': None}" if branch == "contract" else "COST = {'marvels': None}"

@@ -42,9 +42,8 @@ class InstalledServer(RunningServer):
 
     @property
     def environment(self) -> dict[str, str]:
-        """That of the installation too."""
-        inherited = super().environment
-        return {**inherited, **self.installation.environment, "PHIOMIA_BIND": self.bind}
+        """That of the installation: whatever runs the tests must not be found by releases."""
+        return {**self.installation.environment, "PHIOMIA_BIND": self.bind}
 
     def versions(self, role: str) -> set[str]:
         """What the processes of a role run."""
