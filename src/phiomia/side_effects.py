@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 from phiomia.domain.accounts.events import AccountDeleted, AccountMoved, AccountUpdated
+from phiomia.domain.filters.changed import tell_streams
+from phiomia.domain.filters.events import FiltersChanged
 from phiomia.domain.notifications import effects as tell
 from phiomia.domain.relationships import events as relationships
 from phiomia.domain.search.effects import (
@@ -70,6 +72,7 @@ SIDE_EFFECTS: Mapping[type[Event], SideEffects] = {
     relationships.Blocked: SideEffects(now=(on_blocked, outbox.tell_blocked, tell.on_blocked)),
     relationships.Unblocked: SideEffects(now=(outbox.tell_unblocked,)),
     relationships.Muted: SideEffects(now=(on_muted, tell.on_muted)),
+    FiltersChanged: SideEffects(now=(tell_streams,)),
     tags.TagFollowed: SideEffects(now=(on_tag_followed,)),
     tags.TagUnfollowed: SideEffects(now=(on_tag_unfollowed,)),
 }

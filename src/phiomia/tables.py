@@ -2,6 +2,7 @@
 
 from phiomia.domain.accounts.models import accounts
 from phiomia.domain.collections.models import collections
+from phiomia.domain.filters.models import filters
 from phiomia.domain.instance.models import server_facts
 from phiomia.domain.media.models import media
 from phiomia.domain.moderation.models import reports
@@ -23,6 +24,7 @@ __all__ = [
     "accounts",
     "apps",
     "collections",
+    "filters",
     "follows",
     "home_feed",
     "jobs",

@@ -18,6 +18,14 @@ PINNED_STATUSES: Final = 5
 FEATURED_TAGS: Final = 10
 LISTS: Final = 50
 LIST_TITLE: Final = 256
+# Mastodon bounds the lengths alone. What a member has is held against each status that is shown to them.
+FILTERS: Final = 100
+FILTER_TITLE: Final = 256
+FILTER_KEYWORD: Final = 512
+FILTER_KEYWORDS: Final = 1_000
+FILTER_STATUSES: Final = 2_000
+FILTER_MATCHES: Final = 10
+FILTERED_TEXT: Final = 20_000
 
 USERNAME: Final = 30
 DISPLAY_NAME: Final = 40
@@ -84,3 +92,4 @@ PAGE_ACCOUNTS: Final = (40, 80)
 PAGE_NOTIFICATIONS: Final = (40, 80)
 PAGE_SEARCH: Final = (20, 40)
 PAGE_TAGS: Final = (100, 200)
+PAGE_DOMAINS: Final = (100, 200)

@@ -1,0 +1,1 @@
+"""What members don't want to meet. Begin with `models.py`; `known.py` is what reading asks."""
