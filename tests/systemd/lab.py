@@ -122,7 +122,9 @@ class Laboratory:
 
     def copy(self, source: Path, to: str) -> None:
         """Copies a directory into it."""
-        shutil.copytree(source, f"/proc/{self.init}/root{to}", symlinks=True)
+        copied = Path(f"/proc/{self.init}/root{to}")
+        shutil.copytree(source, copied, symlinks=True)
+        copied.chmod(0o755)  # temporary directories are for their owner only
 
     def write(self, to: str, text: str, mode: int = 0o644) -> None:
         """Writes a file in it."""

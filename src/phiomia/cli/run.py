@@ -54,7 +54,7 @@ def start_role(places: Places, role: str) -> NoReturn:
         _say(failed)
     selection = _select(places)
     if selection.reason:
-        _say(f"{selection.reason}. Starting {selection.release.version} instead.")
+        _say(f"{_end(selection.reason)} Starting {selection.release.version} instead.")
     begin_trial(places, role, selection)
     python = str(selection.release.python)
     os.execve(python, [python, "-P", "-m", "phiomia", role], dict(os.environ))  # noqa: S606
@@ -67,7 +67,7 @@ def reload_role(places: Places, role: str) -> None:
 
     selection = _select(places)
     if selection.reason:
-        _fail(f"{selection.reason}. {selection.release.version} goes on.")
+        _fail(f"{_end(selection.reason)} {selection.release.version} goes on.")
     run_dir = load_config().data_dir / "run"
     outcome = control.reload(run_dir, [role], _RELOAD_S)
     if not outcome.ok:
@@ -92,6 +92,10 @@ def _open_site(places: Places) -> "Callable[[], Site]":
         return open_site(places)
 
     return open_it
+
+
+def _end(sentence: str) -> str:
+    return f"{sentence.rstrip('.')}."
 
 
 def _say(text: str) -> None:

@@ -15,13 +15,14 @@ from phiomia.upgrade.checkout import Checkout, open_checkout, source_root
 from phiomia.upgrade.facts import gather_facts
 from phiomia.upgrade.installed import find_installed, running_release
 from phiomia.upgrade.lock import Locked, hold_database, hold_lock
-from phiomia.upgrade.manifest import ManifestError
+from phiomia.upgrade.manifest import PHASES, ManifestError
 from phiomia.upgrade.own_steps import OWN
 from phiomia.upgrade.places import Places
 from phiomia.upgrade.plan import PlanError, PlannedStep, list_missing
 from phiomia.upgrade.report import PlainReport
 from phiomia.upgrade.status import find_beginning
 from phiomia.upgrade.steps import StepError, run_step
+from phiomia.upgrade.switch import read_links
 
 app = typer.Typer()
 
@@ -73,6 +74,7 @@ def _execute(site: Site, checkout: Checkout, missing: list[PlannedStep], step_id
         if release is not None and running_release() != release.path:
             # The code of an instruction is that of the release which asks for it.
             become(release, ["step", step_id], lock, site.places)
+        _check_turn(site, wanted, release)
         url = site.config.database_url
         ledger.begin(url, find_installed(site.places, checkout).place.name)
         seconds = run_step(
@@ -85,6 +87,13 @@ def _execute(site: Site, checkout: Checkout, missing: list[PlannedStep], step_id
             how=ledger.BY_HAND,
         )
     print(f"{wanted.id}: done in {seconds:.1f} s")
+
+
+def _check_turn(site: Site, step: PlannedStep, release: Release | None) -> None:
+    """Refuses what comes after the restart before there was one."""
+    later = PHASES.index(step.phase) >= PHASES.index("workers")
+    if later and release is not None and read_links(site.places).current != release.path:
+        raise StepError(f"{step.id} comes after the restart: {release.version} is not the current release yet.")
 
 
 def _execute_own(site: Site, checkout: Checkout, step_id: str) -> None:

@@ -1,0 +1,107 @@
+"""The page "Upgrading to a new release", typed as it stands there, in a real systemd, while people use the server."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from lab_server import UNITS, USER, LabServer, commands_of
+
+pytestmark = pytest.mark.timeout(600)
+
+BEFORE, THEN, AFTER = "Before the restart", "Then", "When all processes run it"
+
+
+def check_out(server: LabServer, version: str) -> str:
+    """What the hook prints when a release is checked out."""
+    return server.lab.type(f"cd ~/live && git fetch --tags && git checkout v{version}", user=USER).stderr
+
+
+def follow(server: LabServer, printed: str) -> list[str]:
+    """Types what is printed: as the user, and as root what concerns units."""
+    typed = [command for heading in (BEFORE, THEN, AFTER) for command in commands_of(printed, heading)]
+    for command in typed:
+        server.lab.type(command, user="" if command.startswith("systemctl") else USER)
+    return typed
+
+
+def test_installing_again_changes_nothing(server: LabServer) -> None:
+    """Everything is there; what exists in another way is refused with the reason."""
+    again = server.run_install("--domain", "social.example")
+    assert "made" not in again and "written" not in again
+    assert "There is a user phiomia already, at home in /home/phiomia" in server.run_install(
+        "--home", "/srv/elsewhere", check=False
+    )
+    for unit in UNITS:
+        assert server.lab.type(f"systemctl is-active {unit}").stdout.strip() == "active"
+        assert server.lab.type(f"systemctl is-enabled {unit}").stdout.strip() == "enabled"
+    # What the units may not touch is not theirs: root's files, other homes, the kernel's switches.
+    assert "exposure level" in server.lab.type("systemd-analyze security phiomia-web | tail -n 1").stdout
+
+
+def test_a_restart_behind_the_socket_loses_nothing(server: LabServer) -> None:
+    """Requests wait in the socket until the web is there again."""
+    with server.used() as told:
+        began = time.monotonic()
+        server.lab.type("systemctl restart phiomia-web")
+        took = time.monotonic() - began
+    assert told["failures"] == []
+    assert told["posts"] > 0
+    assert told["pause"] <= took + 2
+
+
+def test_the_page(server: LabServer) -> None:
+    """From the oldest release to the newest, skipping those between, with every instruction executed."""
+    with server.used() as told:
+        printed = check_out(server, "0.4.0")
+        assert "go to v0.3.0, then v0.4.0" in printed
+        assert server.running("web") == {"0.1.0"}
+
+        printed = check_out(server, "0.3.0")
+        assert "phiomia step migrate-expand" in commands_of(printed, BEFORE)
+        # Whoever forgets the instructions is told, and goes on as before.
+        refused = server.lab.type("systemctl reload phiomia-web", check=False)
+        assert refused.returncode != 0
+        server.lab.type("systemctl restart phiomia-worker")
+        assert server.running("worker") == server.running("web") == {"0.1.0"}
+        for unit in ("phiomia-web", "phiomia-worker"):
+            assert "needs first: phiomia step migrate-expand" in server.journal(unit)
+        assert any("needs first: phiomia step migrate-expand" in one for one in server.status()["problems"])
+
+        first = follow(server, printed)
+        assert first.index("phiomia step tidy@1") < first.index("systemctl restart phiomia-worker")
+        assert first.index("systemctl restart phiomia-worker") < first.index("systemctl reload phiomia-web")
+        assert server.running("web") == server.running("worker") == server.running("streaming") == {"0.3.0"}
+
+        follow(server, check_out(server, "0.4.0"))
+    assert told["failures"] == []
+    status = server.status()
+    assert status["installed"] == "0.4.0"
+    assert status["missing"] == status["pending_schema"] == status["problems"] == []
+    assert {one["step_id"] for one in status["executed"]} == {"tidy@1", "paint@1", "polish@1", "stumble@1"}
+    for role in ("web", "worker", "streaming"):
+        assert server.running(role) == {"0.4.0"}
+    said = server.lab.type("phiomia upgrade status", user=USER).stdout
+    assert "Every instruction of every release was executed at least once" in said
+    assert "Nothing is left to do." in server.lab.type("phiomia upgrade instructions", user=USER).stdout
+
+
+def test_what_cannot_serve_is_taken_back(server: LabServer) -> None:
+    """A release that does not start leaves the one before it in service, whichever command was typed."""
+    data = "/home/phiomia/app/shared/data"
+    check_out(server, "0.5.0")
+    with server.used() as told:
+        # Built while it looks well, broken when it starts.
+        server.lab.type(f"PHIOMIA_DATA={data} phiomia step backup", user=USER)
+        server.lab.type(f"touch {data}/broken", user=USER)
+        assert server.lab.type("systemctl reload phiomia-web", check=False).returncode != 0
+        assert server.running("web") == {"0.4.0"}
+        check_out(server, "0.4.0")
+        check_out(server, "0.5.0")
+        server.lab.type("systemctl restart phiomia-worker", check=False)
+        server.lab.type("until systemctl is-active --quiet phiomia-worker; do sleep 0.2; done")
+        assert server.running("worker") == {"0.4.0"}
+    assert told["failures"] == []
+    assert any("0.5.0" in one for one in server.status()["problems"])
+    server.lab.type(f"rm {data}/broken", user=USER)
+    check_out(server, "0.4.0")
