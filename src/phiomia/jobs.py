@@ -12,6 +12,7 @@ from phiomia.domain.peers.received import trim_received
 from phiomia.domain.peers.rules import DomainRules
 from phiomia.domain.peers.tombstones import forget_tombstones
 from phiomia.domain.relationships.unmute import end_expired_mutes
+from phiomia.domain.relationships.domain_block import HANDLERS as TIES
 from phiomia.domain.search.jobs import HANDLERS as SEARCH
 from phiomia.domain.statuses.jobs import EndPolls, ForgetIdempotencyKeys, run_end_polls, run_forget_idempotency_keys
 from phiomia.domain.timelines.deliver import FanOut, run_fan_out
@@ -113,6 +114,7 @@ _HANDLERS = (
     *SEARCH,
 )
 HANDLERS = {handler.job_type.TYPE: handler for handler in _HANDLERS}
+    *TIES,
 PERIODIC = (
     Periodic("tidy", 5 * MINUTE, Tidy),
     Periodic("end_polls", 15 * SECOND, EndPolls),

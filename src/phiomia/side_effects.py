@@ -6,6 +6,7 @@ from phiomia.domain.accounts.events import AccountDeleted, AccountMoved, Account
 from phiomia.domain.filters.changed import tell_streams
 from phiomia.domain.filters.events import FiltersChanged
 from phiomia.domain.notifications import effects as tell
+from phiomia.domain.notifications.domain_blocked import retract_domain
 from phiomia.domain.relationships import events as relationships
 from phiomia.domain.search.effects import (
     index_new_account,
@@ -18,6 +19,7 @@ from phiomia.domain.search.effects import (
 )
 from phiomia.domain.statuses import events as statuses
 from phiomia.domain.statuses.conversations import keep_conversations
+from phiomia.domain.statuses.featured_tags import count_new_use, recount_uses
 from phiomia.domain.statuses.tombstones import leave_tombstone
 from phiomia.domain.tags import events as tags
 from phiomia.domain.timelines.deliver import (
@@ -29,6 +31,7 @@ from phiomia.domain.timelines.deliver import (
 )
 from phiomia.domain.timelines.effects import (
     on_blocked,
+from phiomia.domain.timelines.domain_blocked import forget_domain
     on_followed,
     on_muted,
     on_tag_followed,
@@ -47,14 +50,28 @@ SIDE_EFFECTS: Mapping[type[Event], SideEffects] = {
     AccountMoved: SideEffects(now=(outbox.tell_moved, bring_followers)),
     UserSignedUp: SideEffects(now=(index_new_account,)),
     statuses.StatusCreated: SideEffects(
-        now=(index_new_status, tell.on_status_created, keep_conversations, outbox.tell_created, deliver_created)
+        now=(
+            index_new_status,
+            count_new_use,
+            tell.on_status_created,
+            keep_conversations,
+            outbox.tell_created,
+            deliver_created,
+        )
     ),
     statuses.StatusEdited: SideEffects(
-        now=(reindex_edited_status, tell.on_status_edited, outbox.tell_edited, deliver_edited)
+        now=(reindex_edited_status, recount_uses, tell.on_status_edited, outbox.tell_edited, deliver_edited)
     ),
     statuses.ReplyAdopted: SideEffects(now=(deliver_adopted,)),
     statuses.StatusDeleted: SideEffects(
-        now=(unindex_deleted_status, leave_tombstone, tell.on_status_deleted, outbox.tell_deleted, deliver_deleted)
+        now=(
+            unindex_deleted_status,
+            recount_uses,
+            leave_tombstone,
+            tell.on_status_deleted,
+            outbox.tell_deleted,
+            deliver_deleted,
+        )
     ),
     statuses.StatusBoosted: SideEffects(now=(note_boost, tell.on_status_boosted, outbox.tell_boosted, deliver_boosted)),
     statuses.StatusFavourited: SideEffects(now=(note_mark, outbox.tell_favourited, tell.on_status_favourited)),
@@ -76,3 +93,5 @@ SIDE_EFFECTS: Mapping[type[Event], SideEffects] = {
     tags.TagFollowed: SideEffects(now=(on_tag_followed,)),
     tags.TagUnfollowed: SideEffects(now=(on_tag_unfollowed,)),
 }
+    relationships.DomainBlocked: SideEffects(now=(retract_domain, forget_domain)),
+    tags.TagFeatured: SideEffects(now=(outbox.tell_tag_featured,)),

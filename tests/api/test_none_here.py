@@ -11,7 +11,7 @@ EMPTY = [one for one in ENDPOINTS if one.handler.__module__ == none_here.__name_
 async def test_apps_start_without_errors(world: World) -> None:
     alice = await world.account("alice")
     other = await make_token(world.db, alice, "write")
-    assert len(EMPTY) >= 10
+    assert EMPTY
     for one in EMPTY:
         answer = await world.client.check(f"{one.method} {one.path}", alice)
         assert answer in ([], {"updated_at": None, "content": ""})

@@ -4,6 +4,7 @@ from phiomia.api.endpoint import Call, endpoint
 from phiomia.api.errors import ApiError
 from phiomia.api.paging import Paging, link
 from phiomia.domain.search.queries import load_tag_histories
+from phiomia.domain.statuses.featured_tags import find_featured_tags
 from phiomia.domain.tags.follow import follow_tag, unfollow_tag
 from phiomia.domain.tags.normalise import is_valid_tag, normalise_tag
 from phiomia.domain.tags.queries import find_followed_tags, find_tag, list_followed_tags
@@ -23,10 +24,13 @@ async def followed_tags(call: Call, params: Paging) -> object:
     page = params.page(limits.PAGE_TAGS)
     async with call.api.db.read() as session:
         views = await list_followed_tags(session, call.actor, page)
-        days = await load_tag_histories(session, [view.id for view in views]) if views else {}
+        ids = [view.id for view in views]
+        days = await load_tag_histories(session, ids) if views else {}
+        featured = await find_featured_tags(session, call.actor, ids)
     if views:
         link(call, views[0].id, views[-1].id, full=len(views) >= page.limit)
-    return [render_tag(view, days[view.id], call.api.fragments.links, following=True) for view in views]
+    links = call.api.fragments.links
+    return [render_tag(view, days[view.id], links, following=True, featuring=view.id in featured) for view in views]
 
 
 @endpoint("POST", "/api/v1/tags/:name/follow", scopes=("write:follows", "follow"), returns="entity:Tag", rate="follows")
@@ -59,4 +63,6 @@ async def _show(call: Call, name: str) -> object:
             raise ApiError(404, "Record not found")
         days = await load_tag_histories(session, [view.id])
         followed = await find_followed_tags(session, call.actor, [view.id])
-    return render_tag(view, days[view.id], call.api.fragments.links, following=view.id in followed)
+        featured = await find_featured_tags(session, call.actor, [view.id])
+    links = call.api.fragments.links
+    return render_tag(view, days[view.id], links, following=view.id in followed, featuring=view.id in featured)

@@ -51,12 +51,6 @@ async def scheduled_statuses(call: Call, params: None) -> object:
     return []
 
 
-@endpoint("GET", "/api/v1/featured_tags", scopes=("read:accounts",), returns="array<entity:FeaturedTag>")
-async def featured_tags(call: Call, params: None) -> object:
-    """Hashtags on the own profile: they can't be featured here."""
-    return []
-
-
 @endpoint("GET", "/api/v1/instance/extended_description", access="public", returns="entity:ExtendedDescription")
 async def extended_description(call: Call, params: None) -> object:
     """A longer text about the server: nobody has written one."""

@@ -16,6 +16,7 @@ from phiomia.domain.search.queries import (
     search_accounts,
     search_statuses,
 )
+from phiomia.domain.statuses.featured_tags import find_featured_tags
 from phiomia.domain.statuses.queries import find_rows, rows_of
 from phiomia.domain.tags.normalise import is_valid_tag, normalise_tag
 from phiomia.domain.tags.queries import TagView, find_followed_tags, find_tag, find_tags_by_prefix
@@ -86,10 +87,17 @@ async def search(call: Call, params: SearchParams) -> bytes:
         statuses = await call.api.fragments.page(
             session, [rows[id_] for id_ in found.statuses if id_ in rows], call.viewer
         )
-        followed = await _followed(session, call, [tag.id for tag, _ in found.tags])
+        ids = [tag.id for tag, _ in found.tags]
+        followed, featured = await _followed(session, call, ids), await _featured(session, call, ids)
     links = call.api.fragments.links
     tags = [
-        render_tag(tag, days, links, following=None if followed is None else tag.id in followed)
+        render_tag(
+            tag,
+            days,
+            links,
+            following=None if followed is None else tag.id in followed,
+            featuring=None if featured is None else tag.id in featured,
+        )
         for tag, days in found.tags
     ]
     return splice_search((accounts[id_] for id_ in found.accounts if id_ in accounts), statuses, tags)
@@ -134,8 +142,10 @@ async def tag(call: Call, params: None) -> object:
     view, days = await call.api.db.scan(lambda session: _load_tag(session, name), _SECONDS)
     async with call.api.db.read() as session:
         followed = await _followed(session, call, [view.id])
+        featured = await _featured(session, call, [view.id])
     following = None if followed is None else view.id in followed
-    return render_tag(view, days, call.api.fragments.links, following=following)
+    featuring = None if featured is None else view.id in featured
+    return render_tag(view, days, call.api.fragments.links, following=following, featuring=featuring)
 
 
 async def _find(session: ReadSession, call: Call, text: str, params: SearchParams) -> _Found:
@@ -215,6 +225,10 @@ async def _load_tag(session: ReadSession, name: str) -> tuple[TagView, list[TagD
 
 async def _followed(session: ReadSession, call: Call, tag_ids: list[int]) -> set[int] | None:
     return None if call.viewer is None else await find_followed_tags(session, call.viewer, tag_ids)
+
+
+async def _featured(session: ReadSession, call: Call, tag_ids: list[int]) -> set[int] | None:
+    return None if call.viewer is None else await find_featured_tags(session, call.viewer, tag_ids)
 
 
 def _asked(text: str) -> str:

@@ -8,9 +8,14 @@ from phiomia.entities.links import Links
 
 
 def render_tag(
-    view: TagView, history: Iterable[tuple[int, int, int]], links: Links, *, following: bool | None = None
+    view: TagView,
+    history: Iterable[tuple[int, int, int]],
+    links: Links,
+    *,
+    following: bool | None = None,
+    featuring: bool | None = None,
 ) -> dict[str, Any]:
-    """A hashtag; `history` holds (day in ms, uses, accounts), `following` is None for those who are not signed in."""
+    """A hashtag; `history` holds (day in ms, uses, accounts). What is None is left out: nobody is signed in."""
     tag: dict[str, Any] = {
         "id": str(view.id),
         "name": view.display_name or view.name,
@@ -21,4 +26,6 @@ def render_tag(
     }
     if following is not None:
         tag["following"] = following
+    if featuring is not None:
+        tag["featuring"] = featuring
     return tag

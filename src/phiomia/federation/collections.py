@@ -19,6 +19,7 @@ from phiomia.domain.relationships.collections import (
 from phiomia.domain.relationships.followers_digest import list_followers_on
 from phiomia.domain.statuses.collections import find_status_head, list_answers, list_conversation
 from phiomia.domain.statuses.documents import NoteView, StatusReference, load_documents
+from phiomia.domain.statuses.featured_tags import list_featured_tags
 from phiomia.domain.statuses.views import FeedRow
 from phiomia.domain.statuses.visibility import Visibility
 from phiomia.domain.timelines.account import load_account_statuses
@@ -26,6 +27,7 @@ from phiomia.federation.actors import find_active_account, read_id
 from phiomia.federation.documents import activities, ids
 from phiomia.federation.documents.contexts import bare
 from phiomia.federation.documents.note import render_note
+from phiomia.federation.documents.tags import render_hashtag
 from phiomia.federation.responder import Ask
 from phiomia.federation.statuses import find_wanted
 from phiomia.platform.db import ReadSession
@@ -79,11 +81,14 @@ async def give_featured(ask: Ask) -> None:
 
 
 async def give_featured_tags(ask: Ask) -> None:
-    """Hashtags that an account shows on its profile: nobody can choose any yet."""
+    """Hashtags that an account shows on its profile."""
     await ask.admit()
     async with ask.federation.db.read() as session:
         head = await find_active_account(ask, session)
-    ask.answer_with({"id": ids.featured_tags(_actor(ask, head)), "type": "Collection", "totalItems": 0, "items": []})
+        views = await list_featured_tags(session, head.id)
+    items = [render_hashtag(view.key, view.name, ask.federation.links) for view in views]
+    uri = ids.featured_tags(_actor(ask, head))
+    ask.answer_with({"id": uri, "type": "Collection", "totalItems": len(items), "items": items})
 
 
 async def give_followers_of_asker(ask: Ask) -> None:

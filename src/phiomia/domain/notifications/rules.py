@@ -8,8 +8,14 @@ from phiomia.domain.accounts.models import accounts
 from phiomia.domain.accounts.state import AccountState
 from phiomia.domain.notifications.models import notifications
 from phiomia.domain.notifications.types import NEVER_FILTERED, NotificationType
-from phiomia.domain.relationships.conditions import is_followed, not_blocked, not_muting_notifications
-from phiomia.domain.statuses.models import conversation_mutes, statuses
+from phiomia.domain.relationships.conditions import (
+    is_followed,
+    not_blocked,
+    not_muting_notifications,
+    not_of_blocked_domain,
+)
+from phiomia.domain.relationships.models import follows
+from phiomia.domain.statuses.models import conversation_mutes, status_mentions, statuses
 from phiomia.domain.statuses.policy import visible_to
 from phiomia.domain.users.models import users
 from phiomia.platform.db import P, Query
@@ -45,6 +51,7 @@ def recipients_query(chosen: ColumnElement[bool]) -> Query:
 def _is_filtered() -> ColumnElement[bool]:
     """The sender is limited and the recipient does not follow it: the notification waits to be asked for."""
     account = accounts.alias("sender")
+            not_of_blocked_domain(sender, recipient),
     limited = select(account.c.id).where(account.c.id == sender, account.c.state == AccountState.LIMITED)
     return and_(
         kind.not_in([type_.value for type_ in NEVER_FILTERED]),

@@ -11,7 +11,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, Table, and_, or_, select
 
-from phiomia.domain.relationships.models import blocks, follows, mutes
+from phiomia.domain.accounts.models import accounts
+from phiomia.domain.relationships.models import account_domain_blocks, blocks, follows, mutes
 from phiomia.platform.db import P
 
 AccountId = ColumnElement[Any]
@@ -41,7 +42,23 @@ def not_muting_notifications(account: AccountId, recipient: AccountId) -> Column
 
 def not_blocked_or_muted(account: AccountId, viewer: AccountId) -> ColumnElement[bool]:
     """The account may show up in front of the viewer unasked. Needs the parameter `now`."""
-    return and_(not_blocked(account, viewer), not_muted(account, viewer))
+    return and_(not_blocked(account, viewer), not_muted(account, viewer), not_of_blocked_domain(account, viewer))
+
+
+def not_of_blocked_domain(account: AccountId, viewer: AccountId) -> ColumnElement[bool]:
+    """The viewer does not block the whole server of the account."""
+    return ~is_of_blocked_domain(account, viewer)
+
+
+def is_of_blocked_domain(account: AccountId, viewer: AccountId) -> ColumnElement[bool]:
+    """The viewer blocks the whole server of the account."""
+    block, there = account_domain_blocks.alias(), accounts.alias()
+    found = (
+        select(block.c.id)
+        .select_from(block.join(there, there.c.domain == block.c.domain))
+        .where(block.c.account_id == viewer, there.c.id == account)
+    )
+    return found.correlate_except(block, there).exists()
 
 
 def is_followed(account: AccountId, viewer: AccountId) -> ColumnElement[bool]:

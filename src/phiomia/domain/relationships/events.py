@@ -93,3 +93,10 @@ class Unmuted(Event, frozen=True):
 
     account_id: int
     target_id: int
+
+
+class DomainBlocked(Event, frozen=True):
+    """A member blocks a whole server."""
+
+    account_id: int
+    domain: str

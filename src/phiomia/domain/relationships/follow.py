@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import Table, case, func, null, select, update
+from sqlalchemy import Table, case, func, null, or_, select, update
 
 from phiomia.domain.accounts.models import accounts
 from phiomia.domain.accounts.state import AccountState
 from phiomia.domain.errors import Invalid, NotAllowed, NotFound
-from phiomia.domain.relationships.conditions import is_blocked_between
+from phiomia.domain.relationships.conditions import is_blocked_between, is_of_blocked_domain
 from phiomia.domain.relationships.counters import count_follow
 from phiomia.domain.relationships.events import FollowAccepted, Followed, FollowRequested
 from phiomia.domain.relationships.models import follow_requests, follows
@@ -50,7 +50,7 @@ _STANDING = Query(
         _target.c.moved_to_id,
         follows.c.id,
         follow_requests.c.id,
-        is_blocked_between(_actor.c.id, _target.c.id),
+        or_(is_blocked_between(_actor.c.id, _target.c.id), is_of_blocked_domain(_actor.c.id, _target.c.id)),
     )
     .select_from(_actor)
     .join(_target, _target.c.id == P("target"))

@@ -12,6 +12,7 @@ from phiomia.domain.relationships.conditions import (
     exists_pair,
     is_blocked_between,
     is_followed,
+    is_of_blocked_domain,
     lasts,
     not_blocked_or_muted,
 )
@@ -45,7 +46,7 @@ _RELATIONSHIPS = Query(
         mutes.c.expires_at,
         follow_requests.c.id.is_not(None),
         exists_pair(follow_requests, accounts.c.id, _VIEWER),
-        false(),  # domain_blocking: members can't block whole domains
+        is_of_blocked_domain(accounts.c.id, _VIEWER),
         exists_pair(endorsements, _VIEWER, accounts.c.id),
         func.coalesce(account_notes.c.comment, literal("")),
     )

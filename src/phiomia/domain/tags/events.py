@@ -15,3 +15,12 @@ class TagUnfollowed(Event, frozen=True):
 
     account_id: int
     tag_id: int
+
+
+class TagFeatured(Event, frozen=True):
+    """A member shows a hashtag on the profile, or with `gone` no longer. `key` is what it is found by."""
+
+    account_id: int
+    key: str
+    name: str
+    gone: bool = False

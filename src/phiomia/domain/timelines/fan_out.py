@@ -4,7 +4,7 @@ from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, func, litera
 
 from phiomia.domain.accounts.models import accounts
 from phiomia.domain.accounts.state import AccountState
-from phiomia.domain.relationships.conditions import not_blocked, not_blocked_or_muted, not_muted
+from phiomia.domain.relationships.conditions import not_blocked_or_muted, not_muted
 from phiomia.domain.relationships.models import follows, list_accounts, lists
 from phiomia.domain.statuses.models import status_mentions, status_tags, statuses
 from phiomia.domain.statuses.visibility import Visibility
@@ -48,8 +48,7 @@ def _recipients() -> Select[tuple[int]]:
         and_(
             follows.c.show_boosts,
             _original.c.account_id != follower,
-            not_blocked(_original.c.account_id, follower),
-            not_muted(_original.c.account_id, follower),
+            not_blocked_or_muted(_original.c.account_id, follower),
             # The same status is not shown again while it is among the recent ones.
             ~select(_feed.c.status_id)
             .where(

@@ -6,7 +6,7 @@ from sqlalchemy import or_, select
 
 from phiomia.domain.accounts.models import accounts
 from phiomia.domain.accounts.state import AccountState
-from phiomia.domain.relationships.conditions import not_blocked, not_muted
+from phiomia.domain.relationships.conditions import not_blocked, not_muted, not_of_blocked_domain
 from phiomia.domain.relationships.models import lists
 from phiomia.domain.statuses.models import status_mentions, statuses
 from phiomia.domain.statuses.policy import visible_to
@@ -36,6 +36,7 @@ _MAY_BE_SHOWN = Query(
         _viewer.c.state < AccountState.SUSPENDED,
         not_blocked(_status.c.account_id, _viewer.c.id),
         not_muted(_status.c.account_id, _viewer.c.id),
+        not_of_blocked_domain(_status.c.account_id, _viewer.c.id),
         ~_unwanted_mention,
     )
 )

@@ -1,14 +1,19 @@
-"""Add and Remove: what accounts elsewhere pin to their profiles."""
+"""Add and Remove: the posts that accounts elsewhere pin to their profiles, and the hashtags they show there."""
 
 from phiomia.domain.errors import DomainError
+from phiomia.domain.statuses.featured_tags import feature_tag, unfeature_tag_named
 from phiomia.domain.statuses.known import find_by_uri
 from phiomia.domain.statuses.pin import pin, unpin
+from phiomia.domain.tags.normalise import normalise_tag
+from phiomia.domain.tags.queries import find_tag
 from phiomia.federation.inbox.context import PROCESSED, Activity, InboxContext, Outcome, ignored, rejected
-from phiomia.federation.parse.values import first, id_of, same_host, types
+from phiomia.federation.parse.values import first, id_of, same_host, types, words
 
 
 async def handle_add(context: InboxContext, activity: Activity) -> Outcome:
-    """Pins one of the actor's own posts."""
+    """Pins one of the actor's own posts, or shows a hashtag."""
+    if (name := _hashtag(activity)) is not None:
+        return await _feature(context, activity, name)
     if (refusal := _check(activity)) is not None:
         return refusal
     uri = id_of(activity.object)
@@ -21,7 +26,9 @@ async def handle_add(context: InboxContext, activity: Activity) -> Outcome:
 
 
 async def handle_remove(context: InboxContext, activity: Activity) -> Outcome:
-    """Takes one of the actor's own posts off the profile."""
+    """Takes one of the actor's own posts, or a hashtag, off the profile."""
+    if (name := _hashtag(activity)) is not None:
+        return await _unfeature(context, activity, name)
     if (refusal := _check(activity)) is not None:
         return refusal
     async with context.db.read() as session:
@@ -35,12 +42,37 @@ async def handle_remove(context: InboxContext, activity: Activity) -> Outcome:
     return PROCESSED
 
 
+async def _feature(context: InboxContext, activity: Activity, name: str) -> Outcome:
+    try:
+        await context.db.write(lambda session: feature_tag(session, activity.actor.id, name))
+    except DomainError as error:
+        return ignored(str(error))
+    return PROCESSED
+
+
+async def _unfeature(context: InboxContext, activity: Activity, name: str) -> Outcome:
+    async with context.db.read() as session:
+        tag = await find_tag(session, normalise_tag(name))
+    if tag is None:
+        return ignored("not known here")
+    await context.db.write(lambda session: unfeature_tag_named(session, activity.actor.id, tag.id))
+    return PROCESSED
+
+
+def _hashtag(activity: Activity) -> str | None:
+    """The name of the hashtag that is meant; None if it is about something else, or somebody else's profile."""
+    thing = first(activity.object)
+    if not isinstance(thing, dict) or "Hashtag" not in types(thing):
+        return None
+    target = id_of(activity.raw.get("target"))
+    known = (activity.actor.featured_url, activity.actor.featured_tags_url)
+    return words(thing.get("name"), 200).removeprefix("#") if target and target in known else None
+
+
 def _check(activity: Activity) -> Outcome | None:
     featured = activity.actor.featured_url
     if not featured or id_of(activity.raw.get("target")) != featured:
         return ignored("not the actor's featured posts")
-    if "Hashtag" in types(first(activity.object)):
-        return ignored("featured hashtags of others are not kept")
     if not same_host(id_of(activity.object), activity.actor.uri):
         return rejected("somebody else's post")
     return None

@@ -5,6 +5,8 @@ from phiomia.domain.accounts.locality import goes_out, load_domains
 from phiomia.domain.relationships import events as relationships
 from phiomia.domain.statuses import events as statuses
 from phiomia.domain.statuses.documents import load_references
+from phiomia.domain.tags.events import TagFeatured
+from phiomia.federation.outbox.featured_tags import SendFeaturedTag
 from phiomia.federation.outbox.jobs import (
     Act,
     SendAct,
@@ -154,3 +156,9 @@ async def _tell_favourite(
 ) -> None:
     if await goes_out(session, account_id, author_id):
         await defer(session, SendFavourite(status_id, account_id, author_id, favourite_id, undo))
+
+
+async def tell_tag_featured(session: WriteSession, event: TagFeatured) -> None:
+    """Which hashtags a member shows on the profile."""
+    if (await load_domains(session, [event.account_id])).get(event.account_id) == "":
+        await defer(session, SendFeaturedTag(event.account_id, event.key, event.name, event.gone))

@@ -23,6 +23,7 @@ from phiomia.federation.documents.actor import render_actor
 from phiomia.federation.documents.note import render_note
 from phiomia.federation.outbox.audience import Envelope, list_inboxes, load_envelope
 from phiomia.federation.outbox.deliver import Deliver, Outbox, run_deliver
+from phiomia.federation.outbox.featured_tags import SendFeaturedTag, send_featured_tag
 from phiomia.federation.outbox.forward import ForwardReply, forward_reply
 from phiomia.federation.outbox.post import Post, send
 from phiomia.federation.outbox.relays import AskRelay, ask_relay
@@ -395,6 +396,7 @@ HANDLERS: Iterable[Handler] = (
     Handler(SendAct, send_act),
     Handler(SendProfile, send_profile),
     Handler(SendPin, send_pin),
+    Handler(SendFeaturedTag, send_featured_tag),
     Handler(SendMove, send_move),
     Handler(SendFarewell, send_farewell),
     Handler(AskRelay, ask_relay),
