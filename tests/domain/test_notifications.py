@@ -13,6 +13,7 @@ from phiomia.domain.notifications.clear import clear
 from phiomia.domain.notifications.dismiss import dismiss, dismiss_group
 from phiomia.domain.notifications.events import Notified
 from phiomia.domain.notifications.group import SPAN, group_key
+from phiomia.domain.notifications.models import notification_permissions
 from phiomia.domain.notifications.notify import (
     notify,
     notify_edited,
@@ -65,6 +66,7 @@ _STATUS = insert_into(
     "created_at",
 )
 _MENTION = insert_into(status_mentions, "status_id", "account_id", "silent")
+_PERMISSION = insert_into(notification_permissions, "account_id", "from_account_id", "created_at")
 _MUTED_THREAD = insert_into(conversation_mutes, "account_id", "conversation_id")
 
 EFFECTS: dict[type[Event], Any] = {
@@ -249,6 +251,8 @@ def test_limited_accounts_are_filtered_unless_followed(tell: Callable[[Story], N
 def test_mentions(tell: Callable[[Story], None], visibility: Visibility) -> None:
     async def story(world: World) -> None:
         await world.post(101, REMOTE, visibility)
+        for account in (ANN, BOB):  # else a direct one would wait to be asked for
+            await world.put(_PERMISSION, account_id=account, from_account_id=REMOTE, created_at=0)
         for account, silent in ((ANN, False), (BOB, False), (EVE, True), (REMOTE, False)):
             await world.put(_MENTION, status_id=101, account_id=account, silent=silent)
         for _ in range(2):

@@ -264,6 +264,22 @@ def test_an_event_of_several_messages_is_complete_with_the_last(tmp_path: Path) 
     perform(play)
 
 
+def test_apps_are_told_to_load_notifications_again(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with (
+            open_stage(tmp_path) as stage,
+            aiohttp.ClientSession(headers=bearer()) as http,
+            http.get(stage.url + "/user/notification") as response,
+        ):
+            await stage.until(lambda: stage.metrics.subscriptions == 1)
+            await stage.append("notifications_merged", account=BOB)
+            await stage.append("notifications_merged", account=ALICE)
+            told = await next_event(response)
+            assert (told["event"], told["data"]) == ("notifications_merged", "1")
+
+    perform(play)
+
+
 def test_a_revoked_token_and_the_end_of_the_process_end_a_stream_properly(tmp_path: Path) -> None:
     async def play() -> None:
         async with open_stage(tmp_path) as stage, aiohttp.ClientSession() as http:

@@ -6,7 +6,7 @@ from msgspec import field
 
 from phiomia.api.account_lists import show_accounts
 from phiomia.api.endpoint import Call, endpoint
-from phiomia.api.notifications import NotificationParams, UnreadParams
+from phiomia.api.notifications import NotificationParams, SupportParams, UnreadParams
 from phiomia.api.paging import Paging, link
 from phiomia.domain.notifications.clear import clear
 from phiomia.domain.notifications.dismiss import dismiss, dismiss_group
@@ -61,7 +61,9 @@ async def groups(call: Call, params: GroupParams) -> bytes:
         if found:
             link(call, found[0].newest.id, found[-1].newest.id, full=len(found) >= page.limit)
         partial = params.expand_accounts == "partial_avatars"
-        return await render_groups(call.api.fragments, session, found, call.actor, partial=partial)
+        return await render_groups(
+            call.api.fragments, session, found, call.actor, partial=partial, supported=params.supported_types
+        )
 
 
 @endpoint("GET", "/api/v2/notifications/unread_count", scopes=("read:notifications",), returns="entity:UnreadCount")
@@ -89,11 +91,11 @@ async def unread_groups(call: Call, params: UnreadGroupParams) -> object:
     scopes=("read:notifications",),
     returns="entity:GroupedNotificationsResults",
 )
-async def group(call: Call, params: None) -> bytes:
+async def group(call: Call, params: SupportParams) -> bytes:
     """One group."""
     async with call.api.db.read() as session:
         found = await find_group(session, call.actor, call.path["group_key"])
-        return await render_groups(call.api.fragments, session, [found], call.actor)
+        return await render_groups(call.api.fragments, session, [found], call.actor, supported=params.supported_types)
 
 
 @endpoint(

@@ -23,6 +23,13 @@ class NotificationParams(Paging, kw_only=True):
     exclude_types: list[str] = []
     account_id: Id | None = None
     include_filtered: bool = False
+    supported_types: list[str] = []
+
+
+class SupportParams(Struct, kw_only=True):
+    """Which types the app knows; of others it is told in words."""
+
+    supported_types: list[str] = []
 
 
 class UnreadParams(Struct, kw_only=True):
@@ -54,7 +61,9 @@ async def notifications(call: Call, params: NotificationParams) -> bytes:
             params.account_id,
             include_filtered=params.include_filtered,
         )
-        shown = await render_notifications(call.api.fragments, session, rows, call.actor)
+        shown = await render_notifications(
+            call.api.fragments, session, rows, call.actor, supported=params.supported_types
+        )
     if rows:
         link(call, rows[0].id, rows[-1].id, full=len(rows) >= page.limit)
     return b"[" + b",".join(shown) + b"]"
@@ -79,11 +88,13 @@ async def unread_count(call: Call, params: UnreadParams) -> object:
 
 
 @endpoint("GET", "/api/v1/notifications/:id", scopes=("read:notifications",), returns="entity:Notification")
-async def notification(call: Call, params: None) -> bytes:
+async def notification(call: Call, params: SupportParams) -> bytes:
     """One notification."""
     async with call.api.db.read() as session:
         row = await find_notification(session, call.actor, call.id)
-        shown = await render_notifications(call.api.fragments, session, [row], call.actor)
+        shown = await render_notifications(
+            call.api.fragments, session, [row], call.actor, supported=params.supported_types
+        )
     if not shown:
         raise ApiError(404, "Record not found")
     return shown[0]

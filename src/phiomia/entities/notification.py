@@ -1,20 +1,29 @@
 """The entity Notification, spliced like statuses."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
 from phiomia.domain.notifications.views import NotificationRow
 from phiomia.domain.statuses.queries import rows_of
 from phiomia.entities.fragments import Fragments
+from phiomia.entities.notification_fallback import render_fallback
 from phiomia.platform.clock import iso
 from phiomia.platform.db import ReadSession
 
 
 async def render_notifications(
-    fragments: Fragments, session: ReadSession, rows: Sequence[NotificationRow], viewer: int
+    fragments: Fragments,
+    session: ReadSession,
+    rows: Sequence[NotificationRow],
+    viewer: int,
+    *,
+    supported: Collection[str] = (),
 ) -> list[bytes]:
-    """Notifications with their accounts and statuses; those whose account or status is gone are left out."""
+    """Notifications with their accounts and statuses; those whose account or status is gone are left out.
+
+    `supported`, if any are named: the types that the app knows; of others it is told in words.
+    """
     wanted = {row.status_id for row in rows if row.status_id is not None}
     lines = await rows_of(session, sorted(wanted), viewer) if wanted else {}
     statuses = await fragments.by_id(session, list(lines.values()), viewer)
@@ -31,6 +40,8 @@ async def render_notifications(
         parts = [head[:-1], b',"account":', account]
         if status is not None:
             parts += [b',"status":', status]
+        if supported and row.type not in supported:
+            parts += [b',"fallback":', render_fallback(row.type, account)]
         if row.filtered:
             parts.append(b',"filtered":true')
         shown.append(b"".join((*parts, b"}")))

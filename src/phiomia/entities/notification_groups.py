@@ -1,6 +1,6 @@
 """The entity GroupedNotificationsResults, spliced like statuses."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -8,6 +8,7 @@ import msgspec
 from phiomia.domain.notifications.views import GroupView
 from phiomia.domain.statuses.queries import rows_of
 from phiomia.entities.fragments import Fragments
+from phiomia.entities.notification_fallback import render_fallback
 from phiomia.platform.clock import iso
 from phiomia.platform.db import ReadSession
 
@@ -15,9 +16,18 @@ _PARTIAL = ("id", "acct", "locked", "bot", "url", "avatar", "avatar_static", "av
 
 
 async def render_groups(
-    fragments: Fragments, session: ReadSession, groups: Sequence[GroupView], viewer: int, *, partial: bool = False
+    fragments: Fragments,
+    session: ReadSession,
+    groups: Sequence[GroupView],
+    viewer: int,
+    *,
+    partial: bool = False,
+    supported: Collection[str] = (),
 ) -> bytes:
-    """Groups with their accounts and statuses; `partial`: of all but the first account only what a picture needs."""
+    """Groups with their accounts and statuses; `partial`: of all but the first account only what a picture needs.
+
+    `supported`, if any are named: the types that the app knows; of others it is told in words.
+    """
     wanted = {group.newest.status_id for group in groups if group.newest.status_id is not None}
     lines = await rows_of(session, sorted(wanted), viewer) if wanted else {}
     statuses = await fragments.by_id(session, list(lines.values()), viewer)
@@ -37,7 +47,7 @@ async def render_groups(
         b'],"statuses":[',
         b",".join(statuses.values()),
         b'],"notification_groups":',
-        msgspec.json.encode([_render_group(group, accounts) for group in shown]),
+        msgspec.json.encode([_render_group(group, accounts, supported) for group in shown]),
     ]
     if partial:
         rest = [_render_partial(body) for id_, body in accounts.items() if id_ not in whole]
@@ -45,7 +55,7 @@ async def render_groups(
     return b"".join((*parts, b"}"))
 
 
-def _render_group(group: GroupView, accounts: dict[int, bytes]) -> dict[str, Any]:
+def _render_group(group: GroupView, accounts: dict[int, bytes], supported: Collection[str]) -> dict[str, Any]:
     newest = group.newest
     senders = dict.fromkeys(row.from_account_id for row in group.rows if row.from_account_id in accounts)
     entity: dict[str, Any] = {
@@ -60,6 +70,9 @@ def _render_group(group: GroupView, accounts: dict[int, bytes]) -> dict[str, Any
     }
     if newest.status_id is not None:
         entity["status_id"] = str(newest.status_id)
+    if supported and newest.type not in supported:
+        words = render_fallback(newest.type, accounts[newest.from_account_id], group.size - 1)
+        entity["fallback"] = msgspec.Raw(words)
     return entity
 
 

@@ -13,6 +13,7 @@ from phiomia.streaming.log_events import (
     ConversationEvent,
     DeleteEvent,
     FiltersEvent,
+    MergedEvent,
     NotificationEvent,
     Posted,
     StatusEvent,
@@ -41,6 +42,9 @@ def plan(kind: str, text: str, listeners: Subscriptions) -> Render | None:
         return _plan_delete(body, listeners)
     if isinstance(body, NotificationEvent):
         return _plan_notifications(body, listeners)
+    if isinstance(body, MergedEvent):
+        found = listeners.find("notification", [body.account])
+        return _plan_plain(Message("notifications_merged", b"1"), found)
     if isinstance(body, ConversationEvent):
         return _plan_conversation(body, listeners)
     if isinstance(body, FiltersEvent):

@@ -54,6 +54,12 @@ class NotificationEvent(Struct, frozen=True):
         return one + self.ids
 
 
+class MergedEvent(Struct, frozen=True):
+    """`notifications_merged`: what an account let through stands among its notifications."""
+
+    account: int
+
+
 class ConversationEvent(Struct, frozen=True):
     """`conversation`: a direct conversation of an account has changed."""
 
@@ -73,13 +79,14 @@ class TokenEvent(Struct, frozen=True):
     ids: list[int]
 
 
-Body = StatusEvent | DeleteEvent | NotificationEvent | ConversationEvent | FiltersEvent | TokenEvent
+Body = StatusEvent | DeleteEvent | NotificationEvent | MergedEvent | ConversationEvent | FiltersEvent | TokenEvent
 
 KINDS: Final[Mapping[str, type[Any]]] = {
     "status": StatusEvent,
     "edit": StatusEvent,
     "delete": DeleteEvent,
     "notification": NotificationEvent,
+    "notifications_merged": MergedEvent,
     "conversation": ConversationEvent,
     "filters": FiltersEvent,
     "token": TokenEvent,

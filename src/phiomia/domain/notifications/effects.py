@@ -6,6 +6,7 @@ from phiomia.domain.notifications.notify import (
     notify_followers_with_bell,
     notify_mentioned,
     notify_poll_ended,
+    notify_quoters,
 )
 from phiomia.domain.notifications.retract import retract, retract_from, retract_sender
 from phiomia.domain.notifications.types import NotificationType
@@ -21,6 +22,7 @@ from phiomia.domain.relationships.events import (
 )
 from phiomia.domain.statuses.events import (
     PollEnded,
+    QuoteChanged,
     StatusBoosted,
     StatusCreated,
     StatusDeleted,
@@ -28,6 +30,7 @@ from phiomia.domain.statuses.events import (
     StatusFavourited,
     StatusUnfavourited,
 )
+from phiomia.domain.statuses.quote_state import QuoteState
 from phiomia.platform.db import WriteSession
 
 
@@ -71,9 +74,10 @@ async def on_status_created(session: WriteSession, event: StatusCreated) -> None
 
 
 async def on_status_edited(session: WriteSession, event: StatusEdited) -> None:
-    """Those who boosted it, and those now mentioned, learn of it."""
+    """Those who boosted or quote it, and those now mentioned, learn of it."""
     await notify_mentioned(session, event.status_id)
     await notify_edited(session, event.status_id)
+    await notify_quoters(session, event.status_id)
 
 
 async def on_status_boosted(session: WriteSession, event: StatusBoosted) -> None:
@@ -95,6 +99,14 @@ async def on_status_favourited(session: WriteSession, event: StatusFavourited) -
 async def on_status_unfavourited(session: WriteSession, event: StatusUnfavourited) -> None:
     """The notification of the favourite goes."""
     await retract(session, event.author_id, NotificationType.FAVOURITE, event.account_id, event.status_id)
+
+
+async def on_quote_changed(session: WriteSession, event: QuoteChanged) -> None:
+    """The author of what is quoted learns of it once it stands; the notification goes when it does not any more."""
+    if event.state == QuoteState.ACCEPTED:
+        await notify(session, event.quoted_account_id, NotificationType.QUOTE, event.account_id, event.status_id)
+    elif event.before == QuoteState.ACCEPTED:
+        await retract(session, event.quoted_account_id, NotificationType.QUOTE, event.account_id, event.status_id)
 
 
 async def on_poll_ended(session: WriteSession, event: PollEnded) -> None:

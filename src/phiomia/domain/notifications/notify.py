@@ -1,19 +1,22 @@
 """Notifying members: of what was done to one of them, or of one status that concerns many."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, select, union
+from sqlalchemy import ColumnElement, Select, and_, delete, func, select, union
 
 from phiomia.domain.notifications.events import Notified
 from phiomia.domain.notifications.group import group_key
 from phiomia.domain.notifications.models import notifications
+from phiomia.domain.notifications.requests import ask_to_be_heard
 from phiomia.domain.notifications.retract import retract_from_all
 from phiomia.domain.notifications.rules import about, recipient, recipients_query, sender
-from phiomia.domain.notifications.types import NotificationType
+from phiomia.domain.notifications.types import ASKING, NotificationType
 from phiomia.domain.relationships.models import follows
-from phiomia.domain.statuses.models import poll_votes, polls, status_mentions, statuses
+from phiomia.domain.statuses.models import poll_votes, polls, quotes, status_mentions, statuses
+from phiomia.domain.statuses.quote_state import QuoteState
 from phiomia.domain.statuses.visibility import Visibility
+from phiomia.domain.users.models import users
 from phiomia.platform.clock import now_ms
 from phiomia.platform.db import P, Query, WriteSession, insert_into
 from phiomia.platform.db.session import Row
@@ -43,6 +46,20 @@ _POLLED = recipients_query(
         .join(polls, polls.c.id == poll_votes.c.poll_id)
         .where(polls.c.status_id == about),
         select(statuses.c.account_id).where(statuses.c.id == about),
+    )
+)
+_quotes_it = and_(quotes.c.quoted_id == about, quotes.c.state == QuoteState.ACCEPTED)
+_QUOTERS = recipients_query(_among(select(quotes.c.account_id).where(_quotes_it)))
+_NEWEST_QUOTES = Query(
+    select(quotes.c.account_id, func.max(quotes.c.status_id))
+    .select_from(quotes.join(users, users.c.account_id == quotes.c.account_id))
+    .where(_quotes_it)
+    .group_by(quotes.c.account_id)
+)
+_FORGET_QUOTED_UPDATES = Query(
+    delete(notifications).where(
+        notifications.c.type == P("type", str),
+        notifications.c.status_id.in_(select(quotes.c.status_id).where(quotes.c.quoted_id == about)),
     )
 )
 _STATUS = Query(
@@ -99,6 +116,20 @@ async def notify_edited(session: WriteSession, status_id: int) -> None:
     await _notify_many(session, _BOOSTERS, NotificationType.UPDATE, status_id)
 
 
+async def notify_quoters(session: WriteSession, status_id: int) -> None:
+    """Tells those who quote a status that it has changed, each with the newest quote of theirs."""
+    quoting = {row[0]: row[1] for row in await session.all(_NEWEST_QUOTES, status=status_id)}
+    if not quoting:
+        return
+    status = await _load(session, status_id)
+    if status is None:
+        return
+    await session.execute(_FORGET_QUOTED_UPDATES, status=status_id, type=str(NotificationType.QUOTED_UPDATE))
+    sender_id, type_ = status.account_id, NotificationType.QUOTED_UPDATE
+    rows = await session.all(_QUOTERS, sender=sender_id, status=status_id, type=str(type_), now=now_ms())
+    await _write(session, type_, sender_id, status_id, rows, quoting)
+
+
 class _Status(NamedTuple):
     account_id: int
     visibility: int
@@ -129,8 +160,15 @@ async def _tell(session: WriteSession, query: Query, type_: str, sender_id: int,
 
 
 async def _write(
-    session: WriteSession, type_: str, sender_id: int, status_id: int | None, recipients: Sequence[Row]
+    session: WriteSession,
+    type_: str,
+    sender_id: int,
+    status_id: int | None,
+    recipients: Sequence[Row],
+    shown: Mapping[int, int] | None = None,
 ) -> None:
+    """`shown`: the status that a recipient is shown, where that is not the one that the rules were asked about."""
+    shown = shown or {}
     now = now_ms()
     ids = [new_id() for _ in recipients]
     await session.execute_many(
@@ -140,7 +178,7 @@ async def _write(
                 "id": id_,
                 "account_id": account_id,
                 "from_account_id": sender_id,
-                "status_id": status_id,
+                "status_id": shown.get(account_id, status_id),
                 "type": str(type_),
                 "group_key": group_key(type_, id_, status_id, now),
                 "filtered": bool(filtered),
@@ -149,6 +187,9 @@ async def _write(
             for id_, (account_id, filtered) in zip(ids, recipients, strict=True)
         ],
     )
+    waiting = [account_id for account_id, filtered in recipients if filtered]
+    if waiting and status_id is not None and type_ in ASKING:
+        await ask_to_be_heard(session, waiting, sender_id, status_id)
     pairs = [(id_, account_id) for id_, (account_id, filtered) in zip(ids, recipients, strict=True) if not filtered]
     if pairs:
         await record(session, Notified(str(type_), sender_id, status_id, pairs))

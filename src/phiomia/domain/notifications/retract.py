@@ -3,6 +3,7 @@
 from sqlalchemy import delete
 
 from phiomia.domain.notifications.models import notifications
+from phiomia.domain.notifications.requests import forget_requests
 from phiomia.platform.db import P, Query, WriteSession
 
 _of_type = notifications.c.type == P("type", str)
@@ -42,4 +43,5 @@ async def retract_from(session: WriteSession, type_: str, from_account_id: int, 
 
 async def retract_sender(session: WriteSession, recipient_id: int, from_account_id: int) -> None:
     """Takes back everything one account was told of another."""
+    await forget_requests(session, recipient_id, [from_account_id])
     await session.execute(_SENDER, recipient=recipient_id, sender=from_account_id)

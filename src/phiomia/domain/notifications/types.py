@@ -29,3 +29,5 @@ NEVER_FILTERED: Final = (
     NotificationType.ADMIN_SIGN_UP,
     NotificationType.ADMIN_REPORT,
 )
+# What makes a sender whose notifications wait ask to be heard.
+ASKING: Final = (NotificationType.MENTION, NotificationType.QUOTE)

@@ -1,0 +1,38 @@
+"""The entity NotificationRequest, spliced like statuses."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from phiomia.domain.notifications.requests import RequestView
+from phiomia.domain.statuses.queries import rows_of
+from phiomia.entities.fragments import Fragments
+from phiomia.platform.clock import iso
+from phiomia.platform.db import ReadSession
+
+
+async def render_requests(
+    fragments: Fragments, session: ReadSession, views: Sequence[RequestView], viewer: int
+) -> list[bytes]:
+    """Senders who wait, with the last status of each, if it may still be seen."""
+    wanted = sorted({view.last_status_id for view in views if view.last_status_id is not None})
+    lines = await rows_of(session, wanted, viewer) if wanted else {}
+    statuses = await fragments.by_id(session, list(lines.values()), viewer)
+    accounts = await fragments.accounts(session, sorted({view.from_account_id for view in views}))
+    return [
+        _render_request(view, accounts[view.from_account_id], statuses.get(view.last_status_id or 0))
+        for view in views
+        if view.from_account_id in accounts
+    ]
+
+
+def _render_request(view: RequestView, account: bytes, status: bytes | None) -> bytes:
+    entity = {
+        "id": str(view.id),
+        "created_at": iso(view.created_at),
+        "updated_at": iso(view.updated_at),
+        "notifications_count": str(view.waiting),
+        "account": msgspec.Raw(account),
+        "last_status": None if status is None else msgspec.Raw(status),
+    }
+    return msgspec.json.encode(entity)
