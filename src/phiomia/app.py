@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from phiomia.domain.filters.known import KnownFilters
 from phiomia.domain.oauth.bearers import Bearers
 from phiomia.entities.fragments import Fragments
 from phiomia.entities.links import Links
@@ -122,7 +123,12 @@ def build_web(parts: Parts) -> Any:
     config = parts.config
     rates = Rates(config.data_dir / "run" / "rates")
     bearers = Bearers(parts.db, parts.bus, config.caches.tokens)
-    fragments = Fragments(parts.links, statuses=config.caches.statuses, accounts=config.caches.accounts)
+    fragments = Fragments(
+        parts.links,
+        statuses=config.caches.statuses,
+        accounts=config.caches.accounts,
+        filters=KnownFilters(parts.bus),
+    )
     lookup = ExchangeLookup(parts.exchange)
     api = Api(config, parts.db, parts.bus, parts.storage, bearers, fragments, rates, lookup)
     app = QuickApp()
@@ -191,7 +197,12 @@ async def run_streaming_role(config: Config) -> None:
     async with open_parts(config, "streaming") as parts:
         stop = _stop_on_signal()
         bearers = Bearers(parts.db, parts.bus, config.caches.tokens)
-        fragments = Fragments(parts.links, statuses=config.caches.statuses // 4, accounts=config.caches.accounts // 4)
+        fragments = Fragments(
+            parts.links,
+            statuses=config.caches.statuses // 4,
+            accounts=config.caches.accounts // 4,
+            filters=KnownFilters(parts.bus),
+        )
         context = StreamingContext(
             db=parts.db,
             bus=parts.bus,

@@ -5,7 +5,12 @@ from collections.abc import Mapping, Sequence
 from phiomia.domain.oauth.bearers import Bearers
 from phiomia.domain.oauth.scopes import expand
 from phiomia.domain.timelines.streams import find_public_audience, owns_list
-from phiomia.entities.for_streams import render_conversation, render_for_viewers, render_notification
+from phiomia.entities.for_streams import (
+    render_conversation,
+    render_filtered,
+    render_for_viewers,
+    render_notification,
+)
 from phiomia.entities.fragments import Fragments
 from phiomia.platform.db import Database
 from phiomia.streaming.log_events import StatusEvent
@@ -62,7 +67,8 @@ class Renderings:
         ]
         async with self._db.read() as session:
             shown = await find_public_audience(session, status.id, wanting)
-        return dict.fromkeys(shown, _NO_FILTERS)
+            filtered = await render_filtered(self._fragments, session, status.id, sorted(shown))
+        return dict.fromkeys(shown, _NO_FILTERS) | filtered
 
     async def notification(self, notification_id: int, viewer: int) -> bytes | None:
         """A notification."""

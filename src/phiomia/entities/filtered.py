@@ -67,7 +67,7 @@ class Filtering:
         self, session: ReadSession, rows: Sequence[FeedRow], found: list[tuple[int, Any]], viewer: int
     ) -> list[tuple[int, Any]]:
         """Statuses in pieces, the last two with the viewer's flags, and now with what the viewer's filters say."""
-        matcher = await self.known.of(session, viewer)
+        matcher = await self.known.of(session, viewer) if found else None
         if matcher is None:
             return found
         lines = {row.id: row for row in rows}

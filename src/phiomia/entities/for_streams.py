@@ -26,19 +26,32 @@ async def render_for_viewers(
     if None in viewers:
         made[None] = await fragments.one(session, row, None)
     marks = await marks_for_viewers(session, row, sorted(seeing)) if seeing else {}
+    filtering = await fragments.filtering.known.of_many(session, sorted(seeing)) if seeing else {}
     plain = row._replace(marks=0)
     shared: bytes | None = None
     for viewer in people:
         if viewer not in seeing:
             continue
         own = marks.get(viewer, 0)
-        if not own and viewer != row.account_id and not fragments.has_poll(row):
+        if not own and viewer != row.account_id and viewer not in filtering and not fragments.has_poll(row):
             if shared is None:
                 shared = await fragments.one(session, plain, viewer)
             made[viewer] = shared
         else:
             made[viewer] = await fragments.one(session, plain._replace(marks=own), viewer)
     return made
+
+
+async def render_filtered(
+    fragments: Fragments, session: ReadSession, status_id: int, viewers: Sequence[int]
+) -> dict[int, bytes]:
+    """What their filters say of a status, for those of the viewers who have any."""
+    matchers = await fragments.filtering.known.of_many(session, viewers)
+    row = (await rows_of(session, [status_id], None)).get(status_id) if matchers else None
+    if row is None:
+        return {}
+    entity = [await fragments.one(session, row, None)]
+    return {viewer: fragments.filtering.results(matcher, row, entity, viewer) for viewer, matcher in matchers.items()}
 
 
 async def render_notification(

@@ -13,10 +13,12 @@ import msgspec
 from phiomia.domain.accounts.queries import load_accounts, load_revisions
 from phiomia.domain.accounts.views import AccountView
 from phiomia.domain.errors import NotFound
+from phiomia.domain.filters.known import KnownFilters
 from phiomia.domain.instance.emojis import load_emojis
 from phiomia.domain.statuses.queries import load_statuses, load_votes
 from phiomia.domain.statuses.views import FeedRow, Mark, PollView
 from phiomia.entities.account import render_account
+from phiomia.entities.filtered import Filtering
 from phiomia.entities.links import Links
 from phiomia.entities.poll import render_poll, with_votes
 from phiomia.entities.status import render_status
@@ -109,8 +111,11 @@ class Kept(Generic[V]):
 class Fragments:
     """The memory of one process, and the splicer."""
 
-    def __init__(self, links: Links, *, statuses: int = 10_000, accounts: int = 5_000) -> None:
+    def __init__(
+        self, links: Links, *, statuses: int = 10_000, accounts: int = 5_000, filters: KnownFilters | None = None
+    ) -> None:
         self.links = links
+        self.filtering = Filtering(filters or KnownFilters())
         self._statuses: Kept[StatusFragment] = Kept(statuses)
         self._accounts: Kept[AccountFragment] = Kept(accounts)
 
@@ -154,16 +159,17 @@ class Fragments:
                 poll_bytes = await self._polls(session, [poll for _, poll in holes], viewer)
                 for pieces, poll in holes:
                     pieces[pieces.index(_POLL) + 1] = poll_bytes[poll.status_id]
-            return found
+            return found if viewer is None else await self.filtering.mark(session, rows, found, viewer)
         statuses, accounts = await self._gather(session, rows)
         polls = [fragment.poll for fragment in statuses.values() if fragment.poll is not None]
         poll_bytes = await self._polls(session, polls, viewer) if polls else {}
-        return [
+        found = [
             (row.id, self._splice(row, statuses, accounts, poll_bytes, viewer))
             for row in rows
             # One that was deleted since the statement is left out.
             if row.id in statuses and (row.original_id is None or row.original_id in statuses)
         ]
+        return found if viewer is None else await self.filtering.mark(session, rows, found, viewer)
 
     def _splice_known(
         self, rows: Sequence[FeedRow], viewer: int | None
