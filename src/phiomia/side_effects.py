@@ -29,9 +29,9 @@ from phiomia.domain.timelines.deliver import (
     deliver_deleted,
     deliver_edited,
 )
+from phiomia.domain.timelines.domain_blocked import forget_domain
 from phiomia.domain.timelines.effects import (
     on_blocked,
-from phiomia.domain.timelines.domain_blocked import forget_domain
     on_followed,
     on_muted,
     on_tag_followed,
@@ -89,9 +89,9 @@ SIDE_EFFECTS: Mapping[type[Event], SideEffects] = {
     relationships.Blocked: SideEffects(now=(on_blocked, outbox.tell_blocked, tell.on_blocked)),
     relationships.Unblocked: SideEffects(now=(outbox.tell_unblocked,)),
     relationships.Muted: SideEffects(now=(on_muted, tell.on_muted)),
+    relationships.DomainBlocked: SideEffects(now=(retract_domain, forget_domain)),
     FiltersChanged: SideEffects(now=(tell_streams,)),
+    tags.TagFeatured: SideEffects(now=(outbox.tell_tag_featured,)),
     tags.TagFollowed: SideEffects(now=(on_tag_followed,)),
     tags.TagUnfollowed: SideEffects(now=(on_tag_unfollowed,)),
 }
-    relationships.DomainBlocked: SideEffects(now=(retract_domain, forget_domain)),
-    tags.TagFeatured: SideEffects(now=(outbox.tell_tag_featured,)),
