@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from phiomia.domain.oauth.bearers import Bearers
 from phiomia.domain.oauth.scopes import expand
 from phiomia.domain.timelines.streams import find_public_audience, owns_list
+from phiomia.entities.announcement import render_announcement_for_all
 from phiomia.entities.for_streams import (
     render_conversation,
     render_filtered,
@@ -74,6 +75,11 @@ class Renderings:
         """A notification."""
         async with self._db.read() as session:
             return await render_notification(self._fragments, session, notification_id, viewer)
+
+    async def announcement(self, announcement_id: int) -> bytes | None:
+        """An announcement."""
+        async with self._db.read() as session:
+            return await render_announcement_for_all(self._fragments.links, session, announcement_id)
 
     async def conversation(self, conversation_id: int, viewer: int) -> bytes | None:
         """A conversation."""

@@ -96,6 +96,9 @@ class Painter:
     async def notification(self, notification_id: int, viewer: int) -> bytes | None:
         return b'{"id":"%d","for":"%d"}' % (notification_id, viewer)
 
+    async def announcement(self, announcement_id: int) -> bytes | None:
+        return b'{"id":"%d"}' % announcement_id
+
     async def conversation(self, conversation_id: int, viewer: int) -> bytes | None:
         return b'{"id":"%d"}' % conversation_id
 

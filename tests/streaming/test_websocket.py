@@ -122,6 +122,30 @@ def test_filters_conversations_and_lists_go_to_whom_they_belong(tmp_path: Path) 
     perform(play)
 
 
+def test_announcements_go_to_everybody_who_is_at_home(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with open_stage(tmp_path) as stage, aiohttp.ClientSession() as http:
+            alice = await http.ws_connect(stage.url + "?stream=user", headers=bearer("alice"))
+            bob = await http.ws_connect(stage.url + "?stream=direct", headers=bearer("bob"))
+            await stage.until(lambda: stage.metrics.subscriptions == 2)
+            await stage.append("announcement", id=7)
+            await stage.append("announcement_reaction", id=7, name="x", count=2)
+            await stage.append("announcement_delete", id=7)
+            await stage.append("conversation", id=41, account=BOB)
+            reaction = '{"name":"x","count":2,"announcement_id":"7"}'
+            told = [(event["event"], event["payload"]) for event in [await next_message(alice) for _ in range(3)]]
+            assert told == [
+                ("announcement", '{"id":"7"}'),
+                ("announcement.reaction", reaction),
+                ("announcement.delete", "7"),
+            ]
+            assert (await next_message(bob))["event"] == "conversation"
+            await alice.close()
+            await bob.close()
+
+    perform(play)
+
+
 def test_public_streams_have_no_boosts_no_answers_and_nothing_for_those_who_block(tmp_path: Path) -> None:
     async def play() -> None:
         async with open_stage(tmp_path) as stage, aiohttp.ClientSession(headers=bearer()) as http:

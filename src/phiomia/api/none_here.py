@@ -3,12 +3,6 @@
 from phiomia.api.endpoint import Call, endpoint
 
 
-@endpoint("GET", "/api/v1/announcements", returns="array<entity:Announcement>")
-async def announcements(call: Call, params: None) -> object:
-    """Announcements: nobody can make any here."""
-    return []
-
-
 @endpoint("GET", "/api/v1/trends/tags", access="public", returns="array<entity:Tag>")
 async def trending_tags(call: Call, params: None) -> object:
     """Trending hashtags: nothing is ranked here."""

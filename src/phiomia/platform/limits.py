@@ -19,6 +19,7 @@ FEATURED_TAGS: Final = 10
 LISTS: Final = 50
 LIST_TITLE: Final = 256
 # Mastodon bounds the lengths alone. What a member has is held against each status that is shown to them.
+ANNOUNCEMENT_REACTIONS: Final = 8  # kinds of them
 FILTERS: Final = 100
 FILTER_TITLE: Final = 256
 FILTER_KEYWORD: Final = 512

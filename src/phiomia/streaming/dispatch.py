@@ -8,14 +8,18 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
+import msgspec
+
 from phiomia.streaming.encoding import Message, with_filtered
 from phiomia.streaming.log_events import (
+    AnnouncementEvent,
     ConversationEvent,
     DeleteEvent,
     FiltersEvent,
     MergedEvent,
     NotificationEvent,
     Posted,
+    ReactionEvent,
     StatusEvent,
     decode_body,
 )
@@ -47,6 +51,10 @@ def plan(kind: str, text: str, listeners: Subscriptions) -> Render | None:
         return _plan_plain(Message("notifications_merged", b"1"), found)
     if isinstance(body, ConversationEvent):
         return _plan_conversation(body, listeners)
+    if isinstance(body, AnnouncementEvent):
+        return _plan_announcement(kind, body, listeners)
+    if isinstance(body, ReactionEvent):
+        return _plan_reaction(body, listeners)
     if isinstance(body, FiltersEvent):
         return _plan_filters(body, listeners)
     return None
@@ -68,6 +76,18 @@ def _plan_delete(body: DeleteEvent, listeners: Subscriptions) -> Render | None:
 
 def _plan_filters(body: FiltersEvent, listeners: Subscriptions) -> Render | None:
     return _plan_plain(Message("filters_changed", None), listeners.find("home", [body.account]))
+
+
+def _plan_announcement(kind: str, body: AnnouncementEvent, listeners: Subscriptions) -> Render | None:
+    found = listeners.find_all("home")
+    if kind == "announcement_delete":
+        return _plan_plain(Message("announcement.delete", str(body.id).encode()), found)
+    return partial(_render_announcement, body, found) if found else None
+
+
+def _plan_reaction(body: ReactionEvent, listeners: Subscriptions) -> Render | None:
+    told = {"name": body.name, "count": body.count, "announcement_id": str(body.id)}
+    return _plan_plain(Message("announcement.reaction", msgspec.json.encode(told)), listeners.find_all("home"))
 
 
 def _plan_plain(message: Message, found: Sequence[Subscription]) -> Render | None:
@@ -145,6 +165,13 @@ async def _render_notifications(
         deliveries += [Delivery(one, Message("notification", payload, one not in complete)) for one in found]
         complete.update(found)
     return deliveries[::-1]
+
+
+async def _render_announcement(
+    body: AnnouncementEvent, found: Sequence[Subscription], renderer: Renderer
+) -> list[Delivery]:
+    payload = await renderer.announcement(body.id)
+    return [] if payload is None else await _give_all(Message("announcement", payload), found, renderer)
 
 
 async def _render_conversation(

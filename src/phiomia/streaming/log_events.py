@@ -73,13 +73,37 @@ class FiltersEvent(Struct, frozen=True):
     account: int
 
 
+class AnnouncementEvent(Struct, frozen=True):
+    """`announcement` and `announcement_delete`: something was announced, or taken back."""
+
+    id: int
+
+
+class ReactionEvent(Struct, frozen=True):
+    """`announcement_reaction`: so many have reacted to an announcement with an emoji."""
+
+    id: int
+    name: str
+    count: int
+
+
 class TokenEvent(Struct, frozen=True):
     """`token`: access tokens were revoked."""
 
     ids: list[int]
 
 
-Body = StatusEvent | DeleteEvent | NotificationEvent | MergedEvent | ConversationEvent | FiltersEvent | TokenEvent
+Body = (
+    StatusEvent
+    | DeleteEvent
+    | NotificationEvent
+    | MergedEvent
+    | ConversationEvent
+    | FiltersEvent
+    | TokenEvent
+    | AnnouncementEvent
+    | ReactionEvent
+)
 
 KINDS: Final[Mapping[str, type[Any]]] = {
     "status": StatusEvent,
@@ -90,6 +114,9 @@ KINDS: Final[Mapping[str, type[Any]]] = {
     "conversation": ConversationEvent,
     "filters": FiltersEvent,
     "token": TokenEvent,
+    "announcement": AnnouncementEvent,
+    "announcement_delete": AnnouncementEvent,
+    "announcement_reaction": ReactionEvent,
 }
 _DECODERS: Final = {kind: msgspec.json.Decoder(body, strict=False) for kind, body in KINDS.items()}
 

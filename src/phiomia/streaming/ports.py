@@ -52,6 +52,10 @@ class Renderer(Protocol):
         """A notification, or None when it is gone."""
         ...
 
+    async def announcement(self, announcement_id: int) -> bytes | None:
+        """An announcement, or None when it is gone."""
+        ...
+
     async def conversation(self, conversation_id: int, viewer: int) -> bytes | None:
         """A conversation, or None when it is gone."""
         ...

@@ -69,6 +69,10 @@ class Subscriptions:
             return []
         return list(dict.fromkeys(_members(group, values)))
 
+    def find_all(self, kind: str) -> list[Subscription]:
+        """The subscriptions to any value of a kind."""
+        return [one for members in self._groups.get(kind, {}).values() for one in members]
+
 
 def _members(group: dict[int | str, dict[Subscription, None]], values: Collection[int | str]) -> Iterator[Subscription]:
     # A popular account is in 100,000 home feeds of which a few listen; a set is made only where it pays.
