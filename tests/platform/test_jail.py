@@ -49,6 +49,9 @@ class Jail:
 
 
 def check_claims(picture: Picture) -> None:
+    if picture.content_type == "video/mp4":
+        assert picture.path.stat().st_size == picture.bytes and picture.extension == "mp4"
+        return
     image = read(picture)
     assert (image.width, image.height) == (picture.width, picture.height)
     assert picture.path.stat().st_size == picture.bytes
@@ -237,10 +240,8 @@ def test_a_picture_is_what_it_contains_not_what_it_is_called(jail: Jail, tmp_pat
         b"%PDF-1.7\n",
         b"II*\0" + bytes(100),
         b"P6 2 2 255\n" + bytes(12),
-        b"\0\0\0\x18ftypmp42\0\0\0\0isommp42" + bytes(100),
-        b"RIFF\x24\0\0\0WAVEfmt " + bytes(100),
     ],
-    ids=["empty", "text", "svg", "xml", "pdf", "tiff", "ppm", "mp4", "wav"],
+    ids=["empty", "text", "svg", "xml", "pdf", "tiff", "ppm"],
 )
 def test_what_is_no_picture_of_ours_is_refused(jail: Jail, tmp_path: Path, content: bytes) -> None:
     source = tmp_path / "upload.png"
@@ -341,15 +342,13 @@ def test_what_hangs_on_a_picture_stays_behind(jail: Jail, tmp_path: Path, format
             assert trace not in path.read_bytes()
 
 
-@pytest.mark.parametrize(("format", "content_type"), [(".gif", "image/gif"), (".webp", "image/webp")])
-def test_animations_stay_animations(jail: Jail, tmp_path: Path, format: str, content_type: str) -> None:
+@pytest.mark.parametrize("format", [".gif", ".webp"])
+def test_animations_become_films(jail: Jail, tmp_path: Path, format: str) -> None:
     source = tmp_path / "moving"
     source.write_bytes(animation(64, 48, 5).write_to_buffer(format))
     result = jail.run(source)
-    assert result.animated and result.original.content_type == content_type
-    after = read(result.original)
-    assert after.get_n_pages() == 5
-    assert after.get("delay") == [70] * 5 and after.get("loop") == 3
+    assert result.animated and result.original.content_type == "video/mp4"
+    assert result.film is not None and result.film.kind == "gifv" and result.film.seconds == 0.35
     assert result.thumbnail is not None and read(result.thumbnail).get_n_pages() == 1
     assert (result.original.width, result.original.height) == (64, 48)
 
@@ -359,7 +358,6 @@ def test_long_animations_shrink(jail: Jail, tmp_path: Path) -> None:
     source.write_bytes(animation(100, 80, 10).gifsave_buffer())
     result = jail.run(source, limits=ImageLimits(output_animation_pixels=20_000))
     assert (result.original.width, result.original.height) == (50, 40)
-    assert read(result.original).get_n_pages() == 10
     result.original.path.unlink()
     assert result.thumbnail is not None
     result.thumbnail.path.unlink()

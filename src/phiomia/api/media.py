@@ -11,13 +11,14 @@ from phiomia.api.params import Upload
 from phiomia.domain.errors import Invalid, NotFound
 from phiomia.domain.media.describe import Description, describe_media, store_preview
 from phiomia.domain.media.discard import discard_media
-from phiomia.domain.media.kinds import MediaState
+from phiomia.domain.media.kinds import MediaKind, MediaState
 from phiomia.domain.media.process import TOPIC
 from phiomia.domain.media.queries import load_own_media
 from phiomia.domain.media.sources import forget_sources
 from phiomia.domain.media.upload import (
     NewMedia,
     check_picture,
+    check_upload,
     clean_description,
     create_media,
     keep_source,
@@ -46,7 +47,7 @@ class MediaParams(msgspec.Struct, kw_only=True):
     scopes=("write:media",),
     returns="entity:MediaAttachment",
     rate="media",
-    upload_bytes=limits.IMAGE_BYTES,
+    upload_bytes=limits.VIDEO_BYTES,
 )
 async def upload(call: Call, params: MediaParams) -> object:
     """Takes an upload; 202 when it is not decoded yet."""
@@ -59,7 +60,7 @@ async def upload(call: Call, params: MediaParams) -> object:
     scopes=("write:media",),
     returns="entity:MediaAttachment",
     rate="media",
-    upload_bytes=limits.IMAGE_BYTES,
+    upload_bytes=limits.VIDEO_BYTES,
 )
 async def upload_and_wait(call: Call, params: MediaParams) -> object:
     """Takes an upload and answers when it is decoded."""
@@ -127,11 +128,15 @@ async def _take(call: Call, params: MediaParams) -> int:
         message = "File can't be blank"
         raise Invalid(f"Validation failed: {message}", {"file": [("ERR_BLANK", message)]})
     thumbnail = _file(call, "thumbnail")
-    for given in (file, thumbnail):
-        if given is not None:
-            check_picture(given.path, given.content_type)
+    kind = check_upload(file.path, file.content_type)
+    if thumbnail is not None:
+        check_picture(thumbnail.path, thumbnail.content_type)
+    for given in (thumbnail, file if kind == MediaKind.IMAGE else None):
+        if given is not None and given.size > limits.IMAGE_BYTES:
+            raise ApiError(413, f"The picture is larger than {limits.IMAGE_BYTES} bytes")
     new = NewMedia(
         account_id=call.actor,
+        kind=kind,
         content_type=file.content_type,
         size=file.size,
         description=clean_description(params.description),

@@ -82,7 +82,7 @@ async def read_form(req: falcon.asgi.Request, *, upload_bytes: int, temporary: P
     if req.method in WITHOUT_BODY:
         return form
     try:
-        async with asyncio.timeout(limits.BODY_SECONDS):
+        async with asyncio.timeout(limits.UPLOAD_SECONDS if upload_bytes else limits.BODY_SECONDS):
             await _read_body(req, form, upload_bytes, temporary)
     except TimeoutError:
         form.discard()

@@ -258,7 +258,7 @@ async def _upload(stage: _Stage, author: int, scene: str, description: str) -> i
     with tempfile.TemporaryDirectory(dir=stage.temporary, prefix="demo-") as folder:
         file = Path(folder) / "drawn.png"
         await asyncio.to_thread(draw_scene, scene, len(description), SCENE_SIZE, file)
-        new = NewMedia(author, "image/png", file.stat().st_size, description)
+        new = NewMedia(author, content_type="image/png", size=file.stat().st_size, description=description)
         await asyncio.to_thread(keep_source, stage.temporary, media_id, file)
     await stage.db.write(lambda session: create_media(session, media_id, new))
     await process_media(stage.db, stage.storage, stage.temporary, media_id)

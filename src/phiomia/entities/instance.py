@@ -115,7 +115,7 @@ def _statuses() -> dict[str, Any]:
 
 def _media() -> dict[str, Any]:
     return {
-        "supported_mime_types": list(limits.IMAGE_TYPES),
+        "supported_mime_types": [*limits.IMAGE_TYPES, *limits.VIDEO_TYPES, *limits.AUDIO_TYPES],
         "image_size_limit": limits.IMAGE_BYTES,
         "image_matrix_limit": limits.IMAGE_PIXELS,
         "video_size_limit": limits.VIDEO_BYTES,

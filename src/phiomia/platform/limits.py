@@ -15,11 +15,14 @@ POLL_OPTION_CHARACTERS: Final = 50
 POLL_MIN_SECONDS: Final = 300
 POLL_MAX_SECONDS: Final = 2_629_746
 PINNED_STATUSES: Final = 5
+SCHEDULED_TOTAL: Final = 300
+SCHEDULED_PER_DAY: Final = 25
+SCHEDULED_NOT_BEFORE_SECONDS: Final = 300
 FEATURED_TAGS: Final = 10
+ANNOUNCEMENT_REACTIONS: Final = 8  # kinds of them
 LISTS: Final = 50
 LIST_TITLE: Final = 256
 # Mastodon bounds the lengths alone. What a member has is held against each status that is shown to them.
-ANNOUNCEMENT_REACTIONS: Final = 8  # kinds of them
 FILTERS: Final = 100
 FILTER_TITLE: Final = 256
 FILTER_KEYWORD: Final = 512
@@ -49,10 +52,20 @@ VIDEO_BYTES: Final = 99 * 1024 * 1024
 IMAGE_PIXELS: Final = 33_177_600
 VIDEO_PIXELS: Final = 8_294_400
 VIDEO_FRAME_RATE: Final = 120
+VIDEO_FRAMES: Final = 36_000  # of those that are encoded again
+FILM_SECONDS: Final = 4 * 3_600
+EMOJI_BYTES: Final = 256 * 1024
 IMAGE_TYPES: Final = ("image/jpeg", "image/png", "image/gif", "image/webp", "image/avif")
+VIDEO_TYPES: Final = ("video/webm", "video/mp4", "video/quicktime", "video/ogg")
+AUDIO_TYPES: Final = (
+    *("audio/wave", "audio/wav", "audio/x-wav", "audio/x-pn-wave", "audio/vnd.wave", "audio/ogg", "audio/vorbis"),
+    *("audio/mpeg", "audio/mp3", "audio/webm", "audio/flac", "audio/aac", "audio/m4a", "audio/x-m4a", "audio/mp4"),
+    *("audio/3gpp", "video/x-ms-asf"),
+)
 
 JSON_BODY_BYTES: Final = 1024 * 1024
 BODY_SECONDS: Final = 60.0
+UPLOAD_SECONDS: Final = 900.0
 PARAMETERS: Final = 1_000
 PARAMETER_DEPTH: Final = 8
 
@@ -82,6 +95,7 @@ FOLLOWS_BEFORE_RATIO: Final = 7_500
 FOLLOW_RATIO: Final = 1.1
 SEARCH_QUERY: Final = 200
 
+PUSH_ENDPOINT: Final = 2_000
 IDEMPOTENCY_SECONDS: Final = 3_600
 AUTHORIZATION_CODE_SECONDS: Final = 600
 SESSION_SECONDS: Final = 365 * 24 * 3600

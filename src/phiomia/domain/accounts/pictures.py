@@ -22,6 +22,10 @@ _LIMITS: Final = {"avatar": AVATAR_LIMITS, "header": HEADER_LIMITS}
 _FAILURES: Final[dict[Reason, str]] = {
     "unsupported_type": "content type is invalid",
     "too_many_pixels": "has too many pixels",
+    "too_many_layers": "has too many layers",
+    "too_long": "lasts too long",
+    "too_fast": "moves too fast",
+    "as_it_is": "can't be processed",
     "too_large": "file size must be less than 8 MB",
     "corrupt": "is damaged",
     "timeout": "takes too long to process",

@@ -1,1 +1,1 @@
-"""Pictures that members upload. Begin with `upload.py`."""
+"""Pictures, films and sounds: what members upload (`upload.py`), and what other servers have (`remote.py`)."""

@@ -6,15 +6,17 @@ from typing import Protocol
 from phiomia.domain.instance.files import DeleteFiles, delete_files
 from phiomia.domain.media.discard import discard_forgotten_sources, discard_unattached
 from phiomia.domain.media.process import process_media
-from phiomia.platform.clock import DAY, HOUR, now_ms
+from phiomia.platform.clock import DAY, HOUR, SECOND, now_ms
 from phiomia.platform.config import Config
 from phiomia.platform.db import Database
+from phiomia.platform.jail.process import is_film_under_way
 from phiomia.platform.jobs.defer import Job
-from phiomia.platform.jobs.handlers import Handler
+from phiomia.platform.jobs.handlers import Handler, Retry
 from phiomia.platform.jobs.periodic import Periodic
 from phiomia.platform.storage import Storage
 
 UNATTACHED_MS = DAY
+_LOOK_AGAIN_MS = SECOND
 
 
 class ProcessMedia(Job, frozen=True):
@@ -22,6 +24,15 @@ class ProcessMedia(Job, frozen=True):
 
     TYPE = "media.process"
     QUEUE = "local"
+
+    media_id: int
+
+
+class ProcessFilm(Job, frozen=True):
+    """The same for films and sounds, which may take minutes: one at a time, on a queue where nobody waits for it."""
+
+    TYPE = "media.process_film"
+    QUEUE = "pull"
 
     media_id: int
 
@@ -57,6 +68,13 @@ async def run_process_media(context: Context, job: ProcessMedia) -> None:
     await process_media(context.db, context.storage, _temporary(context), job.media_id)
 
 
+async def run_process_film(context: Context, job: ProcessFilm) -> None:
+    """Handler of ProcessFilm."""
+    if is_film_under_way():
+        raise Retry("another film is being decoded", delay_ms=_LOOK_AGAIN_MS, counts=False)
+    await process_media(context.db, context.storage, _temporary(context), job.media_id)
+
+
 async def run_discard_media(context: Context, job: DiscardMedia) -> None:
     """Handler of DiscardMedia."""
     before = now_ms() - UNATTACHED_MS
@@ -71,6 +89,7 @@ def _temporary(context: Context) -> Path:
 
 HANDLERS = (
     Handler(ProcessMedia, run_process_media, limit_s=180.0),
+    Handler(ProcessFilm, run_process_film, limit_s=3_600.0),
     Handler(DiscardMedia, run_discard_media),
     Handler(DeleteFiles, delete_files),
 )

@@ -1,8 +1,8 @@
-"""The table of media attachments."""
+"""The tables of media attachments, and of copies of what other servers show."""
 
-from sqlalchemy import BigInteger, Column, Index, Integer, SmallInteger, Table, text
+from sqlalchemy import BigInteger, Column, Index, Integer, SmallInteger, Table, UniqueConstraint, text
 
-from phiomia.platform.db.tables import id_column, metadata, moment, reference, small, words
+from phiomia.platform.db.tables import count, id_column, metadata, moment, reference, small, words
 
 media = Table(
     "media",
@@ -21,6 +21,7 @@ media = Table(
     moment("fetched_at", nullable=True),
     words("content_type"),
     Column("bytes", Integer, nullable=False, server_default="0"),
+    Column("preview_bytes", Integer, nullable=False, server_default="0"),
     words("meta", default="{}"),  # JSON, as the entity shows it
     words("description", nullable=True),
     words("blurhash", nullable=True),
@@ -35,4 +36,26 @@ media = Table(
         sqlite_where=text("scheduled_id IS NOT NULL"),
         postgresql_where=text("scheduled_id IS NOT NULL"),
     ),
+)
+
+# A copy is no part of what it shows: it comes when somebody looks and goes when room is needed.
+remote_files = Table(
+    "remote_files",
+    metadata,
+    id_column(),
+    small("kind"),  # see proxied.py: of an attachment, its preview, an avatar, a header, an emoji
+    Column("owner_id", BigInteger, nullable=False),
+    words("digest"),  # of the address that it came from
+    words("host"),
+    words("key"),
+    words("small_key"),
+    Column("bytes", BigInteger, nullable=False, server_default="0"),
+    words("failure"),
+    count("attempts"),
+    moment("retry_at", nullable=True),
+    moment("fetched_at"),
+    moment("used_at"),
+    UniqueConstraint("kind", "owner_id"),
+    Index("ix_remote_files_used_at", "used_at", "bytes"),
+    Index("ix_remote_files_host", "host"),
 )

@@ -1,4 +1,4 @@
-"""Decodes an upload in the jail and stores the pictures. May run again at any point: it then begins anew."""
+"""Decodes an upload in the jail and stores what may be shown. May run again at any point: it then begins anew."""
 
 import asyncio
 import tempfile
@@ -7,23 +7,29 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import select, update
 
-from phiomia.domain.media.kinds import MediaState
+from phiomia.domain.media.kinds import MediaKind, MediaState
 from phiomia.domain.media.models import media
 from phiomia.domain.media.sources import forget_sources, is_kept, source_of, thumbnail_of
 from phiomia.platform.db import Database, P, Query, WriteSession
 from phiomia.platform.db.query import column_parameter
 from phiomia.platform.jail.process import process_image
-from phiomia.platform.jail.result import ImageResult, JailError, Picture, Reason
+from phiomia.platform.jail.result import Film, ImageResult, JailError, Picture, Reason
 from phiomia.platform.jobs.defer import wake
 from phiomia.platform.json import decode, encode
+from phiomia.platform.limits import VIDEO_FRAME_RATE
 from phiomia.platform.storage import Storage, media_key
 
 TOPIC: Final = "media"
+KINDS: Final = {"video": MediaKind.VIDEO, "gifv": MediaKind.GIFV, "audio": MediaKind.AUDIO}
 LOST: Final = "Validation failed: File was lost before it could be processed"
 FAILURES: Final[dict[Reason, str]] = {
     "unsupported_type": "Validation failed: File content type is invalid",
     "too_many_pixels": "Validation failed: File has too many pixels",
+    "too_many_layers": "Validation failed: File has too many tracks",
     "too_large": "Validation failed: File is too large",
+    "too_long": "Validation failed: File lasts too long",
+    "too_fast": f"Validation failed: File has more than {VIDEO_FRAME_RATE} frames a second",
+    "as_it_is": "Validation failed: File can't be processed",
     "corrupt": "Validation failed: File is damaged",
     "timeout": "Validation failed: File takes too long to process",
     "crashed": "Validation failed: File can't be processed",
@@ -31,6 +37,7 @@ FAILURES: Final[dict[Reason, str]] = {
 
 _STATE = Query(select(media.c.state, media.c.key, media.c.preview_key).where(media.c.id == P("id")))
 _META = Query(select(media.c.meta).where(media.c.id == P("id")).with_for_update())
+_FOUND: Final = ("kind", "content_type", "bytes", "preview_bytes", "meta", "blurhash")
 _PROCESSING = media.c.state == MediaState.PROCESSING
 _RESERVE = Query(
     update(media)
@@ -42,7 +49,7 @@ _READY = Query(
     .where(media.c.id == P("of_id"), _PROCESSING)
     .values(
         state=MediaState.READY,
-        **{name: column_parameter(media, name) for name in ("content_type", "bytes", "meta", "blurhash")},
+        **{name: column_parameter(media, name) for name in _FOUND},
     )
 )
 _FAIL = Query(
@@ -56,6 +63,7 @@ class Pictures(NamedTuple):
     original: Picture
     preview: Picture
     blurhash: str | None
+    film: Film | None
     key: str
     preview_key: str
 
@@ -95,11 +103,13 @@ async def _decode(db: Database, storage: Storage, temporary: Path, media_id: int
 async def _make_pictures(source: Path, thumbnail: Path, out_dir: Path, media_id: int) -> Pictures:
     result = await process_image(source, kind="attachment", out_dir=out_dir)
     own = await process_image(thumbnail, kind="attachment", out_dir=out_dir) if is_kept(thumbnail) else None
+    # A picture that moves stands still as a preview.
     preview = preview_of(own or result)
     return Pictures(
         result.original,
         preview,
         result.blurhash,
+        result.film,
         media_key("attachment", media_id, "original", result.original.extension),
         media_key("attachment", media_id, "small", preview.extension),
     )
@@ -120,6 +130,27 @@ def picture_meta(picture: Picture) -> dict[str, Any]:
     }
 
 
+def film_meta(film: Film, size: Picture) -> dict[str, Any]:
+    """What the entity shows of a film or sound, beside its preview."""
+    seconds = film.seconds
+    original: dict[str, Any] = {"duration": seconds, "bitrate": film.bitrate}
+    meta: dict[str, Any] = {"length": _write_length(seconds), "duration": seconds, "original": original}
+    if film.audio_codec:
+        meta |= {"audio_encode": film.audio_codec, "audio_bitrate": f"{film.audio_rate} Hz"}
+        meta["audio_channels"] = film.audio_channels
+    if film.kind == "audio":
+        return meta
+    numerator, _, denominator = film.frame_rate.partition("/")
+    fps = round(int(numerator) / max(int(denominator), 1))
+    original |= {"width": size.width, "height": size.height, "frame_rate": film.frame_rate}
+    return meta | {"fps": fps, **picture_meta(size)}
+
+
+def _write_length(seconds: float) -> str:
+    hundredths = round(seconds * 100)
+    return f"{hundredths // 360_000}:{hundredths // 6_000 % 60:02}:{hundredths // 100 % 60:02}.{hundredths % 100:02}"
+
+
 def focus_meta(focus: tuple[float, float] | None) -> dict[str, Any]:
     """The focus as the entity shows it; nothing when there is none."""
     return {} if focus is None else {"focus": {"x": focus[0], "y": focus[1]}}
@@ -132,13 +163,16 @@ async def _reserve(session: WriteSession, media_id: int, made: Pictures) -> int:
 
 async def _finish(session: WriteSession, media_id: int, made: Pictures) -> int:
     meta = decode(await session.value(_META, id=media_id) or "{}")
-    meta |= {"original": picture_meta(made.original), "small": picture_meta(made.preview)}
+    shown = film_meta(made.film, made.original) if made.film else {"original": picture_meta(made.original)}
+    meta |= {**shown, "small": picture_meta(made.preview)}
     wake(session, TOPIC)
     return await session.execute(
         _READY,
         of_id=media_id,
+        kind=int(KINDS[made.film.kind] if made.film else MediaKind.IMAGE),
         content_type=made.original.content_type,
         bytes=made.original.bytes,
+        preview_bytes=made.preview.bytes,
         meta=encode(meta),
         blurhash=made.blurhash,
     )

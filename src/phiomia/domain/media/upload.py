@@ -8,28 +8,42 @@ from typing import Final
 import msgspec
 
 from phiomia.domain.errors import Invalid
-from phiomia.domain.media.jobs import ProcessMedia
+from phiomia.domain.media.jobs import ProcessFilm, ProcessMedia
 from phiomia.domain.media.kinds import MediaKind, MediaState
 from phiomia.domain.media.models import media
 from phiomia.domain.media.process import focus_meta
 from phiomia.domain.media.sources import source_of, thumbnail_of
 from phiomia.platform.clock import now_ms
 from phiomia.platform.db import WriteSession, insert_into
-from phiomia.platform.jail.sniff import SNIFFED_BYTES, sniff_format
+from phiomia.platform.jail.sniff import SNIFFED_BYTES, sniff_film, sniff_format
 from phiomia.platform.jobs.defer import defer
 from phiomia.platform.json import encode
-from phiomia.platform.limits import IMAGE_TYPES, MEDIA_DESCRIPTION
+from phiomia.platform.limits import AUDIO_TYPES, IMAGE_TYPES, MEDIA_DESCRIPTION, VIDEO_TYPES
 
 INVALID_TYPE: Final = "Validation failed: File content type is invalid"
 # In a form, text/plain stands for a part whose type nobody gave (RFC 7578, section 4.4).
 _UNTOLD: Final = ("", "application/octet-stream", "binary/octet-stream", "text/plain")
-_ALIASES: Final = ("image/jpg", "image/pjpeg", "image/x-png", "image/heic-sequence", "image/heif-sequence")
+_ALIASES: Final = (
+    "image/jpg",
+    "image/pjpeg",
+    "image/x-png",
+    "image/heic-sequence",
+    "image/heif-sequence",
+    "image/heic",
+    "image/heif",
+)
+_FILM_ALIASES: Final = (
+    *("video/x-m4v", "video/3gpp", "video/x-matroska", "application/ogg", "application/mp4"),
+    *("audio/x-flac", "audio/aacp", "audio/x-aac", "audio/opus", "audio/x-ms-wma", "audio/mpeg3", "audio/x-mpeg-3"),
+)
+_SOUNDS: Final = ("mp3", "wav", "flac", "aac", "asf")
 
 
 class NewMedia(msgspec.Struct, frozen=True):
     """What somebody uploads, beside the file."""
 
     account_id: int
+    kind: MediaKind = MediaKind.IMAGE
     content_type: str = ""
     size: int = 0
     description: str | None = None
@@ -42,18 +56,29 @@ _INSERT = insert_into(
 
 
 def check_picture(path: Path, declared: str) -> None:
-    """Refuses what is clearly no picture that we decode. Raises Invalid.
+    """Refuses what is clearly no picture that we decode. Raises Invalid."""
+    if check_upload(path, declared) != MediaKind.IMAGE:
+        raise Invalid(INVALID_TYPE)
 
-    The bytes decide: clients often name one picture format and send another, but what calls itself anything else
-    than a picture is refused.
+
+def check_upload(path: Path, declared: str) -> MediaKind:
+    """What a file seems to be: a picture, a film or a sound. Refuses what is clearly none of them. Raises Invalid.
+
+    The bytes decide: clients often name one format and send another of the same family, but what calls itself
+    anything else is refused.
     """
     with open(path, "rb") as file:
         head = file.read(SNIFFED_BYTES)
     if not head:
         raise Invalid("Validation failed: File is empty")
     kind = declared.partition(";")[0].strip().lower()
-    if kind not in (*_UNTOLD, *IMAGE_TYPES, *_ALIASES) or sniff_format(head) is None:
-        raise Invalid(INVALID_TYPE)
+    if sniff_format(head) is not None:
+        if kind in (*_UNTOLD, *IMAGE_TYPES, *_ALIASES):
+            return MediaKind.IMAGE
+    elif (film := sniff_film(head)) is not None and kind in (*_UNTOLD, *VIDEO_TYPES, *AUDIO_TYPES, *_FILM_ALIASES):
+        sounds = film in _SOUNDS or kind.startswith("audio/")
+        return MediaKind.AUDIO if sounds else MediaKind.VIDEO
+    raise Invalid(INVALID_TYPE)
 
 
 def clean_description(text: str | None) -> str | None:
@@ -91,7 +116,7 @@ async def create_media(session: WriteSession, media_id: int, new: NewMedia) -> N
         _INSERT,
         id=media_id,
         account_id=new.account_id,
-        kind=int(MediaKind.IMAGE),
+        kind=int(new.kind),
         state=int(MediaState.PROCESSING),
         content_type=new.content_type[:100],
         bytes=new.size,
@@ -99,7 +124,7 @@ async def create_media(session: WriteSession, media_id: int, new: NewMedia) -> N
         description=new.description,
         created_at=now_ms(),
     )
-    await defer(session, ProcessMedia(media_id))
+    await defer(session, ProcessMedia(media_id) if new.kind == MediaKind.IMAGE else ProcessFilm(media_id))
 
 
 def _move(source: Path, target: Path) -> None:

@@ -3,12 +3,19 @@
 It opens the source, locks itself up, and only then looks at a stranger's bytes.
 """
 
+import importlib
 import json
 import os
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from phiomia.platform.jail import confine
+from phiomia.platform.jail.refused import Refused
+from phiomia.platform.jail.sniff import SNIFFED_BYTES, sniff_film, sniff_format
+
+NAMES: Final = ("original", "thumbnail", "static")
+_MOVING: Final = ("gif", "webp")
 
 
 def main() -> None:
@@ -18,21 +25,37 @@ def main() -> None:
         **{name: request["limits"][name] for name in ("cpu_seconds", "memory_bytes", "written_bytes")}
     )
     source = os.open(request["source"], os.O_RDONLY)
-    # Imported before the doors close, because afterwards no library can be opened any more.
-    from phiomia.platform.jail import picture
-
-    for name in picture.NAMES:
+    make = choose(os.pread(source, SNIFFED_BYTES, 0), request["kind"])
+    for name in NAMES:
         # Made now, since inside the jail existing files can be written, but none made: a bound for the disk.
         open(os.path.join(request["out_dir"], name), "xb").close()
     confine.confine(request["out_dir"])
-    json.dump(answer(picture, source, request), sys.stdout)
+    json.dump(answer(make, source, request), sys.stdout)
 
 
-def answer(picture: Any, source: int, request: dict[str, Any]) -> dict[str, Any]:
-    """What `picture` made of the source, or why it refused."""
+def choose(head: bytes, kind: str) -> Callable[[int, dict[str, Any]], dict[str, Any]]:
+    """What makes of a source the files asked for; imported before the doors close, since no library opens later."""
+    from phiomia.platform.jail import picture
+
+    shown = sniff_format(head)
+    if kind in ("attachment", "remote"):
+        format = sniff_film(head) if shown is None else None
+        if format is not None:
+            from phiomia.platform.jail import film
+
+            return lambda source, request: film.make(source, format, request)
+        if shown in _MOVING:
+            importlib.import_module("phiomia.platform.jail.moving")
+    return picture.make
+
+
+def answer(
+    make: Callable[[int, dict[str, Any]], dict[str, Any]], source: int, request: dict[str, Any]
+) -> dict[str, Any]:
+    """What was made of the source, or why it was refused."""
     try:
-        return {"outcome": "done", **picture.make(source, request)}
-    except picture.Refused as refusal:
+        return {"outcome": "done", **make(source, request)}
+    except Refused as refusal:
         return {"outcome": "refused", "reason": refusal.reason, "message": str(refusal)[:1_000]}
 
 

@@ -8,12 +8,14 @@ import blurhash
 import pyvips
 
 from phiomia.platform.jail.profile import describe_profile
+from phiomia.platform.jail.refused import Refused
 from phiomia.platform.jail.sniff import SNIFFED_BYTES, Format, sniff_format
 
-NAMES: Final = ("original", "thumbnail", "static")
 CROPPED: Final = {"avatar": (400, 400), "header": (1500, 500)}
 # The longest side that every format we write can hold (WebP's).
 _LONGEST_SIDE: Final = 16_383
+EMOJI_SIDE: Final = 256
+_COVER_PIXELS: Final = 33_177_600
 _LOADERS: Final = {
     "jpeg": "VipsForeignLoadJpeg",
     "png": "VipsForeignLoadPng",
@@ -30,14 +32,6 @@ pyvips.operation_block_set("VipsForeignLoad", True)
 for _loader in _LOADERS.values():
     pyvips.operation_block_set(_loader, False)
 pyvips.cache_set_max(0)
-
-
-class Refused(Exception):
-    """This picture will not be made, for the given reason."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
 
 
 class Header(NamedTuple):
@@ -71,7 +65,9 @@ def make(source: int, request: dict[str, Any]) -> dict[str, Any]:
     try:
         header = read_header(source, kind)
         check_header(header, wish.limits)
-        return _make_attachment(source, header, wish) if wish.kind == "attachment" else _make_crop(source, header, wish)
+        if wish.kind in CROPPED:
+            return _make_crop(source, header, wish)
+        return _make_emoji(source, header, wish) if wish.kind == "emoji" else _make_attachment(source, header, wish)
     except pyvips.Error as error:
         raise _explain(error, kind) from None
     except UnicodeDecodeError:
@@ -112,15 +108,88 @@ def check_header(header: Header, limits: dict[str, Any]) -> None:
 def _make_attachment(source: int, header: Header, wish: _Wish) -> dict[str, Any]:
     most = _frame_pixels(header, wish.limits) if header.animated else wish.limits["output_pixels"]
     size, thumbnail_size = _fit(header, most), _fit(header, min(most, wish.limits["thumbnail_pixels"]))
+    film = None
     if header.animated:
-        original = _save_frames(_decode_frames(source, header, size), header, wish)
+        original, film = _save_film(_decode_frames(source, header, size), source, wish)
         still = _decode(source, header, thumbnail_size)
     else:
         still = _decode(source, header, size)
         original = _save(still, header, "original", wish)
     thumbnail = still.thumbnail_image(thumbnail_size[0], height=thumbnail_size[1], size="force").copy_memory()
     written = [original, _save(thumbnail, header, "thumbnail", wish)]
-    return {"written": written, "blurhash": _hash(thumbnail), "animated": header.animated}
+    found = {"written": written, "blurhash": _hash(thumbnail), "animated": header.animated}
+    return found if film is None else found | {"film": film}
+
+
+def _save_film(frames: Any, source: int, wish: _Wish) -> tuple[dict[str, Any], dict[str, Any]]:
+    from phiomia.platform.jail import moving
+
+    height = frames.get_page_height()
+    opaque = frames.flatten(background=_WHITE) if frames.hasalpha() else frames
+    colours = opaque if opaque.bands == 3 else opaque.colourspace("srgb")
+    made = moving.encode(colours.bandjoin(255).cast("uchar"), height, _read_delays(source), wish.out_dir)
+    written = {"name": "original", "content_type": "video/mp4", "width": made["width"], "height": made["height"]}
+    return written, made["facts"]
+
+
+def _read_delays(source: int) -> list[int]:
+    image: Any = pyvips.Image.new_from_source(_rewound(source), "n=-1", access="sequential")
+    return list(image.get("delay")) if _has(image, "delay") else []
+
+
+def _make_emoji(source: int, header: Header, wish: _Wish) -> dict[str, Any]:
+    scale = min(1.0, EMOJI_SIDE / max(header.width, header.height))
+    size = max(1, round(header.width * scale)), max(1, round(header.height * scale))
+    still = _decode(source, header, size)
+    if not header.animated:
+        return {"written": [_save(still, header, "original", wish)], "blurhash": None, "animated": False}
+    written = [
+        _save_frames(_decode_frames(source, header, size), header, wish),
+        _save_png(still, "static", False, wish),
+    ]
+    return {"written": written, "blurhash": None, "animated": True}
+
+
+class Shown(NamedTuple):
+    """The small picture of a film or sound."""
+
+    written: dict[str, Any]
+    blurhash: str
+
+
+def from_rgb(pixels: bytes, width: int, height: int) -> Any:
+    """A picture of three bytes for each point."""
+    return pyvips.Image.new_from_memory(pixels, width, height, 3, "uchar").copy(interpretation="srgb")
+
+
+def from_bytes(data: bytes) -> Any | None:
+    """The picture that a sound brings along, decoded; None if it is none that we decode."""
+    if sniff_format(data[:SNIFFED_BYTES]) not in ("jpeg", "png", "webp", "gif"):
+        return None
+    try:
+        image: Any = pyvips.Image.new_from_buffer(data, "")
+        if image.width * image.height > _COVER_PIXELS:
+            return None
+        return _in_eight_bits(image.flatten(background=_WHITE) if image.hasalpha() else image).copy_memory()
+    except (pyvips.Error, UnicodeDecodeError):
+        return None
+
+
+def turn_rgb(pixels: bytes, width: int, height: int, degrees: int) -> tuple[bytes, int, int]:
+    """The same points turned against the clock."""
+    turns = {90: "d270", 180: "d180", 270: "d90"}
+    image = from_rgb(pixels, width, height)
+    image = image.rot(turns[degrees]) if degrees in turns else image
+    return image.write_to_memory(), image.width, image.height
+
+
+def save_thumbnail(image: Any, out_dir: str, pixels: int) -> Shown:
+    """Writes a picture, scaled down where needed, as the thumbnail."""
+    scale = min(1.0, math.sqrt(pixels / (image.width * image.height)))
+    width, height = max(1, int(image.width * scale)), max(1, int(image.height * scale))
+    small = image.thumbnail_image(width, height=height, size="force").copy_memory()
+    small.jpegsave(os.path.join(out_dir, "thumbnail"), Q=87, optimize_coding=True, keep="none")
+    return Shown(_written("thumbnail", "image/jpeg", small.width, small.height), _hash(small))
 
 
 def _make_crop(source: int, header: Header, wish: _Wish) -> dict[str, Any]:

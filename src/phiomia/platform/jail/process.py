@@ -18,6 +18,8 @@ from msgspec import Meta, Struct
 
 from phiomia.platform.jail.result import (
     EXTENSIONS,
+    FILM_LIMITS,
+    Film,
     ImageLimits,
     ImageResult,
     JailError,
@@ -25,7 +27,7 @@ from phiomia.platform.jail.result import (
     Picture,
     Reason,
 )
-from phiomia.platform.jail.sniff import SNIFFED_BYTES, sniff_format
+from phiomia.platform.jail.sniff import SNIFFED_BYTES, sniff_film, sniff_format
 
 CHILDREN: Final = 2
 _ANSWER_BYTES: Final = 16_384
@@ -42,11 +44,13 @@ _ENVIRONMENT: Final = {
 _Side = Annotated[int, Meta(ge=1, le=65_535)]
 _Focus = tuple[float, float]
 _seats: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+# Of their own: pictures don't wait until a film is encoded.
+_films: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 class _Written(Struct, frozen=True, forbid_unknown_fields=True):
     name: Literal["original", "thumbnail", "static"]
-    content_type: Literal["image/jpeg", "image/png", "image/gif", "image/webp"]
+    content_type: Literal["image/jpeg", "image/png", "image/gif", "image/webp", "video/mp4", "audio/mpeg"]
     width: _Side
     height: _Side
 
@@ -55,6 +59,7 @@ class _Done(Struct, frozen=True, forbid_unknown_fields=True, tag_field="outcome"
     written: Annotated[tuple[_Written, ...], Meta(min_length=1, max_length=3)]
     blurhash: Annotated[str, Meta(pattern=r"^[0-9A-Za-z#$%*+,\-.:;=?@\[\]^_{|}~]{6,64}$")] | None
     animated: bool
+    film: Film | None = None
 
 
 class _Refused(Struct, frozen=True, forbid_unknown_fields=True, tag_field="outcome", tag="refused"):
@@ -77,9 +82,10 @@ async def process_image(
 
     `focus` is the point to keep when cropping, each axis from -1 (left, bottom) to 1 (right, top).
     """
-    limits = limits or ImageLimits()
+    is_film = kind in ("attachment", "remote") and await asyncio.to_thread(_is_film, source)
+    limits = limits or (FILM_LIMITS if is_film else ImageLimits())
     await asyncio.to_thread(_check_size, source, limits.source_bytes)
-    async with _seat():
+    async with _seat(_films if is_film else _seats):
         # Here and below a few quick file operations are not sent to a thread, so that a cancellation in between
         # cannot leave anything lying about.
         scratch = Path(mkdtemp(prefix=".jail-", dir=out_dir))
@@ -92,8 +98,20 @@ async def process_image(
             shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _seat() -> asyncio.Semaphore:
-    return _seats.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(CHILDREN))
+def is_film_under_way() -> bool:
+    """Whether the next film would have to wait."""
+    return _seat(_films).locked()
+
+
+def _seat(seats: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]) -> asyncio.Semaphore:
+    count = CHILDREN if seats is _seats else 1
+    return seats.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(count))
+
+
+def _is_film(source: Path) -> bool:
+    with open(source, "rb") as file:
+        head = file.read(SNIFFED_BYTES)
+    return sniff_format(head) is None and sniff_film(head) is not None
 
 
 def _check_size(source: Path, most: int) -> None:
@@ -190,6 +208,7 @@ def _accept(answer: _Done, scratch: Path, out_dir: Path) -> ImageResult:
         static=moved.get("static"),
         blurhash=answer.blurhash,
         animated=answer.animated,
+        film=answer.film,
     )
 
 
@@ -217,8 +236,15 @@ def _check_written(path: Path, content_type: str) -> int:
     try:
         found = os.fstat(handle)
         regular = stat.S_ISREG(found.st_mode)
-        if not regular or f"image/{sniff_format(os.read(handle, SNIFFED_BYTES))}" != content_type:
+        if not regular or _type_of(os.read(handle, SNIFFED_BYTES)) != content_type:
             raise JailError("crashed", f"the decoder's output is no {content_type}")
         return found.st_size
     finally:
         os.close(handle)
+
+
+def _type_of(head: bytes) -> str:
+    shown = sniff_format(head)
+    if shown is not None:
+        return f"image/{shown}"
+    return {"mp4": "video/mp4", "mp3": "audio/mpeg"}.get(sniff_film(head) or "", "")
