@@ -7,6 +7,7 @@ from phiomia.domain.accounts.keys import MakeKeys, make_keys
 from phiomia.domain.media.jobs import HANDLERS as MEDIA
 from phiomia.domain.media.jobs import PERIODIC as MEDIA_PERIODIC
 from phiomia.domain.moderation.domain_blocks import HANDLERS as DOMAIN_BLOCKS
+from phiomia.domain.notifications.push import HANDLERS as PUSH
 from phiomia.domain.notifications.unfilter import HANDLERS as NOTIFICATIONS
 from phiomia.domain.oauth.codes import trim_codes
 from phiomia.domain.peers.received import trim_received
@@ -115,6 +116,7 @@ _HANDLERS = (
     *OUTBOX,
     *SEARCH,
 )
+    *PUSH,
 HANDLERS = {handler.job_type.TYPE: handler for handler in _HANDLERS}
     *TIES,
 PERIODIC = (

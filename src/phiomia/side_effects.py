@@ -7,6 +7,8 @@ from phiomia.domain.filters.changed import tell_streams
 from phiomia.domain.filters.events import FiltersChanged
 from phiomia.domain.notifications import effects as tell
 from phiomia.domain.notifications.domain_blocked import retract_domain
+from phiomia.domain.notifications.events import Notified
+from phiomia.domain.notifications.push import queue_pushes
 from phiomia.domain.relationships import events as relationships
 from phiomia.domain.search.effects import (
     index_new_account,
@@ -95,3 +97,4 @@ SIDE_EFFECTS: Mapping[type[Event], SideEffects] = {
     tags.TagFollowed: SideEffects(now=(on_tag_followed,)),
     tags.TagUnfollowed: SideEffects(now=(on_tag_unfollowed,)),
 }
+    Notified: SideEffects(now=(queue_pushes,)),

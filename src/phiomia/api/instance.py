@@ -9,10 +9,11 @@ import msgspec
 from phiomia.api.endpoint import Call, endpoint
 from phiomia.domain.accounts.contact import find_contact
 from phiomia.domain.accounts.statistics import count_all
-from phiomia.domain.instance.secrets import keep_fact
+from phiomia.domain.instance.vapid_key import load_vapid_key
 from phiomia.entities.instance import render_instance, render_instance_v1
 from phiomia.platform.clock import DAY, now_ms
 from phiomia.platform.languages import LANGUAGES
+from phiomia.platform.webpush import public_point
 
 _KEEP_SECONDS = 60.0
 
@@ -64,18 +65,4 @@ async def _documents(call: Call) -> tuple[bytes, bytes]:
 
 async def vapid_public_key(call: Call) -> str:
     """The key with which apps subscribe to Web Push; made at the first start."""
-    from cryptography.hazmat.primitives import serialization  # 10 MB, needed once
-
-    private = await keep_fact(call.api.db, "vapid_private_key", _make_vapid_key)
-    key = serialization.load_der_private_key(private, None)
-    point = key.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
-    return base64.urlsafe_b64encode(point).decode()
-
-
-def _make_vapid_key() -> bytes:
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    return ec.generate_private_key(ec.SECP256R1()).private_bytes(
-        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    return base64.urlsafe_b64encode(public_point(await load_vapid_key(call.api.db))).decode()
