@@ -37,6 +37,7 @@ from phiomia.upgrade.compat_session import check_session
 
 # What `run_web`, `run_worker` and `run_streaming_role` import.
 _ROLE_MODULES = (
+    "aiohttp",
     "cryptography.hazmat.primitives.asymmetric.ec",
     "cryptography.hazmat.primitives.asymmetric.rsa",
     "cryptography.hazmat.primitives.serialization",
