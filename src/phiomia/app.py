@@ -31,7 +31,8 @@ from phiomia.platform.health import TOUCH, Obstacle, find_obstacle, health_folde
 from phiomia.platform.health_server import answer_for_process
 from phiomia.platform.listen import inherited_sockets
 from phiomia.platform.notify import offer_service, tell_ready
-from phiomia.platform.storage import DiskStorage
+from phiomia.platform.storage import Storage
+from phiomia.platform.storages import open_storage, readable_storages
 from phiomia.side_effects import SIDE_EFFECTS
 from phiomia.upgrade.compat_session import check_session
 
@@ -64,7 +65,7 @@ class Parts:
     config: Config
     db: Database
     bus: Any
-    storage: DiskStorage
+    storage: Storage
     links: Links
     exchange: Exchange
 
@@ -81,7 +82,7 @@ async def open_parts(config: Config, role: str) -> Any:
         busy_seconds=config.database.busy_seconds,
     )
     bus = open_bus(_bus_url(config))
-    storage = DiskStorage(config.data_dir / "media", f"{config.base_url}/media")
+    storage = open_storage(config)
     links = Links(config.base_url, config.domain, storage.url)
     exchange = Exchange(config, db, links)
     db.services = Services(side_effects=SIDE_EFFECTS, bus=bus, config=config)
@@ -134,7 +135,7 @@ def build_web(parts: Parts) -> Any:
     api = Api(config, parts.db, parts.bus, parts.storage, bearers, fragments, rates, lookup)
     app = QuickApp()
     mount_api(app, api)
-    mount_files(app, parts.storage)
+    mount_files(app, readable_storages(config, parts.storage))
     mount_health(app, parts.db, health_folder(config))
     shelves = Shelves(statuses=config.caches.statuses // 4, accounts=config.caches.accounts // 4)
     exchange = parts.exchange

@@ -13,10 +13,11 @@ from phiomia.domain.oauth.codes import trim_codes
 from phiomia.domain.peers.received import trim_received
 from phiomia.domain.peers.rules import DomainRules
 from phiomia.domain.peers.tombstones import forget_tombstones
-from phiomia.domain.relationships.unmute import end_expired_mutes
 from phiomia.domain.relationships.domain_block import HANDLERS as TIES
+from phiomia.domain.relationships.unmute import end_expired_mutes
 from phiomia.domain.search.jobs import HANDLERS as SEARCH
 from phiomia.domain.statuses.jobs import EndPolls, ForgetIdempotencyKeys, run_end_polls, run_forget_idempotency_keys
+from phiomia.domain.statuses.publish_scheduled import PublishScheduled, run_publish_scheduled
 from phiomia.domain.timelines.deliver import FanOut, run_fan_out
 from phiomia.domain.timelines.feeds import trim_feeds
 from phiomia.domain.users.jobs import SendConfirmation, SendPasswordReset, send_confirmation, send_password_reset
@@ -107,6 +108,7 @@ _HANDLERS = (
     Handler(MakeKeys, make_keys),
     Handler(SendConfirmation, send_confirmation),
     Handler(SendPasswordReset, send_password_reset),
+    Handler(PublishScheduled, run_publish_scheduled),
     Handler(Tidy, run_tidy),
     make_handler(BACKFILLS),
     *DOMAIN_BLOCKS,
@@ -114,14 +116,15 @@ _HANDLERS = (
     *MEDIA,
     *NOTIFICATIONS,
     *OUTBOX,
-    *SEARCH,
-)
     *PUSH,
-HANDLERS = {handler.job_type.TYPE: handler for handler in _HANDLERS}
+    *SEARCH,
     *TIES,
+)
+HANDLERS = {handler.job_type.TYPE: handler for handler in _HANDLERS}
 PERIODIC = (
     Periodic("tidy", 5 * MINUTE, Tidy),
     Periodic("end_polls", 15 * SECOND, EndPolls),
+    Periodic("publish_scheduled", 15 * SECOND, PublishScheduled),
     Periodic("forget_idempotency_keys", HOUR, ForgetIdempotencyKeys),
     *make_periodic(BACKFILLS),
     *MEDIA_PERIODIC,

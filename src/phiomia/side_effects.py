@@ -30,6 +30,8 @@ from phiomia.domain.timelines.deliver import (
     deliver_created,
     deliver_deleted,
     deliver_edited,
+    deliver_repolicied,
+    deliver_requoted,
 )
 from phiomia.domain.timelines.domain_blocked import forget_domain
 from phiomia.domain.timelines.effects import (
@@ -80,6 +82,8 @@ SIDE_EFFECTS: Mapping[type[Event], SideEffects] = {
     statuses.StatusUnfavourited: SideEffects(now=(note_mark, outbox.tell_unfavourited, tell.on_status_unfavourited)),
     statuses.StatusBookmarked: SideEffects(now=(note_mark,)),
     statuses.StatusPinned: SideEffects(now=(outbox.tell_pinned,)),
+    statuses.QuoteChanged: SideEffects(now=(tell.on_quote_changed, deliver_requoted)),
+    statuses.QuotePolicyChanged: SideEffects(now=(deliver_repolicied,)),
     statuses.PollVoted: SideEffects(now=(outbox.tell_voted,)),
     statuses.PollEnded: SideEffects(now=(outbox.tell_poll_ended, tell.on_poll_ended)),
     relationships.Followed: SideEffects(now=(on_followed, tell.on_followed)),
@@ -91,10 +95,10 @@ SIDE_EFFECTS: Mapping[type[Event], SideEffects] = {
     relationships.Blocked: SideEffects(now=(on_blocked, outbox.tell_blocked, tell.on_blocked)),
     relationships.Unblocked: SideEffects(now=(outbox.tell_unblocked,)),
     relationships.Muted: SideEffects(now=(on_muted, tell.on_muted)),
-    relationships.DomainBlocked: SideEffects(now=(retract_domain, forget_domain)),
     FiltersChanged: SideEffects(now=(tell_streams,)),
+    relationships.DomainBlocked: SideEffects(now=(retract_domain, forget_domain)),
     tags.TagFeatured: SideEffects(now=(outbox.tell_tag_featured,)),
+    Notified: SideEffects(now=(queue_pushes,)),
     tags.TagFollowed: SideEffects(now=(on_tag_followed,)),
     tags.TagUnfollowed: SideEffects(now=(on_tag_unfollowed,)),
 }
-    Notified: SideEffects(now=(queue_pushes,)),

@@ -1,34 +1,91 @@
-"""Stored media, served with headers that let a browser show but never run them."""
+"""Stored media, served with headers that let a browser show but never run them, whole or in the part asked for."""
 
-import asyncio
 import mimetypes
+import re
+from typing import Final, NamedTuple
 
 import falcon
 import falcon.asgi
 
 from phiomia.platform.asgi import App
-from phiomia.platform.storage import DiskStorage, safe_headers
+from phiomia.platform.storage import Storage, safe_headers
+
+_AT_ONCE: Final = 512 * 1024
+_RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+
+
+class _Span(NamedTuple):
+    start: int
+    end: int
 
 
 class _Files:
-    def __init__(self, storage: DiskStorage) -> None:
-        self._storage = storage
+    def __init__(self, storages: tuple[Storage, ...]) -> None:
+        self._storages = storages
 
     async def __call__(self, req: falcon.asgi.Request, resp: falcon.asgi.Response | None, **path: str) -> None:
         if resp is None:  # a WebSocket
             return
-        try:
-            file = self._storage.path(path["key"])
-        except ValueError:
-            file = None
-        if req.method not in ("GET", "HEAD") or file is None or not await asyncio.to_thread(file.is_file):
+        if req.method not in ("GET", "HEAD"):
             raise falcon.HTTPNotFound
-        kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-        for name, value in safe_headers(kind):
-            resp.set_header(name, value)
-        resp.data = await asyncio.to_thread(file.read_bytes)
+        if not await send_file(req, resp, self._storages, path["key"]):
+            raise falcon.HTTPNotFound
 
 
-def mount_files(app: App, storage: DiskStorage) -> None:
+async def send_file(
+    req: falcon.asgi.Request, resp: falcon.asgi.Response, storages: tuple[Storage, ...], key: str
+) -> bool:
+    """Answers with a stored file, or the part of it that is asked for; False when there is none."""
+    found = await _find(storages, key)
+    if found is None:
+        return False
+    storage, size = found
+    for name, value in safe_headers(mimetypes.guess_type(key)[0] or "application/octet-stream"):
+        resp.set_header(name, value)
+    resp.set_header("Accept-Ranges", "bytes")
+    span = _Span(0, size)
+    asked = _read_range(req.get_header("Range") or "", size)
+    if asked is not None:
+        if asked.start >= asked.end:
+            resp.status = falcon.HTTP_416
+            resp.set_header("Content-Range", f"bytes */{size}")
+            return True
+        span = asked
+        resp.status = falcon.HTTP_206
+        resp.set_header("Content-Range", f"bytes {span.start}-{span.end - 1}/{size}")
+    length = span.end - span.start
+    pieces = storage.stream(key, *span)
+    if req.method == "GET" and length <= _AT_ONCE:
+        resp.data = b"".join([piece async for piece in pieces])
+        return True
+    resp.content_length = length
+    if req.method == "GET":
+        resp.stream = pieces
+    return True
+
+
+async def _find(storages: tuple[Storage, ...], key: str) -> tuple[Storage, int] | None:
+    try:
+        for storage in storages:
+            size = await storage.size(key)
+            if size is not None:
+                return storage, size
+    except ValueError:
+        return None
+    return None
+
+
+def _read_range(header: str, size: int) -> _Span | None:
+    """The one part that is asked for; None for the whole, which is also the answer to several parts."""
+    match = _RANGE.fullmatch(header.strip())
+    if match is None or not any(match.groups()):
+        return None
+    first, last = match.groups()
+    if not first:
+        return _Span(max(0, size - int(last)), size) if int(last) else _Span(size, size)
+    return _Span(int(first), min(size, int(last) + 1) if last else size)
+
+
+def mount_files(app: App, storages: tuple[Storage, ...]) -> None:
     """Adds /media/…"""
-    app.add_sink(_Files(storage), r"/media/(?P<key>[A-Za-z0-9_./-]+)\Z")
+    app.add_sink(_Files(storages), r"/media/(?P<key>[A-Za-z0-9_./-]+)\Z")

@@ -39,12 +39,6 @@ async def suggestions(call: Call, params: None) -> object:
     return []
 
 
-@endpoint("GET", "/api/v1/scheduled_statuses", scopes=("read:statuses",), returns="array<entity:ScheduledStatus>")
-async def scheduled_statuses(call: Call, params: None) -> object:
-    """Statuses that wait for their time: they can't be scheduled here."""
-    return []
-
-
 @endpoint("GET", "/api/v1/instance/extended_description", access="public", returns="entity:ExtendedDescription")
 async def extended_description(call: Call, params: None) -> object:
     """A longer text about the server: nobody has written one."""

@@ -12,6 +12,7 @@ from phiomia.api.errors import ApiError
 from phiomia.api.idempotency import find_key
 from phiomia.api.paging import Paging
 from phiomia.api.params import Id
+from phiomia.api.scheduled_statuses import read_moment, show_scheduled
 from phiomia.domain.accounts.queries import load_account
 from phiomia.domain.accounts.state import AccountState
 from phiomia.domain.errors import NotFound
@@ -19,6 +20,7 @@ from phiomia.domain.media.describe import Description
 from phiomia.domain.media.upload import clean_description, parse_focus
 from phiomia.domain.statuses.bookmark import bookmark, unbookmark
 from phiomia.domain.statuses.boost import boost, unboost
+from phiomia.domain.statuses.change_quote_policy import change_quote_policy
 from phiomia.domain.statuses.compose import StatusText, compose, meet_mentioned
 from phiomia.domain.statuses.create import create_status
 from phiomia.domain.statuses.create_once import create_status_once
@@ -31,7 +33,11 @@ from phiomia.domain.statuses.marks import MarkEntry, list_boosters, list_favouri
 from phiomia.domain.statuses.mute_conversation import mute_conversation, unmute_conversation
 from phiomia.domain.statuses.pin import pin, unpin
 from phiomia.domain.statuses.queries import find_rows, load_row, load_status, load_statuses, rows_of
+from phiomia.domain.statuses.quote_policy import CHOICES, choice_of
+from phiomia.domain.statuses.quoted import find_quoted_url
 from phiomia.domain.statuses.replies import find_home
+from phiomia.domain.statuses.schedule import schedule_status
+from phiomia.domain.statuses.scheduled import ScheduledParams, ScheduledPoll
 from phiomia.domain.statuses.thread import load_thread
 from phiomia.domain.statuses.visibility import WORDS, Visibility
 from phiomia.domain.users.preferences import load_preferences
@@ -39,6 +45,7 @@ from phiomia.entities.deleted_status import render_deleted
 from phiomia.entities.status_edit import render_version
 from phiomia.entities.status_source import render_source
 from phiomia.platform import limits
+from phiomia.platform.clock import now_ms
 from phiomia.platform.db import ReadSession, WriteSession
 from phiomia.platform.paging import Page
 
@@ -106,19 +113,25 @@ class BoostParams(msgspec.Struct):
     visibility: Literal["public", "unlisted", "private", "direct"] | None = None
 
 
-@endpoint("POST", "/api/v1/statuses", scopes=("write:statuses",), returns="entity:Status", rate="statuses")
+@endpoint(
+    "POST",
+    "/api/v1/statuses",
+    scopes=("write:statuses",),
+    returns="entity:Status|entity:ScheduledStatus",
+    rate="statuses",
+)
 async def post(call: Call, params: PostParams) -> bytes:
-    """Publishes a status."""
-    if params.scheduled_at:
-        raise ApiError(422, "Validation failed: Scheduling posts is not available")
-    if params.quoted_status_id is not None:
-        raise ApiError(422, "Validation failed: Quoting posts is not available")
+    """Publishes a status, or keeps it until its time has come."""
+    at = read_moment(params.scheduled_at) if params.scheduled_at else 0
     await _meet_mentioned(call, params.status)
     async with call.api.db.read() as session:
-        draft = await _compose(call, session, await _complete(session, call, params))
+        typed = await _complete(session, call, params)
+        draft = await _compose(call, session, typed)
         if params.allowed_mentions is not None:
             await _check_mentions(call, session, draft, params.allowed_mentions)
     key = find_key(call)
+    if at > now_ms():
+        return await _schedule(call, at, _keep(params, typed, key))
     status_id = await call.api.db.write(
         lambda writing: create_status_once(writing, draft, key) if key else create_status(writing, draft)
     )
@@ -147,16 +160,25 @@ async def status(call: Call, params: None) -> bytes:
 @endpoint("PATCH", "/api/v1/statuses/:id", scopes=("write:statuses",), returns="entity:Status")
 async def edit(call: Call, params: EditParams) -> bytes:
     """Edits a status: what is left out is taken away, except the language."""
-    status_id = call.id
+    status_id, links = call.id, call.api.fragments.links
     await _meet_mentioned(call, params.status)
     async with call.api.db.read() as session:
         before = await load_status(session, status_id, call.actor)
         if before.account_id != call.actor:
             raise NotFound
         typed = _typed(params, visibility=Visibility(before.visibility), language=before.language)
+        if before.quoting:
+            typed = msgspec.structs.replace(typed, quoted_url=await find_quoted_url(session, status_id, links))
         draft = await _compose(call, session, typed)
     revision = Revision(draft, {one.id: _description(one) for one in params.media_attributes})
-    await call.api.db.write(lambda writing: edit_status(writing, call.actor, status_id, revision))
+    chosen = params.quote_approval_policy
+
+    async def write(session: WriteSession) -> None:
+        await edit_status(session, call.actor, status_id, revision)
+        if chosen is not None:
+            await change_quote_policy(session, call.actor, status_id, CHOICES[chosen])
+
+    await call.api.db.write(write)
     return await _show(call, status_id)
 
 
@@ -334,6 +356,29 @@ async def _show_markers(
         return await show_accounts(call, session, entries, page.limit)
 
 
+async def _schedule(call: Call, at: int, params: ScheduledParams) -> bytes:
+    scheduled_id = await call.api.db.write(lambda session: schedule_status(session, call.actor, at, params))
+    return msgspec.json.encode(await show_scheduled(call, scheduled_id))
+
+
+def _keep(params: PostParams, typed: StatusText, key: str | None) -> ScheduledParams:
+    poll = typed.poll
+    return ScheduledParams(
+        text=typed.text,
+        spoiler_text=typed.spoiler_text,
+        visibility=typed.visibility.word,
+        sensitive=typed.sensitive,
+        language=typed.language,
+        media_ids=[str(one) for one in typed.media_ids] or None,
+        poll=ScheduledPoll(poll.options, poll.expires_in, poll.multiple, poll.hide_totals) if poll else None,
+        in_reply_to_id=None if typed.in_reply_to_id is None else str(typed.in_reply_to_id),
+        quoted_status_id=None if typed.quoted_status_id is None else str(typed.quoted_status_id),
+        quote_approval_policy=choice_of(typed.quote_policy),
+        application_id=typed.application_id or 0,
+        idempotency=key,
+    )
+
+
 async def _meet_mentioned(call: Call, text: str) -> None:
     config = call.api.config
     await meet_mentioned(call.api.db, call.api.lookup, text, (config.domain.lower(), config.web_domain.lower()))
@@ -354,6 +399,8 @@ async def _complete(session: ReadSession, call: Call, params: PostParams) -> Sta
         typed,
         sensitive=bool(usual.sensitive) if params.sensitive is None else params.sensitive,
         in_reply_to_id=params.in_reply_to_id,
+        quoted_status_id=params.quoted_status_id,
+        quote_policy=CHOICES[params.quote_approval_policy or usual.quote_policy],
         application_id=call.bearer.app_id if call.bearer else None,
     )
 

@@ -33,7 +33,7 @@ async def render_for_viewers(
         if viewer not in seeing:
             continue
         own = marks.get(viewer, 0)
-        if not own and viewer != row.account_id and viewer not in filtering and not fragments.has_poll(row):
+        if not own and viewer != row.account_id and viewer not in filtering and not fragments.differs(row):
             if shared is None:
                 shared = await fragments.one(session, plain, viewer)
             made[viewer] = shared

@@ -6,6 +6,7 @@ they come from ready-made bytes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -15,12 +16,20 @@ from phiomia.domain.accounts.views import AccountView
 from phiomia.domain.errors import NotFound
 from phiomia.domain.filters.known import KnownFilters
 from phiomia.domain.instance.emojis import load_emojis
+from phiomia.domain.statuses.card_views import CardView
 from phiomia.domain.statuses.queries import load_statuses, load_votes
-from phiomia.domain.statuses.views import FeedRow, Mark, PollView
+from phiomia.domain.statuses.quote_policy import needs_relations
+from phiomia.domain.statuses.quote_state import QuoteState
+from phiomia.domain.statuses.quote_views import QuoteView, Standing
+from phiomia.domain.statuses.quoted import find_quoted, load_follows
+from phiomia.domain.statuses.views import FeedRow, Mark, PollView, StatusView
+from phiomia.domain.statuses.visibility import Visibility
 from phiomia.entities.account import render_account
+from phiomia.entities.card import render_card
 from phiomia.entities.filtered import Filtering
 from phiomia.entities.links import Links
 from phiomia.entities.poll import render_poll, with_votes
+from phiomia.entities.quote import approval_for, render_quote, render_shallow_quote
 from phiomia.entities.status import render_status
 from phiomia.platform.clock import now_ms
 from phiomia.platform.db import ReadSession
@@ -30,10 +39,13 @@ V = TypeVar("V")
 _encode = msgspec.json.encode
 
 # Splicing is joining: these are the pieces between the fragments.
+_APPROVAL = b',"quote_approval":'
 _ACCOUNT = b',"account":'
 _BOOST = b',"reblog":'
 _END = b"}"
 _POLL = b',"poll":'
+_QUOTE = b',"quote":'
+_CARD = b',"card":'
 Pieces = Sequence[bytes]
 
 
@@ -63,12 +75,40 @@ _ENDS_OF_OWN = tuple(
 )
 
 
+# Which of the three ends of a fragment's body a viewer gets.
+_NOBODY, _SOMEBODY, _AUTHOR = 0, 1, 2
+
+
+class Apart(NamedTuple):
+    """What of a status is made anew each time, since it changes without the status, or differs between viewers."""
+
+    poll: PollView | None
+    quote: QuoteView | None
+    card: CardView | None  # with an author known here
+    policy: tuple[int, int] | None  # who may quote it, and its visibility, if that depends on who follows whom
+
+
 class StatusFragment(NamedTuple):
-    """A status's shared bytes, open at the end; a poll stays apart, since votes and time change it."""
+    """A status's shared bytes, open at the end.
+
+    `joints` lead on to the account: for nobody, somebody, the author. Few statuses have something `apart`.
+    """
 
     rev: int
     body: bytes
-    poll: PollView | None
+    joints: tuple[bytes, ...]
+    apart: Apart | None
+
+
+class _Hole(NamedTuple):
+    """Where in the pieces of a status that which is apart has to be put, with the joint behind it."""
+
+    pieces: list[bytes]
+    at: int
+    status_id: int
+    account_id: int
+    apart: Apart
+    kind: int
 
 
 class AccountFragment(NamedTuple):
@@ -150,36 +190,34 @@ class Fragments:
         return {id_: b"".join(pieces) for id_, pieces in await self._spliced(session, rows, viewer)}
 
     async def _spliced(
-        self, session: ReadSession, rows: Sequence[FeedRow], viewer: int | None
+        self, session: ReadSession, rows: Sequence[FeedRow], viewer: int | None, *, inner: bool = False
     ) -> list[tuple[int, Pieces]]:
+        """The pieces of each row. `inner`: they are shown inside of another status."""
         known = self._splice_known(rows, viewer)
-        if known is not None:
+        if known is None:
+            statuses, accounts = await self._gather(session, rows)
+            holes: list[_Hole] = []
+            found = [
+                (row.id, self._splice(row, statuses, accounts, viewer, holes))
+                for row in rows
+                # One that was deleted since the statement is left out.
+                if row.id in statuses and (row.original_id is None or row.original_id in statuses)
+            ]
+        else:
             found, holes = known
-            if holes:
-                poll_bytes = await self._polls(session, [poll for _, poll in holes], viewer)
-                for pieces, poll in holes:
-                    pieces[pieces.index(_POLL) + 1] = poll_bytes[poll.status_id]
-            return found if viewer is None else await self.filtering.mark(session, rows, found, viewer)
-        statuses, accounts = await self._gather(session, rows)
-        polls = [fragment.poll for fragment in statuses.values() if fragment.poll is not None]
-        poll_bytes = await self._polls(session, polls, viewer) if polls else {}
-        found = [
-            (row.id, self._splice(row, statuses, accounts, poll_bytes, viewer))
-            for row in rows
-            # One that was deleted since the statement is left out.
-            if row.id in statuses and (row.original_id is None or row.original_id in statuses)
-        ]
+        if holes:
+            await self._fill(session, holes, viewer, inner)
         return found if viewer is None else await self.filtering.mark(session, rows, found, viewer)
 
     def _splice_known(
         self, rows: Sequence[FeedRow], viewer: int | None
-    ) -> tuple[list[tuple[int, Pieces]], list[tuple[list[bytes], PollView]]] | None:
-        """The rows, when every fragment of them is kept, and those among them that still lack their poll.
+    ) -> tuple[list[tuple[int, Pieces]], list[_Hole]] | None:
+        """The rows, when every fragment of them is kept, and what some of them still lack.
 
         The usual case in one pass: this loop is most of what a page costs apart from its statement.
         """
         found: list[tuple[int, Pieces]] = []
-        holes: list[tuple[list[bytes], PollView]] = []
+        holes: list[_Hole] = []
         fresh_statuses, fresh_accounts = self._statuses.fresh.get, self._accounts.fresh.get
         for _, id_, rev, account_id, account_rev, original_id, original_rev, other_id, other_rev, marks in rows:
             status = fresh_statuses(id_) or self._statuses.get(id_)
@@ -188,27 +226,80 @@ class Fragments:
                 return None
             outer: Pieces = ()
             if original_id is None:
+                shown, shown_author = id_, account_id
                 end = _END_OF_ANYBODY if viewer is None else (_ENDS_OF_OWN if account_id == viewer else _ENDS)[marks]
                 last = b""
             else:
-                outer = (status[1], _ACCOUNT, author[1], _BOOST)
+                shown, shown_author = original_id, other_id  # type: ignore[assignment]
+                outer = (status[1], status[2][_NOBODY], author[1], _BOOST)
                 status = fresh_statuses(original_id) or self._statuses.get(original_id)
                 author = fresh_accounts(other_id) or self._accounts.get(other_id)  # type: ignore[arg-type]
                 if status is None or author is None or status[0] != original_rev or author[0] != other_rev:
                     return None
                 end, last = (_END_OF_ANYBODY, _END) if viewer is None else (_ENDS[marks], _FLAGS[marks])
-            if status[2] is None:
-                found.append((id_, (*outer, status[1], _ACCOUNT, author[1], end, last)))
+            kind = _NOBODY if viewer is None else (_AUTHOR if shown_author == viewer else _SOMEBODY)
+            if status[3] is None:
+                found.append((id_, (*outer, status[1], status[2][kind], author[1], end, last)))
             else:
-                pieces = [*outer, status[1], _POLL, b"", _ACCOUNT, author[1], end, last]
-                holes.append((pieces, status[2]))
+                pieces = [*outer, status[1], b"", status[2][kind], author[1], end, last]
+                holes.append(_Hole(pieces, len(outer) + 1, shown, shown_author, status[3], kind))
                 found.append((id_, pieces))
         return found, holes
 
-    def has_poll(self, row: FeedRow) -> bool:
-        """Whether what the row shows has a poll, whose form differs between viewers; True when that isn't known."""
+    def differs(self, row: FeedRow) -> bool:
+        """Whether what the row shows looks different to each viewer; True when that isn't known."""
         kept = self._statuses.get(row.original_id or row.id)
-        return kept is None or kept.poll is not None
+        return kept is None or kept.apart is not None
+
+    async def _fill(self, session: ReadSession, holes: Sequence[_Hole], viewer: int | None, inner: bool) -> None:
+        """Puts what was made apart where it belongs: a fixed number of statements for all the holes."""
+        polled = [hole.apart.poll for hole in holes if hole.apart.poll is not None]
+        polls = await self._polls(session, polled, viewer) if polled else {}
+        quotes = await self._quotes(session, holes, viewer, inner)
+        written = {hole.apart.card.author_id for hole in holes if hole.apart.card is not None}
+        authors = await self.accounts(session, sorted(one for one in written if one is not None)) if written else {}
+        dependent = {hole.account_id for hole in holes if hole.apart.policy is not None and hole.kind == _SOMEBODY}
+        follows = await load_follows(session, sorted(dependent), viewer or 0) if dependent else {}
+        for pieces, at, status_id, account_id, apart, kind in holes:
+            made = []
+            if apart.poll is not None:
+                made += [_POLL, polls[apart.poll.status_id]]
+            if apart.quote is not None:
+                made += [_QUOTE, quotes[status_id]]
+            if apart.card is not None:
+                card = render_card(apart.card, self.links, authors.get(apart.card.author_id or 0))
+                made += [_CARD, _encode(card)]
+            if apart.policy is not None and kind == _SOMEBODY:
+                follow, followed = follows.get(account_id, (False, False))
+                approval = approval_for(*apart.policy, follows=follow, followed=followed)[_SOMEBODY]
+                pieces[at + 1] = b"".join((_APPROVAL, approval, _ACCOUNT))
+            pieces[at] = b"".join(made)
+
+    async def _quotes(
+        self, session: ReadSession, holes: Sequence[_Hole], viewer: int | None, inner: bool
+    ) -> dict[int, bytes]:
+        """The quotes of statuses; inside of what is quoted nothing but the ids of further ones."""
+        made = {hole.status_id: hole.apart.quote for hole in holes if hole.apart.quote is not None}
+        if not made:
+            return {}
+        wanted = {
+            quote.quoted_id
+            for quote in made.values()
+            if quote.quoted_id is not None and quote.state == QuoteState.ACCEPTED
+        }
+        found = await find_quoted(session, sorted(wanted), viewer) if wanted else {}
+        standings = {quoted_id: standing for quoted_id, (_, standing) in found.items()}
+        if inner:
+            return {
+                status_id: render_shallow_quote(quote, standings.get(quote.quoted_id or 0))
+                for status_id, quote in made.items()
+            }
+        rows = [row for row, standing in found.values() if standing is not Standing.UNAUTHORIZED]
+        shown = {id_: b"".join(pieces) for id_, pieces in await self._spliced(session, rows, viewer, inner=True)}
+        return {
+            status_id: render_quote(quote, standings.get(quote.quoted_id or 0), shown.get(quote.quoted_id or 0))
+            for status_id, quote in made.items()
+        }
 
     async def accounts(self, session: ReadSession, ids: Sequence[int]) -> dict[int, bytes]:
         """Account entities by id, always as they stand now."""
@@ -287,9 +378,9 @@ class Fragments:
         made = {}
         for id_, view in views.items():
             entity = render_status(view, people[view.row.account_id], self.links)
-            if view.poll is None:
-                entity["poll"] = None
-            fragment = StatusFragment(view.row.rev, _encode(entity)[:-1], view.poll)
+            row = view.row
+            policy = (row.quote_policy, row.visibility)
+            fragment = StatusFragment(row.rev, _encode(entity)[:-1], _joints(*policy), _set_apart(view, policy))
             self._statuses.put(id_, fragment)
             made[id_] = fragment
         return made
@@ -324,22 +415,36 @@ class Fragments:
         row: FeedRow,
         statuses: Mapping[int, StatusFragment],
         accounts: Mapping[int, AccountFragment],
-        polls: Mapping[int, bytes],
         viewer: int | None,
+        holes: list[_Hole],
     ) -> Pieces:
         number = row.marks
         flags, end = (_END, _END_OF_ANYBODY) if viewer is None else (_FLAGS[number], _ENDS[number])
-        account_id, original_id = row.account_id, row.original_id
+        account_id, original_id, shown, shown_author = row.account_id, row.original_id, row.id, row.account_id
+        pieces: list[bytes] = []
         if original_id is None:
             if account_id == viewer:
                 end = _ENDS_OF_OWN[number]
-            return _whole(statuses[row.id], accounts[account_id], polls, row.id, end)
-        author = accounts[row.original_account_id]  # type: ignore[index]
-        inner = _whole(statuses[original_id], author, polls, original_id, end)
-        return (*_whole(statuses[row.id], accounts[account_id], polls, row.id, _BOOST), *inner, flags)
+            flags = b""
+        else:
+            shown, shown_author = original_id, row.original_account_id  # type: ignore[assignment]
+            boost = statuses[row.id]
+            pieces += (boost.body, boost.joints[_NOBODY], accounts[account_id].body, _BOOST)
+        status = statuses[shown]
+        kind = _NOBODY if viewer is None else (_AUTHOR if shown_author == viewer else _SOMEBODY)
+        if status.apart is not None:
+            holes.append(_Hole(pieces, len(pieces) + 1, shown, shown_author, status.apart, kind))
+        pieces += (status.body, b"", status.joints[kind], accounts[shown_author].body, end, flags)
+        return pieces
 
 
-def _whole(status: StatusFragment, author: AccountFragment, polls: Mapping[int, bytes], id_: int, end: bytes) -> Pieces:
-    if status.poll is None:
-        return status.body, _ACCOUNT, author.body, end
-    return status.body, _POLL, polls[id_], _ACCOUNT, author.body, end
+@cache
+def _joints(policy: int, visibility: int) -> tuple[bytes, ...]:
+    return tuple(b"".join((_APPROVAL, approval, _ACCOUNT)) for approval in approval_for(policy, visibility))
+
+
+def _set_apart(view: StatusView, policy: tuple[int, int]) -> Apart | None:
+    card = view.card if view.card is not None and view.card.author_id is not None else None
+    depends = policy if needs_relations(policy[0]) and policy[1] <= Visibility.UNLISTED else None
+    apart = Apart(view.poll, view.quote, card, depends)
+    return None if apart == (None, None, None, None) else apart

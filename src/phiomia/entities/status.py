@@ -5,16 +5,17 @@ from typing import Any
 from phiomia.domain.accounts.views import AccountView
 from phiomia.domain.statuses.views import StatusView
 from phiomia.domain.statuses.visibility import Visibility
+from phiomia.entities.card import render_card
 from phiomia.entities.emoji import render_emoji
 from phiomia.entities.links import Links
 from phiomia.entities.media_attachment import render_media
 from phiomia.platform.clock import iso
 
-_NO_QUOTES: dict[str, Any] = {"automatic": [], "manual": [], "current_user": "denied"}
-
 
 def render_status(view: StatusView, author: AccountView, links: Links) -> dict[str, Any]:
-    """A status without account, reblog, poll and the viewer's flags."""
+    """A status without account, reblog, quote_approval and the viewer's flags; poll, quote and card are those of a
+    status that has none.
+    """
     row = view.row
     uri = row.uri or links.status_uri(author.username, row.id)
     status: dict[str, Any] = {
@@ -46,11 +47,16 @@ def render_status(view: StatusView, author: AccountView, links: Links) -> dict[s
         ],
         "tags": [{"name": tag.name, "url": links.tag(tag.name)} for tag in view.tags],
         "emojis": [render_emoji(emoji) for emoji in view.emojis],
+        "poll": None,
         "card": None,
         "quote": None,
-        "quote_approval": _NO_QUOTES,
         "tagged_collections": [],
     }
+    for name, is_apart in (("poll", view.poll), ("quote", view.quote), ("card", view.card)):
+        if is_apart is not None:
+            del status[name]
+    if view.card is not None and view.card.author_id is None:
+        status["card"] = render_card(view.card, links)
     if row.local and view.application is not None:
         name, website = view.application
         status["application"] = {"name": name, "website": website or None}

@@ -87,6 +87,9 @@ class RateLimits(Struct, frozen=True, forbid_unknown_fields=True):
     sign_in: Annotated[tuple[int, int], Meta(description="sign-in attempts per address")] = (25, 300)
     follows: Annotated[tuple[int, int], Meta(description="follows made by one account")] = (400, 86400)
     statuses: Annotated[tuple[int, int], Meta(description="statuses made by one account")] = (300, 10800)
+    media_proxy: Annotated[
+        tuple[int, int], Meta(description="files of other servers fetched for one address, copies not counted")
+    ] = (300, 600)
 
 
 class Registrations(Struct, frozen=True, forbid_unknown_fields=True):
@@ -122,6 +125,33 @@ class Federation(Struct, frozen=True, forbid_unknown_fields=True):
         Literal["off", "on"],
         Meta(description="on: documents are only for servers that sign their requests, so that those blocked get none"),
     ] = "off"
+
+
+class Media(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where pictures, films and sounds lie, and how much room they may take."""
+
+    storage: Annotated[
+        Literal["disk", "s3"], Meta(description="disk: in `data`; s3: an object store that speaks the protocol of S3")
+    ] = "disk"
+    s3_bucket: Annotated[str, Meta(description="name of the bucket")] = ""
+    s3_region: Annotated[str, Meta(description="region of the bucket")] = "us-east-1"
+    s3_endpoint: Annotated[str, Meta(description="address of the object store; empty: Amazon's")] = ""
+    s3_access_key: Annotated[str, Meta(description="id of the key that may read and write the bucket")] = ""
+    s3_secret_key: Annotated[str, Meta(description="the secret of that key")] = ""
+    s3_prefix: Annotated[str, Meta(description="folder in the bucket; empty: none")] = ""
+    public_url: Annotated[
+        str, Meta(description="address from which people fetch the bucket's files; empty: through this server")
+    ] = ""
+    cache_mb: Annotated[int, Meta(ge=0, description="room for copies of what other servers show; 0: no copies")] = (
+        10_240
+    )
+    total_mb: Annotated[
+        int, Meta(ge=0, description="room for all media; copies make way, what members post never does; 0: no bound")
+    ] = 0
+    cache_days: Annotated[int, Meta(ge=1, description="copies that nobody looked at for so long are removed")] = 30
+    proxy: Annotated[
+        bool, Meta(description="show what other servers have through this one; off: members' apps ask them directly")
+    ] = True
 
 
 class Log(Struct, frozen=True, forbid_unknown_fields=True):
@@ -163,6 +193,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     registrations: Registrations = field(default_factory=Registrations)
     instance: Instance = field(default_factory=Instance)
     federation: Federation = field(default_factory=Federation)
+    media: Media = field(default_factory=Media)
     log: Log = field(default_factory=Log)
 
     @property
@@ -344,6 +375,8 @@ def _check(config: Config) -> None:
         raise ConfigError("database.url must begin with sqlite:/// or postgresql://.")
     if config.bus.url and not config.bus.url.startswith(("redis://", "rediss://", "valkey://", "unix:", "local:")):
         raise ConfigError("bus.url must begin with redis://, valkey://, unix: or local:.")
+    if config.media.storage == "s3" and not config.media.s3_bucket:
+        raise ConfigError("media.storage is s3, so media.s3_bucket must name the bucket.")
     for name in ("trusted_proxies", "allow_private"):
         for network in getattr(config, name):
             try:

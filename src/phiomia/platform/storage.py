@@ -6,7 +6,9 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
@@ -23,6 +25,7 @@ _FOLDERS: Final = {
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _KEY: Final = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]*/)+[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 _KEY_LENGTH: Final = 255
+_PIECE: Final = 256 * 1024
 _UNFINISHED: Final = ".unfinished"
 _UNFINISHED_SECONDS: Final = 3_600.0
 
@@ -62,6 +65,18 @@ class Storage(Protocol):
         """The file on this machine's disk, None where there is none."""
         ...
 
+    async def size(self, key: str) -> int | None:
+        """How many bytes lie under a key, None where there is nothing."""
+        ...
+
+    def stream(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+        """The bytes from `start` up to `end` (not included), in pieces. Raises FileNotFoundError."""
+        ...
+
+    def walk(self) -> AsyncIterator[tuple[str, int]]:
+        """Every key with its size, in no particular order."""
+        ...
+
     async def usage(self) -> Usage:
         """How many files and bytes are stored."""
         ...
@@ -91,6 +106,32 @@ class DiskStorage:
         place = self._place(key)
         return place if place.is_file() else None
 
+    async def size(self, key: str) -> int | None:
+        """How many bytes lie under a key, None where there is nothing."""
+        return await asyncio.to_thread(self._measure, self._place(key))
+
+    async def stream(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+        """The bytes from `start` up to `end` (not included), in pieces. Raises FileNotFoundError."""
+        file = await asyncio.to_thread(open, self._place(key), "rb")
+        try:
+            file.seek(start)
+            while start < end and (piece := await asyncio.to_thread(file.read, min(_PIECE, end - start))):
+                start += len(piece)
+                yield piece
+        finally:
+            file.close()
+
+    async def walk(self) -> AsyncIterator[tuple[str, int]]:
+        """Every key with its size, in no particular order."""
+        folders = await asyncio.to_thread(lambda: list(os.walk(self._root)))
+        for folder, _, names in folders:
+            inside = Path(folder).relative_to(self._root)
+            for name in names if _UNFINISHED not in inside.parts else ():
+                key = str(inside / name)
+                found = await asyncio.to_thread(self._measure, self._root / key)
+                if found is not None and _KEY.fullmatch(key):
+                    yield key, found
+
     async def usage(self) -> Usage:
         """How many files and bytes are stored; walks the whole tree."""
         return await asyncio.to_thread(self._count)
@@ -98,6 +139,14 @@ class DiskStorage:
     async def discard_unfinished(self) -> int:
         """Remove what an interrupted `put` left behind; gives the number of files."""
         return await asyncio.to_thread(self._discard)
+
+    @staticmethod
+    def _measure(place: Path) -> int | None:
+        try:
+            found = place.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def _place(self, key: str) -> Path:
         return self._root / check_key(key)

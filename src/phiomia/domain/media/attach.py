@@ -12,7 +12,7 @@ from phiomia.platform.db import P, Query, WriteSession, any_of, listed
 
 _FREE = Query(
     select(media.c.id, media.c.kind, media.c.state).where(
-        any_of(media.c.id, listed("ids")), media.c.account_id == P("account")
+        any_of(media.c.id, listed("ids")), media.c.account_id == P("account"), media.c.scheduled_id.is_(None)
     )
 )
 _OWNER = Query(select(media.c.id, media.c.status_id).where(any_of(media.c.id, listed("ids"))))
@@ -26,6 +26,12 @@ _DETACH = Query(
 
 async def attach_media(session: WriteSession, account_id: int, status_id: int, media_ids: Sequence[int]) -> None:
     """Attaches the account's own, unattached (or already so attached) media in the given order. Raises Invalid."""
+    await check_media(session, account_id, status_id, media_ids)
+    await place_media(session, status_id, media_ids)
+
+
+async def check_media(session: WriteSession, account_id: int, status_id: int | None, media_ids: Sequence[int]) -> None:
+    """Refuses media that the status can't have. Raises Invalid."""
     mine = {row[0]: (row[1], row[2]) for row in await session.all(_FREE, ids=list(media_ids), account=account_id)}
     used = {row[0]: row[1] for row in await session.all(_OWNER, ids=list(media_ids))}
     for media_id in media_ids:
@@ -38,7 +44,6 @@ async def attach_media(session: WriteSession, account_id: int, status_id: int, m
     moving = [media_id for media_id in media_ids if mine[media_id][0] not in (MediaKind.IMAGE, MediaKind.UNKNOWN)]
     if moving and len(media_ids) > 1:
         raise Invalid("Cannot attach a video to a post that already contains images")
-    await place_media(session, status_id, media_ids)
 
 
 async def place_media(session: WriteSession, status_id: int, media_ids: Sequence[int]) -> None:

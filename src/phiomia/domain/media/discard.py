@@ -4,7 +4,7 @@ import asyncio
 import shutil
 from pathlib import Path
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, func, or_, select
 
 from phiomia.domain.errors import Invalid, NotFound
 from phiomia.domain.instance.files import defer_deletion
@@ -15,7 +15,7 @@ from phiomia.platform.ids import id_at
 _BATCH = 200
 
 _OWN = Query(
-    select(media.c.status_id, media.c.key, media.c.preview_key)
+    select(func.coalesce(media.c.status_id, media.c.scheduled_id), media.c.key, media.c.preview_key)
     .where(media.c.id == P("id"), media.c.account_id == P("account"))
     .with_for_update()
 )
@@ -23,6 +23,7 @@ _OLD = Query(
     select(media.c.id, media.c.key, media.c.preview_key)
     .where(
         media.c.status_id.is_(None),
+        media.c.scheduled_id.is_(None),
         media.c.id < P("before"),
         or_(media.c.freed_at.is_(None), media.c.freed_at < P("before_ms")),
     )

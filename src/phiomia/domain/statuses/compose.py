@@ -12,11 +12,14 @@ from phiomia.domain.accounts.resolver import Lookup
 from phiomia.domain.errors import Invalid
 from phiomia.domain.instance.emojis import load_emojis
 from phiomia.domain.statuses.draft import PollDraft, StatusDraft
+from phiomia.domain.statuses.quote import Quotable, find_quotable
+from phiomia.domain.statuses.quote_draft import QuoteDraft
 from phiomia.domain.statuses.text import Mention, MentionTarget, Scan, count_characters, find_shortcodes, render, scan
 from phiomia.domain.statuses.visibility import Visibility
 from phiomia.domain.tags.normalise import normalise_tag
 from phiomia.platform import limits
 from phiomia.platform.db import Database, P, Query, ReadSession, any_of, listed
+from phiomia.platform.html import escape
 from phiomia.platform.languages import clean_language
 
 
@@ -29,6 +32,10 @@ class Places(Protocol):
 
     def mention(self, username: str, domain: str, url: str) -> str:
         """The page of a mentioned account."""
+        ...
+
+    def status(self, username: str, status_id: int) -> str:
+        """The page of a local status."""
         ...
 
 
@@ -44,6 +51,9 @@ class StatusText(msgspec.Struct, frozen=True):
     media_ids: list[int] = []
     poll: PollDraft | None = None
     application_id: int | None = None
+    quoted_status_id: int | None = None
+    quoted_url: str = ""  # of an edit: the page of what the status quotes already
+    quote_policy: int = 0
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -78,10 +88,17 @@ async def compose(
     if typed.poll is not None:
         check_poll(typed.poll)
     answers = typed.poll.options if typed.poll else ()
+    quote, quotable = None, None
+    if typed.quoted_status_id is not None:
+        quotable = await find_quotable(session, account_id, typed.quoted_status_id)
+        typed = _fit_to_quote(typed, quotable, places)
+        quote = QuoteDraft(quotable.id)
     written = await write(session, typed.text, typed.spoiler_text, found, places, local_domain, answers)
+    if quotable is not None:
+        _check_addressed(typed, quotable, account_id, written.mentions)
     return StatusDraft(
         account_id=account_id,
-        content=written.content,
+        content=_quote_line(typed.quoted_url) + written.content,
         source=typed.text,
         spoiler_text=typed.spoiler_text,
         visibility=typed.visibility,
@@ -94,7 +111,32 @@ async def compose(
         media_ids=typed.media_ids,
         poll=typed.poll,
         application_id=typed.application_id,
+        quote=quote,
+        quote_policy=typed.quote_policy,
     )
+
+
+def _fit_to_quote(typed: StatusText, quotable: Quotable, places: Places) -> StatusText:
+    """What quotes a status that is not for everybody is not for everybody either."""
+    private = quotable.visibility == Visibility.PRIVATE and typed.visibility <= Visibility.UNLISTED
+    return msgspec.structs.replace(
+        typed,
+        visibility=Visibility.PRIVATE if private else typed.visibility,
+        quoted_url=places.status(quotable.username, quotable.id) if quotable.local else quotable.url or quotable.uri,
+    )
+
+
+def _check_addressed(typed: StatusText, quotable: Quotable, account_id: int, mentions: Collection[int]) -> None:
+    if typed.visibility == Visibility.DIRECT and quotable.account_id not in (account_id, *mentions):
+        raise Invalid("Cannot quote a non-mentioned user in a Private Mention post.")
+
+
+def _quote_line(url: str) -> str:
+    """What stands in the place of the quote for apps and servers that know none."""
+    if not url:
+        return ""
+    shown = escape(url)
+    return f'<p class="quote-inline">RE: <a href="{shown}" target="_blank" rel="nofollow noopener">{shown}</a></p>'
 
 
 async def meet_mentioned(db: Database, lookup: Lookup, text: str, homes: Collection[str]) -> None:
@@ -178,13 +220,17 @@ def check_length(text: str, spoiler: str, found: Scan) -> None:
 
 def _uncover(typed: StatusText) -> StatusText:
     """A warning with nothing behind it is the text."""
-    if typed.text.strip() or typed.media_ids or typed.poll is not None:
+    if typed.text.strip() or typed.media_ids or typed.poll is not None or _quotes(typed):
         return typed
     return msgspec.structs.replace(typed, text=typed.spoiler_text, spoiler_text="")
 
 
+def _quotes(typed: StatusText) -> bool:
+    return typed.quoted_status_id is not None or bool(typed.quoted_url)
+
+
 def _check_substance(typed: StatusText) -> None:
-    if not typed.text.strip() and not typed.media_ids and typed.poll is None:
+    if not typed.text.strip() and not typed.media_ids and typed.poll is None and not _quotes(typed):
         raise Invalid("Validation failed: Text can't be blank")
     if len(typed.media_ids) > limits.MEDIA_ATTACHMENTS:
         raise Invalid(f"Validation failed: Cannot attach more than {limits.MEDIA_ATTACHMENTS} files")

@@ -1,7 +1,7 @@
 """Direct statuses make conversations: for each local participant one per thread and company."""
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from phiomia.domain.errors import NotFound
 from phiomia.domain.statuses.events import StatusCreated
@@ -52,11 +52,9 @@ _LISTED = Paged(
     conversations.c.last_status_id,
 )
 _OWN = Query(select(*_COLUMNS).where(conversations.c.account_id == P("account"), conversations.c.id == P("id")))
-_READ = Query(
-    update(conversations)
-    .where(conversations.c.account_id == P("account"), conversations.c.id == P("id"))
-    .values(unread=False)
-)
+_own = (conversations.c.account_id == P("account"), conversations.c.id == P("id"))
+_SET_UNREAD = Query(update(conversations).where(*_own).values(unread=P("is_unread", bool)))
+_DELETE = Query(delete(conversations).where(*_own))
 
 
 async def keep_conversations(session: WriteSession, event: StatusCreated) -> None:
@@ -93,5 +91,17 @@ async def load_conversation(session: ReadSession, account_id: int, conversation_
 
 async def mark_read(session: WriteSession, account_id: int, conversation_id: int) -> None:
     """The account has read it. Raises NotFound."""
-    if not await session.execute(_READ, account=account_id, id=conversation_id):
+    if not await session.execute(_SET_UNREAD, account=account_id, id=conversation_id, is_unread=False):
+        raise NotFound
+
+
+async def mark_unread(session: WriteSession, account_id: int, conversation_id: int) -> None:
+    """The account wants to come back to it. Raises NotFound."""
+    if not await session.execute(_SET_UNREAD, account=account_id, id=conversation_id, is_unread=True):
+        raise NotFound
+
+
+async def hide_conversation(session: WriteSession, account_id: int, conversation_id: int) -> None:
+    """Takes it off the account's list until somebody writes in it again; its statuses stay. Raises NotFound."""
+    if not await session.execute(_DELETE, account=account_id, id=conversation_id):
         raise NotFound

@@ -40,6 +40,7 @@ _BOOSTS_REMOVED = Query(
 )
 _REPLIES = Query(_of_status("replies_count"))
 _BOOSTS = Query(_of_status("reblogs_count"))
+_QUOTES = Query(_of_status("quotes_count"))
 _FAVOURITES = Query(_of_status("favourites_count"))
 
 
@@ -74,3 +75,9 @@ async def count_boost(session: WriteSession, status_id: int, by: int) -> None:
 async def count_favourite(session: WriteSession, status_id: int, by: int) -> None:
     """A status has a favourite more or less."""
     await session.execute(_FAVOURITES, id=status_id, by=by)
+
+
+async def count_quote(session: WriteSession, status_id: int, visibility: int, by: int) -> None:
+    """A status is quoted with consent once more or less; `visibility` is that of the quote."""
+    if visibility <= Visibility.UNLISTED:
+        await session.execute(_QUOTES, id=status_id, by=by)

@@ -13,6 +13,8 @@ from phiomia.domain.statuses.draft import PollDraft, StatusDraft
 from phiomia.domain.statuses.events import StatusCreated
 from phiomia.domain.statuses.models import poll_options, polls, status_mentions, status_tags, statuses
 from phiomia.domain.statuses.policy import visible_to
+from phiomia.domain.statuses.quote import write_quote
+from phiomia.domain.statuses.quote_policy import allowed_policy
 from phiomia.domain.tags.use import use_tags
 from phiomia.platform.clock import SECOND, now_ms
 from phiomia.platform.db import P, Query, WriteSession, insert_into
@@ -23,7 +25,7 @@ from phiomia.platform.json import encode
 _COLUMNS = (
     "id", "account_id", "local", "uri", "url", "source", "content", "spoiler_text", "visibility", "sensitive",
     "language", "in_reply_to_id", "in_reply_to_account_id", "conversation_id", "poll_id", "application_id",
-    "emojis", "media_count", "created_at", "edited_at", "favourites_count", "reblogs_count",
+    "emojis", "media_count", "created_at", "edited_at", "favourites_count", "reblogs_count", "quote_policy",
 )  # fmt: skip
 _INSERT = insert_into(statuses, *_COLUMNS)
 _PARENT = Query(
@@ -99,6 +101,7 @@ async def create_status(session: WriteSession, draft: StatusDraft) -> int:
         edited_at=draft.edited_at,
         favourites_count=draft.favourites_count,
         reblogs_count=draft.boosts_count,
+        quote_policy=allowed_policy(draft.quote_policy, draft.visibility) if draft.local else draft.quote_policy,
     )
     await _write_mentions(session, id_, draft)
     await write_tags(session, id_, draft.tags, now)
@@ -127,6 +130,8 @@ async def create_status(session: WriteSession, draft: StatusDraft) -> int:
             late=draft.late,
         ),
     )
+    if draft.quote is not None:
+        await write_quote(session, id_, draft.account_id, draft.visibility, draft.quote, local=draft.local)
     return id_
 
 

@@ -12,6 +12,7 @@ from phiomia.domain.media.models import media
 from phiomia.domain.statuses.counters import count_boost, count_reply, uncount_boosts_of, uncount_status
 from phiomia.domain.statuses.events import StatusDeleted
 from phiomia.domain.statuses.models import status_mentions, status_tags, statuses
+from phiomia.domain.statuses.quote import forget_quotes
 from phiomia.domain.statuses.recipients import list_touched
 from phiomia.domain.tags.models import tags
 from phiomia.platform.db import P, Query, WriteSession, any_of, listed
@@ -68,6 +69,7 @@ async def delete_status(session: WriteSession, actor_id: int, status_id: int, *,
     )
     await _lower_counters(session, doomed)
     await session.execute(_ORPHAN, parent=status_id)
+    await forget_quotes(session, status_id, doomed.visibility)
     await session.execute(_DELETE, id=status_id)
     await record(session, event)
 

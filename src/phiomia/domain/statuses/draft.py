@@ -4,6 +4,7 @@ import msgspec
 
 from phiomia.domain.instance.remote_emojis import EmojiDraft
 from phiomia.domain.media.remote import RemoteMedia
+from phiomia.domain.statuses.quote_draft import QuoteDraft
 from phiomia.domain.statuses.visibility import Visibility
 
 
@@ -53,6 +54,8 @@ class StatusDraft(msgspec.Struct, frozen=True):
     remote_emojis: list[EmojiDraft] = []
     favourites_count: int = 0
     boosts_count: int = 0
+    quote: QuoteDraft | None = None
+    quote_policy: int = 0  # see quote_policy.py
 
     @property
     def media_count(self) -> int:

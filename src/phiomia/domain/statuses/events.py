@@ -95,6 +95,25 @@ class StatusPinned(Event, frozen=True):
     gone: bool = False
 
 
+class QuoteChanged(Event, frozen=True):
+    """A status quotes another (`before` is None), or the consent to that has changed. States: see quote_state.py."""
+
+    status_id: int
+    account_id: int
+    quoted_id: int
+    quoted_account_id: int
+    state: int
+    before: int | None = None
+    local: bool = True  # of what is new: it was written here
+
+
+class QuotePolicyChanged(Event, frozen=True):
+    """Others may quote a status than before."""
+
+    status_id: int
+    account_id: int
+
+
 class PollVoted(Event, frozen=True):
     """An account chose answers of a poll."""
 

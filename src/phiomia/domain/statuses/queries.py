@@ -12,6 +12,7 @@ from phiomia.domain.errors import NotFound
 from phiomia.domain.instance.emojis import EmojiView, load_emojis_of
 from phiomia.domain.media.queries import load_media_of
 from phiomia.domain.oauth.models import apps
+from phiomia.domain.statuses.card_views import load_cards
 from phiomia.domain.statuses.models import (
     bookmarks,
     conversation_mutes,
@@ -25,6 +26,7 @@ from phiomia.domain.statuses.models import (
     statuses,
 )
 from phiomia.domain.statuses.policy import visible_with_original
+from phiomia.domain.statuses.quote_views import load_quotes
 from phiomia.domain.statuses.views import (
     FeedRow,
     Mark,
@@ -270,6 +272,10 @@ async def load_statuses(session: ReadSession, ids: Sequence[int]) -> dict[int, S
     emojis = await _load_emojis(session, rows)
     polled = await _load_polls(session, with_poll, emojis) if with_poll else {}
     applications = await _load_applications(session, {row.application_id for row in rows if row.application_id})
+    quoting = [row.id for row in rows if row.quoting]
+    quoted = await load_quotes(session, quoting) if quoting else {}
+    shown = sorted({row.card_id for row in rows if row.card_id is not None})
+    cards = await load_cards(session, shown) if shown else {}
     return {
         row.id: StatusView(
             row=row,
@@ -279,6 +285,8 @@ async def load_statuses(session: ReadSession, ids: Sequence[int]) -> dict[int, S
             emojis=emojis.get(row.id, []),
             poll=polled.get(row.id),
             application=applications.get(row.application_id or 0),
+            quote=quoted.get(row.id),
+            card=cards.get(row.card_id or 0),
         )
         for row in rows
     }

@@ -7,6 +7,8 @@ import msgspec
 
 from phiomia.domain.instance.emojis import EmojiView
 from phiomia.domain.media.views import MediaView
+from phiomia.domain.statuses.card_views import CardView
+from phiomia.domain.statuses.quote_views import QuoteView
 
 
 class Mark(IntFlag):
@@ -66,6 +68,9 @@ class StatusRow(msgspec.Struct, frozen=True):
     reblogs_count: int
     favourites_count: int
     quotes_count: int
+    quote_policy: int
+    quoting: bool
+    card_id: int | None
 
 
 class MentionView(NamedTuple):
@@ -115,3 +120,5 @@ class StatusView(msgspec.Struct, frozen=True):
     emojis: list[EmojiView]
     poll: PollView | None
     application: tuple[str, str | None] | None
+    quote: QuoteView | None = None
+    card: CardView | None = None

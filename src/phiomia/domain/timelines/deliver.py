@@ -5,7 +5,15 @@ from typing import Any
 from sqlalchemy import func, literal, select
 
 from phiomia.domain.accounts.models import accounts
-from phiomia.domain.statuses.events import ReplyAdopted, StatusBoosted, StatusCreated, StatusDeleted, StatusEdited
+from phiomia.domain.statuses.events import (
+    QuoteChanged,
+    QuotePolicyChanged,
+    ReplyAdopted,
+    StatusBoosted,
+    StatusCreated,
+    StatusDeleted,
+    StatusEdited,
+)
 from phiomia.domain.statuses.models import status_mentions, status_tags, statuses
 from phiomia.domain.statuses.visibility import Visibility
 from phiomia.domain.tags.models import tag_follows, tags
@@ -108,6 +116,17 @@ async def run_fan_out(context: Any, job: FanOut) -> None:
 
 async def deliver_edited(session: WriteSession, event: StatusEdited) -> None:
     """Tells everybody who has the status in a feed."""
+    await _append(session, "edit", event.status_id, await session.column(_FEEDS, id=event.status_id))
+
+
+async def deliver_requoted(session: WriteSession, event: QuoteChanged) -> None:
+    """The same when a quote in it is shown from now on, or no longer."""
+    if event.before is not None:
+        await _append(session, "edit", event.status_id, await session.column(_FEEDS, id=event.status_id))
+
+
+async def deliver_repolicied(session: WriteSession, event: QuotePolicyChanged) -> None:
+    """The same when others may quote it than before."""
     await _append(session, "edit", event.status_id, await session.column(_FEEDS, id=event.status_id))
 
 

@@ -1,0 +1,92 @@
+"""Statuses as somebody sees them inside of others, and the list of those that quote one."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sqlalchemy import case, literal, select
+
+from phiomia.domain.accounts.models import accounts
+from phiomia.domain.relationships.conditions import exists_pair, is_followed, not_muted
+from phiomia.domain.relationships.models import blocks
+from phiomia.domain.statuses.models import quotes, statuses
+from phiomia.domain.statuses.pages import FeedPages
+from phiomia.domain.statuses.policy import visible_to
+from phiomia.domain.statuses.queries import NOBODY, VIEWER, page_query
+from phiomia.domain.statuses.quote_state import QuoteState
+from phiomia.domain.statuses.quote_views import Standing
+from phiomia.domain.statuses.views import FeedRow
+from phiomia.platform.clock import now_ms
+from phiomia.platform.db import P, Query, ReadSession, any_of, listed
+from phiomia.platform.paging import Page
+
+_standing = case(
+    (~visible_to(statuses, VIEWER), literal(int(Standing.UNAUTHORIZED))),
+    (exists_pair(blocks, VIEWER, statuses.c.account_id), literal(int(Standing.BLOCKED_ACCOUNT))),
+    (~not_muted(statuses.c.account_id, VIEWER), literal(int(Standing.MUTED_ACCOUNT))),
+    else_=literal(int(Standing.FINE)),
+)
+_QUOTED = page_query(
+    select(statuses.c.id.label("cursor"), statuses.c.id, _standing.label("standing")).where(
+        any_of(statuses.c.id, listed("ids"))
+    ),
+    more=("standing",),
+)
+_QUOTING = FeedPages(
+    select(statuses.c.id.label("cursor"), statuses.c.id)
+    .select_from(quotes.join(statuses, statuses.c.id == quotes.c.status_id))
+    .where(
+        quotes.c.quoted_id == P("quoted"),
+        quotes.c.state == QuoteState.ACCEPTED,
+        visible_to(statuses, VIEWER),
+        ~exists_pair(blocks, VIEWER, statuses.c.account_id),
+    ),
+    quotes.c.status_id,
+)
+_RELATIONS = Query(
+    select(accounts.c.id, is_followed(accounts.c.id, VIEWER), is_followed(VIEWER, accounts.c.id)).where(
+        any_of(accounts.c.id, listed("ids"))
+    )
+)
+
+_PAGE = Query(
+    select(statuses.c.id, statuses.c.local, statuses.c.url, statuses.c.uri, accounts.c.username)
+    .select_from(quotes.join(statuses, statuses.c.id == quotes.c.quoted_id))
+    .join(accounts, accounts.c.id == statuses.c.account_id)
+    .where(quotes.c.status_id == P("quoting"))
+)
+
+
+class Pages(Protocol):
+    """Where statuses can be read."""
+
+    def status(self, username: str, status_id: int) -> str:
+        """The page of a local status."""
+        ...
+
+
+async def find_quoted(
+    session: ReadSession, ids: Sequence[int], viewer: int | None
+) -> dict[int, tuple[FeedRow, Standing]]:
+    """Statuses as page rows with how the viewer stands to them, by id; those that are gone are left out."""
+    rows = await session.all(_QUOTED, ids=list(ids), viewer=viewer or NOBODY, now=now_ms())
+    return {row[1]: (FeedRow(*row[:-1]), Standing(row[-1])) for row in rows}
+
+
+async def list_quoting(session: ReadSession, status_id: int, viewer: int | None, page: Page) -> list[FeedRow]:
+    """The statuses that quote one with its author's consent, as far as the viewer may see them."""
+    return await _QUOTING.rows(session, page, viewer, quoted=status_id)
+
+
+async def find_quoted_url(session: ReadSession, status_id: int, pages: Pages) -> str:
+    """The page of what a status quotes; empty if that is not known."""
+    row = await session.one(_PAGE, quoting=status_id)
+    if row is None:
+        return ""
+    id_, local, url, uri, username = row
+    return pages.status(username, id_) if local else url or uri
+
+
+async def load_follows(session: ReadSession, authors: Sequence[int], viewer: int) -> dict[int, tuple[bool, bool]]:
+    """Of authors: whether the viewer follows them, and whether they follow the viewer."""
+    rows = await session.all(_RELATIONS, ids=list(authors), viewer=viewer)
+    return {row[0]: (bool(row[1]), bool(row[2])) for row in rows}
