@@ -113,7 +113,9 @@ class Laboratory:
         done = subprocess.run(
             self.enter(*command), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout
         )
-        assert done.returncode == 0 or not check, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        if check and done.returncode != 0:
+            lately = self.run("journalctl", "--no-pager", "--lines=60", check=False).stdout
+            raise AssertionError(f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}\n{lately}")
         return done
 
     def type(self, line: str, *, user: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:

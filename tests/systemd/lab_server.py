@@ -113,8 +113,8 @@ class LabServer:
 
 
 def _await_more(counter: Path) -> None:
-    """Waits until some hundred more were answered."""
-    wanted, deadline = _read(counter) + 100, time.monotonic() + _PATIENCE_S
+    """Waits until some dozens more were answered."""
+    wanted, deadline = _read(counter) + 60, time.monotonic() + _PATIENCE_S
     while _read(counter) < wanted:
         assert time.monotonic() < deadline, "nobody is answered"
         time.sleep(0.05)

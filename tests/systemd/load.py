@@ -14,7 +14,7 @@ import threading
 import time
 from pathlib import Path
 
-KEPT, FRESH = 4, 3
+KEPT, FRESH = 3, 2
 _LONGEST_S = 120.0
 
 
@@ -45,7 +45,7 @@ class Crowd:
                 connection = self._connect()
             self._ask(connection, number)
             number += 1
-            time.sleep(0.02)
+            time.sleep(0.1)
 
     def _connect(self) -> http.client.HTTPConnection:
         host, _, port = self.address.rpartition(":")

@@ -28,7 +28,8 @@ from phiomia.upgrade.versions import meets
 MARK = "RELEASE.json"
 _BUILDING = ".building-"
 _UV_PLACES = ("~/.local/bin", "~/.cargo/bin", "/usr/local/bin")
-_CHECKS = "import phiomia.app, phiomia.jobs, phiomia.side_effects, phiomia.cli.main"
+# Everything that a process loads before it serves, endpoints and statements included.
+_CHECKS = "import phiomia.jobs, phiomia.cli.main; from phiomia.app import load_roles; load_roles('sqlite')"
 _COMMAND = """#!/bin/sh
 exec "$(dirname -- "$(readlink -f -- "$0")")/python" -P -m phiomia "$@"
 """
