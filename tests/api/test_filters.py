@@ -10,6 +10,10 @@ from contract import assert_entity
 from phiomia.domain.filters.known import KnownFilters
 from phiomia.entities.fragments import Fragments
 from phiomia.platform import limits
+from phiomia.platform.events import read_stream
+from phiomia.streaming.log_events import StatusEvent
+from phiomia.streaming.ports import StreamViewer
+from phiomia.streams import Renderings
 from world import Account, Answer, World, make_token, story
 
 MODULES = (
@@ -376,11 +380,41 @@ async def test_every_change_is_told_to_streams(world: World) -> None:
 
 async def _told(world: World) -> list[Any]:
     async with world.db.read() as session:
-        from phiomia.platform.events import read_stream
-
         return [json.loads(event.body) for event in await read_stream(session, 0) if event.kind == "filters"]
 
 
 async def _matcher(world: World, who: Account) -> Any:
     async with world.db.read() as session:
         return await world.api.fragments.filtering.known.of(session, who.id)
+
+
+@story(*MODULES, effects=True)
+async def test_streams_say_what_filters_meet(world: World) -> None:
+    alice, bob, carol, dave = [await world.account(name) for name in ("alice", "bob", "carol", "dave")]
+    world.api.fragments = Fragments(world.api.fragments.links, filters=KnownFilters(world.api.bus))
+    renderings = Renderings(world.db, world.api.fragments)
+    status = await _post(world, bob, "cheese for @alice")
+    viewers = [StreamViewer(one.id, one.id, frozenset({"read"}), None) for one in (alice, bob, carol, dave)]
+    posted = StatusEvent(id=int(status), account=bob.id, visibility="public", local=True)
+
+    async def shown() -> tuple[list[Any], list[Any]]:
+        private = await renderings.statuses(int(status), [alice.id, bob.id, carol.id, dave.id])
+        audience = await renderings.public_audience(posted, viewers)
+        assert set(private) == set(audience) == {alice.id, bob.id, carol.id, dave.id}
+        public = [{"filtered": json.loads(audience[one.account_id])} for one in viewers]
+        return [_matches(json.loads(private[one.account_id])) for one in viewers], [_matches(one) for one in public]
+
+    assert await shown() == ([[], [], [], []], [[], [], [], []])
+    one, own = await _make(world, alice, "cheese"), await _make(world, bob, "cheese")
+    other = await _make(world, carol, "bread")
+    wanted = [[(one["id"], ["cheese"], None)], [], [], []]
+    assert await shown() == (wanted, wanted)
+    await world.client.post(f"{V2}/{other['id']}/keywords", carol, json={"keyword": "CHEESE"})
+    wanted[2] = [(other["id"], ["CHEESE"], None)]
+    assert await shown() == (wanted, wanted)
+    told = (await world.client.get("/api/v1/notifications", alice)).json[0]
+    payload = await renderings.notification(int(told["id"]), alice.id)
+    assert payload is not None and _matches(json.loads(payload)["status"]) == wanted[0]
+    for who, made in ((alice, one), (bob, own), (carol, other)):
+        await world.client.delete(f"{V2}/{made['id']}", who)
+    assert await shown() == ([[], [], [], []], [[], [], [], []])

@@ -21,6 +21,11 @@ SCHEDULED_NOT_BEFORE_SECONDS: Final = 300
 FEATURED_TAGS: Final = 10
 ANNOUNCEMENT_REACTIONS: Final = 8  # kinds of them
 LISTS: Final = 50
+COLLECTIONS: Final = 10
+COLLECTION_ITEMS: Final = 25
+COLLECTION_NAME: Final = 40
+COLLECTION_DESCRIPTION: Final = 100
+REPORT_COMMENT: Final = 1_000
 LIST_TITLE: Final = 256
 # Mastodon bounds the lengths alone. What a member has is held against each status that is shown to them.
 FILTERS: Final = 100
@@ -29,7 +34,7 @@ FILTER_KEYWORD: Final = 512
 FILTER_KEYWORDS: Final = 1_000
 FILTER_STATUSES: Final = 2_000
 FILTER_MATCHES: Final = 10
-FILTERED_TEXT: Final = 20_000
+FILTERED_TEXT: Final = 10_000
 
 USERNAME: Final = 30
 DISPLAY_NAME: Final = 40
@@ -108,3 +113,5 @@ PAGE_NOTIFICATIONS: Final = (40, 80)
 PAGE_SEARCH: Final = (20, 40)
 PAGE_TAGS: Final = (100, 200)
 PAGE_DOMAINS: Final = (100, 200)
+PAGE_COLLECTIONS: Final = 40
+PAGE_COLLECTIONS_MOST: Final = 100

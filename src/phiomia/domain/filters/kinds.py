@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from enum import IntEnum, IntFlag
+from functools import cache
 
 
 class Context(IntFlag):
@@ -22,9 +23,14 @@ class Context(IntFlag):
         return sum_
 
     @property
-    def words(self) -> list[str]:
+    def words(self) -> tuple[str, ...]:
         """Their names."""
-        return [one.name.lower() for one in Context if one in self and one.name]
+        return _name(self.value)
+
+
+@cache
+def _name(contexts: int) -> tuple[str, ...]:
+    return tuple(one.name.lower() for one in Context if one & contexts and one.name)
 
 
 class FilterAction(IntEnum):

@@ -36,6 +36,11 @@ class KnownFilters:
             bus.subscribe(TOPIC, self._forget)
             bus.on_gap(self._forget)
 
+    def has_none(self, account_id: int) -> bool:
+        """Whether it is known, without asking anybody, that an account has no filters."""
+        known = self._people.get(account_id)
+        return known is not None and known.matcher is None and known.until > time.monotonic()
+
     async def of(self, session: ReadSession, account_id: int) -> Matcher | None:
         """An account's filters; None when there is none."""
         known = self._people.get(account_id)

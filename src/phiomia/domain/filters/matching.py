@@ -1,7 +1,7 @@
 """Holding a text against a member's filters: nothing but searches for literal text, so none can run away.
 
-Keywords that are whole words are looked up by the words that the text has, however many keywords there are; the others
-are searched for one by one.
+Few keywords are searched for one by one. Of many, those that are whole words are looked up by the words that the text
+has, however many they are.
 """
 
 import re
@@ -14,6 +14,7 @@ from phiomia.platform import limits
 
 _RUN = re.compile(r"\w+")
 _ALWAYS = 2**63 - 1
+_FEW = 64  # finding the words of a text takes as long as looking for so many
 
 
 class Match(NamedTuple):
@@ -84,18 +85,19 @@ class Matcher:
         for view in active:
             for one in view.statuses:
                 self._status_ids.setdefault(one.status_id, []).append(view)
-        keywords = ((view, keyword) for view in active for keyword in view.keywords)
+        keywords = [(view, keyword) for view in active for keyword in view.keywords]
+        few = len(keywords) <= _FEW
         for number, (view, keyword) in enumerate(keywords):
             folded = fold(keyword.keyword)
             if folded:
                 whole = bool(keyword.whole_word)
                 starts, ends = whole and _is_of_word(folded[0]), whole and _is_of_word(folded[-1])
-                self._add(_Entry(number, view, keyword.keyword, folded, starts, ends), whole)
+                self._add(_Entry(number, view, keyword.keyword, folded, starts, ends), whole and not few)
         self.reads_text = bool(self._loose or self._words)
 
-    def _add(self, entry: _Entry, whole: bool) -> None:
+    def _add(self, entry: _Entry, by_word: bool) -> None:
         # Whole words stand in a text with their first run of letters being one of its runs.
-        run = _RUN.search(entry.folded) if whole else None
+        run = _RUN.search(entry.folded) if by_word else None
         if run is None:
             self._loose.append(entry)
         else:
