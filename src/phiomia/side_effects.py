@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from phiomia.domain.accounts.events import AccountDeleted, AccountMoved, AccountUpdated
 from phiomia.domain.filters.changed import tell_streams
 from phiomia.domain.filters.events import FiltersChanged
+from phiomia.domain.moderation.events import ReportFiled
 from phiomia.domain.notifications import effects as tell
 from phiomia.domain.notifications.domain_blocked import retract_domain
 from phiomia.domain.notifications.events import Notified
@@ -47,6 +48,7 @@ from phiomia.federation.inbox.effects import bring_followers
 from phiomia.federation.outbox import effects as outbox
 from phiomia.platform.events import Event, SideEffects
 
+from phiomia.federation.outbox.flags import tell_reported
 # What appends to the streaming log stands last: on PostgreSQL it orders the commits from there on.
 SIDE_EFFECTS: Mapping[type[Event], SideEffects] = {
     AccountUpdated: SideEffects(now=(index_updated_account, outbox.tell_profile)),
@@ -102,3 +104,4 @@ SIDE_EFFECTS: Mapping[type[Event], SideEffects] = {
     tags.TagFollowed: SideEffects(now=(on_tag_followed,)),
     tags.TagUnfollowed: SideEffects(now=(on_tag_unfollowed,)),
 }
+    ReportFiled: SideEffects(now=(tell_reported,)),

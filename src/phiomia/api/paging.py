@@ -13,6 +13,7 @@ from phiomia.platform.paging import Page
 
 _NOT_KEPT: Final = frozenset({"max_id", "since_id", "min_id", "access_token", "bearer_token"})
 _PLAIN: Final = re.compile(r"[\w/.~&=-]*", re.ASCII)
+_NUMBERED: Final = frozenset({"limit", "offset", "access_token", "bearer_token"})
 
 
 class Paging(msgspec.Struct, kw_only=True):
@@ -51,3 +52,14 @@ def _kept(query: str) -> str:
         return "".join([f"{part}&" for part in query.split("&") if part and part.partition("=")[0] not in _NOT_KEPT])
     pairs = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] not in _NOT_KEPT]
     return f"{urlencode(pairs)}&" if pairs else ""
+
+
+def link_offsets(call: Call, limit: int, offset: int, *, full: bool) -> None:
+    """Sets `Link` of a list that is paged by numbers: the following part if this one was full, and the one before."""
+    kept = [part for part in call.req.query_string.split("&") if part and part.partition("=")[0] not in _NUMBERED]
+    base = f"{call.api.base_url}{quote(call.req.path)}?{'&'.join(kept)}{'&' if kept else ''}limit={limit}"
+    links = [f'<{base}&offset={offset + limit}>; rel="next"'] if full else []
+    if offset:
+        links.append(f'<{base}&offset={max(offset - limit, 0)}>; rel="prev"')
+    if links:
+        call.header("Link", ", ".join(links))

@@ -57,6 +57,7 @@ def build() -> Any:
         "worker": "phiomia.cli.serve:worker_app",
         "streaming": "phiomia.cli.serve:streaming_app",
         "accounts": "phiomia.cli.accounts:app",
+        "reports": "phiomia.cli.reports:app",
         "announcements": "phiomia.cli.announcements:app",
         "tokens": "phiomia.cli.tokens:app",
         "domains": "phiomia.cli.domains:app",

@@ -11,6 +11,8 @@ from phiomia.entities.role import render_account_role
 from phiomia.platform.clock import iso, iso_day, iso_midnight
 from phiomia.platform.json import decode
 
+# Of who may put somebody into a collection.
+_APPROVAL: dict[str, Any] = {"automatic": ["public"], "manual": [], "current_user": "automatic"}
 _NO_APPROVAL: dict[str, Any] = {"automatic": [], "manual": [], "current_user": "denied"}
 
 
@@ -48,8 +50,8 @@ def render_account(view: AccountView, emojis: list[EmojiView], links: Links) -> 
         "show_media": True,
         "show_media_replies": True,
         "show_featured": True,
-        "feature_approval": _NO_APPROVAL,
-        "emojis": [] if hidden else [render_emoji(emoji) for emoji in emojis],
+        "feature_approval": _APPROVAL if view.local and view.discoverable and not hidden else _NO_APPROVAL,
+        "emojis": [] if hidden else [render_emoji(emoji, links) for emoji in emojis],
         "fields": [] if hidden else render_fields(view.fields),
     }
     if view.local:

@@ -87,6 +87,7 @@ class RateLimits(Struct, frozen=True, forbid_unknown_fields=True):
     sign_in: Annotated[tuple[int, int], Meta(description="sign-in attempts per address")] = (25, 300)
     follows: Annotated[tuple[int, int], Meta(description="follows made by one account")] = (400, 86400)
     statuses: Annotated[tuple[int, int], Meta(description="statuses made by one account")] = (300, 10800)
+    reports: Annotated[tuple[int, int], Meta(description="reports made by one account")] = (400, 86400)
     media_proxy: Annotated[
         tuple[int, int], Meta(description="files of other servers fetched for one address, copies not counted")
     ] = (300, 600)

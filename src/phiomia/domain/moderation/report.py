@@ -68,7 +68,9 @@ class ReportView(NamedTuple):
 _COLUMNS = [reports.c[name] for name in ReportView._fields]
 _LISTS = ("status_ids", "collection_ids", "rule_ids")
 _ONE = Query(select(*_COLUMNS).where(reports.c.id == P("id")))
-_OPEN = Query(select(*_COLUMNS).where(reports.c.resolved_at.is_(None)).order_by(reports.c.id.desc()).limit(_MOST_LISTED))
+_OPEN = Query(
+    select(*_COLUMNS).where(reports.c.resolved_at.is_(None)).order_by(reports.c.id.desc()).limit(_MOST_LISTED)
+)
 _ALL = Query(select(*_COLUMNS).order_by(reports.c.id.desc()).limit(_MOST_LISTED))
 _STORED = (*ReportView._fields[:-1], "uri")
 _INSERT = Query(
@@ -81,9 +83,7 @@ _RESOLVE = Query(
     .where(reports.c.id == P("of_id"), reports.c.resolved_at.is_(None))
     .values(resolved_at=P("now"), resolved_by_id=P("by"))
 )
-_TARGET = Query(
-    select(accounts.c.domain).where(accounts.c.id == P("id"), accounts.c.state != AccountState.SUSPENDED)
-)
+_TARGET = Query(select(accounts.c.domain).where(accounts.c.id == P("id"), accounts.c.state != AccountState.SUSPENDED))
 _OF_TARGET = and_(statuses.c.account_id == P("target"), any_of(statuses.c.id, listed("ids")))
 _VISIBLE = Query(select(statuses.c.id).where(_OF_TARGET, visible_to(statuses, P("viewer"))))
 _WRITTEN = Query(select(statuses.c.id).where(_OF_TARGET))
@@ -101,9 +101,7 @@ _OF_DOMAINS = Query(
         any_of(_replied.c.domain, listed("domains", str)),
         or_(
             _replied.c.id == P("target"),
-            _replied.c.id.in_(
-                select(statuses.c.in_reply_to_account_id).where(any_of(statuses.c.id, listed("ids")))
-            ),
+            _replied.c.id.in_(select(statuses.c.in_reply_to_account_id).where(any_of(statuses.c.id, listed("ids")))),
         ),
     )
 )

@@ -24,6 +24,7 @@ from phiomia.federation.documents.note import render_note
 from phiomia.federation.outbox.audience import Envelope, list_inboxes, load_envelope
 from phiomia.federation.outbox.deliver import Deliver, Outbox, run_deliver
 from phiomia.federation.outbox.featured_tags import SendFeaturedTag, send_featured_tag
+from phiomia.federation.outbox.flags import SendFlag, send_flag
 from phiomia.federation.outbox.forward import ForwardReply, forward_reply
 from phiomia.federation.outbox.post import Post, send
 from phiomia.federation.outbox.relays import AskRelay, ask_relay
@@ -397,6 +398,7 @@ HANDLERS: Iterable[Handler] = (
     Handler(SendProfile, send_profile),
     Handler(SendPin, send_pin),
     Handler(SendFeaturedTag, send_featured_tag),
+    Handler(SendFlag, send_flag),
     Handler(SendMove, send_move),
     Handler(SendFarewell, send_farewell),
     Handler(AskRelay, ask_relay),
