@@ -37,7 +37,9 @@ def assert_entity(name: str, value: Any) -> None:
 @cache
 def _returns() -> dict[str, str]:
     endpoints = json.loads((_FACTS / "endpoints.json").read_text(encoding="utf-8"))
-    return {f"{one['method']} {one['path']}": one["returns"] or "any" for one in endpoints}
+    returns = {f"{one['method']} {one['path']}": one["returns"] or "any" for one in endpoints}
+    # The router knows one name only for a parameter that stands at the same place of several paths.
+    return {re.sub(r":\w+", ":id", endpoint): kind for endpoint, kind in returns.items()} | returns
 
 
 @cache

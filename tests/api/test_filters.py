@@ -191,12 +191,15 @@ async def test_what_makes_no_filter_is_refused(world: World) -> None:
         answer = await world.client.post(V2, alice, json=form)
         assert answer.status == 422, (wrong, answer.body)
     one = await _make(world, alice, "cat")
-    for wrong in ({"title": ""}, {"context": []}, *refused[2:3], *refused[5:]):
+    changes: list[dict[str, Any]] = [{"title": ""}, {"context": []}, *refused[2:3], *refused[5:]]
+    for wrong in changes:
         assert (await world.client.put(f"{V2}/{one['id']}", alice, json=wrong)).status == 422, wrong
-    for body in ({}, {"keyword": " "}, {"keyword": long}):
+    wrong_keywords: list[dict[str, Any]] = [{}, {"keyword": " "}, {"keyword": long}]
+    for body in wrong_keywords:
         assert (await world.client.post(f"{V2}/{one['id']}/keywords", alice, json=body)).status == 422
         assert (await world.client.put(f"{V2}/keywords/{one['keywords'][0]['id']}", alice, json=body)).status == 422
-    for body in ({"phrase": "x"}, {"context": ["home"]}, {"phrase": long, "context": ["home"]}):
+    phrases: list[dict[str, Any]] = [{"phrase": "x"}, {"context": ["home"]}, {"phrase": long, "context": ["home"]}]
+    for body in phrases:
         assert (await world.client.post(V1, alice, json=body)).status == 422
     assert (await world.client.get(V2, alice)).json == [one]
     with pytest.MonkeyPatch.context() as patch:
@@ -319,6 +322,17 @@ async def test_filters_read_all_that_a_person_reads(world: World) -> None:
         assert await _see(world, alice, await _post(world, bob, harmless)) == [], harmless
     await world.client.put(f"/api/v1/statuses/{seen['banana']}", bob, json={"status": "which banana? bad word?"})
     assert await _see(world, alice, seen["banana"]) == [(one["id"], ["banana", "bad word"], None)]
+
+
+@story(*MODULES, effects=True)
+async def test_what_is_quoted_says_so_itself(world: World) -> None:
+    alice, bob = await world.account("alice"), await world.account("bob")
+    quoted = await _post(world, bob, "cheese", quote_approval_policy="public")
+    quoting = await _post(world, bob, "look at this", quoted_status_id=quoted)
+    one = await _make(world, alice, "cheese")
+    status = (await world.client.get(f"/api/v1/statuses/{quoting}", alice)).json
+    assert _matches(status) == []
+    assert _matches(status["quote"]["quoted_status"]) == [(one["id"], ["cheese"], None)]
 
 
 @story(*MODULES, effects=True)

@@ -69,7 +69,13 @@ class World:
         if ":" not in template:
             yield template
             return
-        named = {":list_id": "lists", ":group_key": "groups"}
+        named = {
+            ":list_id": "lists",
+            ":group_key": "groups",
+            "v1/filters/": "filter_keywords",
+            "filters/keywords/": "filter_keywords",
+            "filters/statuses/": "filter_statuses",
+        }
         own = next((name for parameter, name in named.items() if parameter in template), "")
         name = own or (kind[1] if kind else "")
         assert name in self.known, f"say in this test what the parameter of {template} stands for"
@@ -125,6 +131,14 @@ def make_world(server: RunningServer) -> World:
         "tag": [world.mark],
         "tags": [world.mark],
         "lists": [],
+    }
+    unwanted = {"title": "x", "context": ["home"], "keywords_attributes": [{"keyword": "all"}]}
+    made = world.call("POST", "/api/v2/filters", alice, json=unwanted)
+    entry = world.call("POST", f"/api/v2/filters/{made['id']}/statuses", alice, json={"status_id": rich})
+    world.known |= {
+        "filters": [made["id"]],
+        "filter_keywords": [made["keywords"][0]["id"]],
+        "filter_statuses": [entry["id"]],
     }
     load_endpoints()
     if any(one.path == "/api/v1/lists" and one.method == "POST" for one in ENDPOINTS):
