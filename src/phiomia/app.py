@@ -83,7 +83,7 @@ async def open_parts(config: Config, role: str) -> Any:
     )
     bus = open_bus(_bus_url(config))
     storage = open_storage(config)
-    links = Links(config.base_url, config.domain, storage.url)
+    links = Links(config.base_url, config.domain, storage.url, proxy=config.media.proxy)
     exchange = Exchange(config, db, links)
     db.services = Services(side_effects=SIDE_EFFECTS, bus=bus, config=config)
     await bus.start()
@@ -110,12 +110,14 @@ def build_web(parts: Parts) -> Any:
     from phiomia.api.context import Api
     from phiomia.api.files import mount_files
     from phiomia.api.health import mount_health
+    from phiomia.api.media_proxy import mount_media_proxy
     from phiomia.api.routes import mount_api
     from phiomia.federation.context import Federation
     from phiomia.federation.documents.rendered import Shelves
     from phiomia.federation.inbox.receive import Inbox
     from phiomia.federation.inbox.web import mount_inboxes
     from phiomia.federation.lookup import ExchangeLookup
+    from phiomia.federation.media import make_copier
     from phiomia.federation.routes import mount_federation
     from phiomia.platform.asgi import QuickApp  # the worker does without it
     from phiomia.platform.rates import Rates
@@ -135,7 +137,11 @@ def build_web(parts: Parts) -> Any:
     api = Api(config, parts.db, parts.bus, parts.storage, bearers, fragments, rates, lookup)
     app = QuickApp()
     mount_api(app, api)
-    mount_files(app, readable_storages(config, parts.storage))
+    storages = readable_storages(config, parts.storage)
+    mount_files(app, storages)
+    mount_media_proxy(
+        app, config, parts.db, rates, make_copier(config, parts.db, parts.storage, parts.exchange), storages
+    )
     mount_health(app, parts.db, health_folder(config))
     shelves = Shelves(statuses=config.caches.statuses // 4, accounts=config.caches.accounts // 4)
     exchange = parts.exchange

@@ -9,4 +9,4 @@ from phiomia.entities.emoji import render_emoji
 async def custom_emojis(call: Call, params: None) -> object:
     """The server's own emoji."""
     async with call.api.db.read() as session:
-        return [render_emoji(view) for view in await list_emojis(session)]
+        return [render_emoji(view, call.api.fragments.links) for view in await list_emojis(session)]

@@ -39,7 +39,7 @@ async def _show(call: Call, poll_id: int) -> dict[str, Any]:
         if status is None or status.poll is None:
             raise NotFound  # edited away or deleted in this very moment
         view = status.poll
-        entity = render_poll(view, now_ms())
+        entity = render_poll(view, now_ms(), call.api.fragments.links)
         if call.viewer is None:
             return entity
         votes = await load_votes(session, [poll_id], call.viewer)

@@ -33,7 +33,7 @@ def render_announcement(view: AnnouncementView, links: Links, *, signed_in: bool
         ],
         "statuses": [{"id": str(status_id), "url": url} for status_id, url in view.status_ids],
         "tags": [{"name": name, "url": links.tag(name)} for name in view.tags],
-        "emojis": [render_emoji(view.emojis[name]) for name in view.shortcodes if name in view.emojis],
+        "emojis": [render_emoji(view.emojis[name], links) for name in view.shortcodes if name in view.emojis],
         "reactions": [_render_reaction(one, view, signed_in=signed_in) for one in view.reactions],
     }
     if signed_in:

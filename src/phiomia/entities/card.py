@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from phiomia.domain.media.proxied import RemoteKind
 from phiomia.domain.statuses.card_views import CardKind, CardView
 from phiomia.entities.links import Links
 from phiomia.platform.clock import iso
@@ -26,7 +27,7 @@ def render_card(view: CardView, links: Links, author: bytes | None = None) -> di
         "html": view.html,
         "width": view.width,
         "height": view.height,
-        "image": links.media_elsewhere(view.image_url),
+        "image": links.elsewhere(RemoteKind.CARD, view.id, view.image_url, "small") or None,
         "image_description": view.image_description,
         "embed_url": view.embed_url,
         "blurhash": None,

@@ -3,14 +3,17 @@
 from typing import Any
 
 from phiomia.domain.instance.emojis import EmojiView
+from phiomia.domain.media.proxied import RemoteKind
+from phiomia.entities.links import Links
 
 
-def render_emoji(view: EmojiView) -> dict[str, Any]:
+def render_emoji(view: EmojiView, links: Links) -> dict[str, Any]:
     """A custom emoji."""
+    there = view.image_remote_url
     emoji: dict[str, Any] = {
         "shortcode": view.shortcode,
-        "url": view.url,
-        "static_url": view.static_url,
+        "url": links.elsewhere(RemoteKind.EMOJI, view.id, there) or view.url,
+        "static_url": links.elsewhere(RemoteKind.EMOJI, view.id, there, "small") or view.static_url,
         "visible_in_picker": bool(view.visible_in_picker),
     }
     if view.category:

@@ -403,10 +403,12 @@ class Fragments:
     async def _polls(self, session: ReadSession, polls: list[PollView], viewer: int | None) -> dict[int, bytes]:
         now = now_ms()
         if viewer is None:
-            return {poll.status_id: _encode(render_poll(poll, now)) for poll in polls}
+            return {poll.status_id: _encode(render_poll(poll, now, self.links)) for poll in polls}
         votes = await load_votes(session, [poll.id for poll in polls], viewer)
         return {
-            poll.status_id: _encode(with_votes(render_poll(poll, now), poll, viewer, votes.get(poll.id, [])))
+            poll.status_id: _encode(
+                with_votes(render_poll(poll, now, self.links), poll, viewer, votes.get(poll.id, []))
+            )
             for poll in polls
         }
 

@@ -4,10 +4,11 @@ from typing import Any
 
 from phiomia.domain.statuses.views import PollView
 from phiomia.entities.emoji import render_emoji
+from phiomia.entities.links import Links
 from phiomia.platform.clock import iso
 
 
-def render_poll(view: PollView, now: int) -> dict[str, Any]:
+def render_poll(view: PollView, now: int, links: Links) -> dict[str, Any]:
     """What anybody sees of a poll at a moment; `voted` and `own_votes` are the viewer's."""
     expired = view.expires_at is not None and view.expires_at <= now
     hide = view.hide_totals and not expired
@@ -21,7 +22,7 @@ def render_poll(view: PollView, now: int) -> dict[str, Any]:
         "options": [
             {"title": option.title, "votes_count": None if hide else option.votes_count} for option in view.options
         ],
-        "emojis": [render_emoji(emoji) for emoji in view.emojis],
+        "emojis": [render_emoji(emoji, links) for emoji in view.emojis],
     }
 
 

@@ -46,7 +46,7 @@ def render_status(view: StatusView, author: AccountView, links: Links) -> dict[s
             for mention in view.mentions
         ],
         "tags": [{"name": tag.name, "url": links.tag(tag.name)} for tag in view.tags],
-        "emojis": [render_emoji(emoji) for emoji in view.emojis],
+        "emojis": [render_emoji(emoji, links) for emoji in view.emojis],
         "poll": None,
         "card": None,
         "quote": None,

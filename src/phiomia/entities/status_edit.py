@@ -20,7 +20,7 @@ def render_version(view: VersionView, account: bytes, links: Links) -> dict[str,
         "created_at": iso(view.created_at),
         "account": msgspec.Raw(account),
         "media_attachments": [render_media(media, links) for media in view.media],
-        "emojis": [render_emoji(emoji) for emoji in view.emojis],
+        "emojis": [render_emoji(emoji, links) for emoji in view.emojis],
         "quote": None,
     }
     if view.poll_options is not None:

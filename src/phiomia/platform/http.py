@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple, Self
 from urllib.parse import quote, urljoin, urlsplit
 
 from phiomia import __version__
@@ -103,6 +103,13 @@ class Response:
         return 200 <= self.status < 300
 
 
+class _Cap(NamedTuple):
+    """The most bytes of a body, and where they go if not into memory."""
+
+    most: int
+    into: BinaryIO | None
+
+
 class Fetcher:
     """Asks other servers. Belongs to one event loop; close it, or use it with `async with`."""
 
@@ -136,13 +143,15 @@ class Fetcher:
         content_type: Callable[[str], bool] | None = None,
         body_bytes: int | None = None,
         seconds: float | None = None,
+        into: BinaryIO | None = None,
     ) -> Response:
         """The answer to a request, after at most three redirects if it is a GET or HEAD.
 
         `prepare` gives further headers for each hop, such as a signature. `content_type` says of the header
-        Content-Type of a 2xx answer whether it is wanted. Raises FetchFailed.
+        Content-Type of a 2xx answer whether it is wanted. With `into` the body is written there instead of being
+        held in memory. Raises FetchFailed.
         """
-        cap = self._options.body_bytes if body_bytes is None else body_bytes
+        cap = _Cap(self._options.body_bytes if body_bytes is None else body_bytes, into)
         try:
             async with asyncio.timeout(self._options.seconds if seconds is None else seconds):
                 return await self._follow(url, method, dict(headers or {}), body, prepare, content_type, cap)
@@ -157,7 +166,7 @@ class Fetcher:
         body: bytes | None,
         prepare: Prepare | None,
         content_type: Callable[[str], bool] | None,
-        cap: int,
+        cap: "_Cap",
     ) -> Response:
         url = self.normalise(url)
         for _ in range(self._options.redirects + 1):
@@ -180,7 +189,7 @@ class Fetcher:
         headers: Headers,
         body: bytes | None,
         content_type: Callable[[str], bool] | None,
-        cap: int,
+        cap: "_Cap",
     ) -> Response:
         import aiohttp
         from yarl import URL
@@ -274,7 +283,8 @@ def _socket(info: Any) -> socket.socket:
     return socket.socket(family=family, type=kind, proto=protocol)
 
 
-async def _read(answer: "aiohttp.ClientResponse", headers: Headers, cap: int) -> bytes:
+async def _read(answer: "aiohttp.ClientResponse", headers: Headers, bound: "_Cap") -> bytes:
+    cap, into = bound
     try:
         inflater = Inflater(headers.get("content-encoding", ""), cap)
     except UnknownEncoding as error:
@@ -286,7 +296,11 @@ async def _read(answer: "aiohttp.ClientResponse", headers: Headers, cap: int) ->
     try:
         async for chunk in answer.content.iter_chunked(_CHUNK):
             sent += len(chunk)
-            body += inflater.feed(chunk)
+            found = inflater.feed(chunk)
+            if into is None:
+                body += found
+            else:
+                into.write(found)
             if sent > cap or inflater.overflow:
                 answer.close()
                 raise TooLarge

@@ -17,6 +17,8 @@ class EmojiView(msgspec.Struct, frozen=True):
     static_url: str
     visible_in_picker: bool
     category: str | None
+    id: int = 0
+    image_remote_url: str = ""
 
 
 _COLUMNS = [custom_emojis.c[name] for name in EmojiView.__struct_fields__]

@@ -6,6 +6,7 @@ from typing import Protocol
 from phiomia.domain.instance.files import DeleteFiles, delete_files
 from phiomia.domain.media.discard import discard_forgotten_sources, discard_unattached
 from phiomia.domain.media.process import process_media
+from phiomia.domain.media.tidy_copies import TidyCopies, run_tidy_copies
 from phiomia.platform.clock import DAY, HOUR, SECOND, now_ms
 from phiomia.platform.config import Config
 from phiomia.platform.db import Database
@@ -91,6 +92,7 @@ HANDLERS = (
     Handler(ProcessMedia, run_process_media, limit_s=180.0),
     Handler(ProcessFilm, run_process_film, limit_s=3_600.0),
     Handler(DiscardMedia, run_discard_media),
+    Handler(TidyCopies, run_tidy_copies, limit_s=3_600.0),
     Handler(DeleteFiles, delete_files),
 )
-PERIODIC = (Periodic("media.discard", HOUR, DiscardMedia),)
+PERIODIC = (Periodic("media.discard", HOUR, DiscardMedia), Periodic("media.tidy_copies", HOUR, TidyCopies))

@@ -44,7 +44,7 @@ def choose(head: bytes, kind: str) -> Callable[[int, dict[str, Any]], dict[str, 
             from phiomia.platform.jail import film
 
             return lambda source, request: film.make(source, format, request)
-        if shown in _MOVING:
+        if shown in _MOVING and kind == "attachment":
             importlib.import_module("phiomia.platform.jail.moving")
     return picture.make
 

@@ -110,7 +110,11 @@ def _make_attachment(source: int, header: Header, wish: _Wish) -> dict[str, Any]
     size, thumbnail_size = _fit(header, most), _fit(header, min(most, wish.limits["thumbnail_pixels"]))
     film = None
     if header.animated:
-        original, film = _save_film(_decode_frames(source, header, size), source, wish)
+        frames = _decode_frames(source, header, size)
+        if wish.kind == "remote":  # where its server said that it is a picture
+            original = _save_frames(frames, header, wish)
+        else:
+            original, film = _save_film(frames, source, wish)
         still = _decode(source, header, thumbnail_size)
     else:
         still = _decode(source, header, size)

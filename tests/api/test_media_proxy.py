@@ -1,0 +1,227 @@
+"""What other servers show, through this one: fetched once, kept within its room, and never more than is known here."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+
+from films import make_film
+from phiomia.api.files import mount_files
+from phiomia.api.media_proxy import mount_media_proxy
+from phiomia.domain.media.copies import count_copies
+from phiomia.domain.media.fetch_copy import Copier, NoCopy
+from phiomia.domain.media.proxied import ADDRESSES, RemoteKind, digest_of
+from phiomia.domain.media.tidy_copies import TidyCopies, run_tidy_copies
+from phiomia.entities.links import Links
+from phiomia.platform.asgi import QuickApp
+from phiomia.platform.config import Media
+from phiomia.platform.ids import new_id
+from world import BASE, DOMAIN, Client, World, story
+
+from .test_media import draw_png, furnished
+
+THERE = "https://far.example/files"
+PNG = draw_png(64, 48)
+
+
+@dataclass
+class Far:
+    """Other servers' files, and who asked for them."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    rejected: set[str] = field(default_factory=set)
+
+    async def allows(self, host: str) -> bool:
+        return host not in self.rejected
+
+    async def refresh(self) -> None:
+        pass
+
+    def rejects_media(self, host: str) -> bool:
+        return host in self.rejected
+
+    async def fetch(self, url: str, target: Path, most_bytes: int) -> None:
+        self.asked.append(url)
+        await asyncio.sleep(0.01)
+        if url not in self.files or len(self.files[url]) > most_bytes:
+            raise NoCopy("not there")
+        target.write_bytes(self.files[url])  # noqa: ASYNC240
+
+
+@dataclass
+class Stage:
+    """The proxy of a world, with what stands behind it."""
+
+    world: World
+    far: Far
+    client: Client
+    links: Links
+    context: Any
+
+    async def attach(self, name: str, content: bytes, kind: RemoteKind = RemoteKind.ATTACHMENT) -> tuple[int, str]:
+        """An attachment or avatar of somebody elsewhere; gives its id and its address here."""
+        url = f"{THERE}/{name}"
+        self.far.files[url] = content
+        owner = await self.world.account(f"p{new_id()}", domain="far.example")
+        if kind == RemoteKind.AVATAR:
+            await self.world.execute(
+                "UPDATE accounts SET avatar_remote_url = :url WHERE id = :id", url=url, id=owner.id
+            )
+            return owner.id, self.links.elsewhere(kind, owner.id, url)
+        media_id = await self.world.picture(owner)
+        await self.world.execute("UPDATE media SET key = '', remote_url = :url WHERE id = :id", url=url, id=media_id)
+        return media_id, self.links.elsewhere(kind, media_id, url)
+
+    async def get(self, address: str, **headers: str) -> Any:
+        """The answer to whoever asks for it here."""
+        return await self.client.request("GET", address.removeprefix(BASE), headers=headers)
+
+    async def files(self) -> int:
+        """How many copies there are."""
+        async with self.world.db.read() as session:
+            return sum(one.files for one in await count_copies(session))
+
+
+@asynccontextmanager
+async def open_stage(world: World, **settings: Any) -> AsyncIterator[Stage]:
+    async with furnished(world) as context:
+        far, app = Far(), QuickApp()
+        config = msgspec.structs.replace(world.api.config, media=Media(**settings))
+        storage = world.api.storage
+        copier = Copier(world.db, storage, config.media, world.api.temporary, far, ADDRESSES)
+        mount_files(app, (storage,))
+        mount_media_proxy(app, config, world.db, world.api.rates, copier, (storage,))
+        links = Links(BASE, DOMAIN, storage.url, proxy=True)
+        worker = SimpleNamespace(db=context.db, config=config, rules=far, storage=storage)
+        yield Stage(world, far, Client(app), links, worker)
+        assert not list(world.api.temporary.glob("decoding-*"))
+
+
+@story("media")
+async def test_a_picture_is_fetched_once_and_shown_from_here(world: World) -> None:
+    async with open_stage(world) as stage:
+        _, address = await stage.attach("cat.png", PNG)
+        answers = await asyncio.gather(*(stage.get(address) for _ in range(3)))
+        assert [answer.status for answer in answers] == [200, 200, 200]
+        assert answers[0].headers["content-type"] == "image/png"
+        assert answers[0].headers["content-security-policy"] == "default-src 'none'; sandbox"
+        assert (await stage.get(address.replace("original", "small"))).status == 200
+        assert stage.far.asked == [f"{THERE}/cat.png"]
+        # What was there is decoded and encoded anew, so that nothing else comes along.
+        assert answers[0].body != PNG and answers[0].body.startswith(b"\x89PNG")
+
+
+@story("media")
+async def test_films_are_passed_on_and_played_in_parts(world: World) -> None:
+    async with open_stage(world) as stage:
+        film = make_film("webm", "libvpx", "libopus")
+        _, address = await stage.attach("film.webm", film)
+        whole = await stage.get(address)
+        assert whole.status == 200 and whole.body == film and whole.headers["content-type"] == "video/webm"
+        part = await stage.get(address, Range="bytes=10-19")
+        assert part.status == 206 and part.body == film[10:20]
+        assert part.headers["content-range"] == f"bytes 10-19/{len(film)}"
+        assert (await stage.get(address, Range="bytes=-5")).body == film[-5:]
+        assert (await stage.get(address, Range=f"bytes={len(film)}-")).status == 416
+        _, address = await stage.attach("film.mp4", make_film())
+        assert (await stage.get(address)).headers["content-type"] == "video/mp4"
+
+
+@story("media")
+async def test_only_what_is_known_here_is_asked_for(world: World) -> None:
+    async with open_stage(world) as stage:
+        media_id, address = await stage.attach("cat.png", PNG)
+        digest = digest_of(f"{THERE}/cat.png")
+        for wrong in (
+            address.replace(digest, digest_of("https://other.example/")),
+            address.replace(str(media_id), str(media_id + 1)),
+            address.replace("attachment", "avatar"),
+            address.replace("attachment", "nothing"),
+            address.replace("original", "other"),
+            address.replace(str(media_id), "x"),
+        ):
+            assert (await stage.get(wrong)).status == 404
+        stage.far.rejected.add("far.example")
+        assert (await stage.get(address)).status == 404
+        assert stage.far.asked == []
+        stage.far.rejected.clear()
+        assert (await stage.get(address)).status == 200
+        # A rule holds for copies that are here already, and then they go.
+        stage.far.rejected.add("far.example")
+        assert (await stage.get(address)).status == 404
+        await run_tidy_copies(stage.context, TidyCopies())
+        assert await stage.files() == 0
+        stage.far.rejected.clear()
+        await world.execute("DELETE FROM media WHERE id = :id", id=media_id)
+        assert (await stage.get(address)).status == 404
+
+
+@story("media")
+async def test_what_is_no_picture_is_not_asked_for_again_at_once(world: World) -> None:
+    async with open_stage(world) as stage:
+        for name, content in (("a", b"<html>no</html>"), ("b", PNG[:60]), ("c", b""), ("d", make_film()[:2_000])):
+            _, address = await stage.attach(name, content)
+            for _ in range(2):
+                assert (await stage.get(address)).status == 404, name
+            assert stage.far.asked.count(f"{THERE}/{name}") == 1
+        _, address = await stage.attach("e", make_film(), RemoteKind.AVATAR)
+        assert (await stage.get(address)).status == 404
+        assert await stage.files() == 0
+        assert (await world.api.storage.usage()).files == 0
+
+
+@story("media")
+async def test_copies_stay_within_their_room_and_ours_never_go(world: World) -> None:
+    async with open_stage(world, cache_mb=1, total_mb=1) as stage:
+        alice = await world.account("alice")
+        await world.picture(alice)
+        await world.execute("UPDATE media SET bytes = 400000")
+        big = [await stage.attach(f"{number}.png", noise(number)) for number in range(3)]
+        for _, address in big:
+            assert (await stage.get(address)).status == 200
+        async with world.db.read() as session:
+            amounts = await count_copies(session)
+        assert sum(one.bytes for one in amounts) <= 1024 * 1024 - 400_000
+        # The first had to go; whoever looks gets it again.
+        assert (await stage.get(big[0][1])).status == 200
+        assert stage.far.asked.count(f"{THERE}/0.png") == 2
+        await world.execute("UPDATE media SET bytes = 2000000 WHERE remote_url IS NULL")
+        await run_tidy_copies(stage.context, TidyCopies())
+        assert await stage.files() == 0
+        assert await world.value("SELECT count(*) FROM media WHERE remote_url IS NULL") == 1
+
+
+@story("media")
+async def test_what_nobody_looks_at_goes(world: World) -> None:
+    async with open_stage(world) as stage:
+        account_id, address = await stage.attach("face.png", PNG, RemoteKind.AVATAR)
+        assert (await stage.get(address)).status == 200
+        await run_tidy_copies(stage.context, TidyCopies())
+        assert await stage.files() == 1
+        await world.execute(
+            "UPDATE accounts SET avatar_remote_url = 'https://far.example/other' WHERE id = :id", id=account_id
+        )
+        await run_tidy_copies(stage.context, TidyCopies())
+        assert await stage.files() == 0
+        _, address = await stage.attach("cat.png", PNG)
+        assert (await stage.get(address)).status == 200
+        await world.execute("UPDATE remote_files SET used_at = 0")
+        await run_tidy_copies(stage.context, TidyCopies())
+        assert await stage.files() == 0
+
+
+def noise(number: int) -> bytes:
+    """A picture of about 280 kB that can't be made smaller."""
+    import random
+
+    import pyvips
+
+    pixels = random.Random(number).randbytes(300 * 300 * 3)
+    image: Any = pyvips.Image.new_from_memory(pixels, 300, 300, 3, "uchar")
+    return bytes(image.copy(interpretation="srgb").pngsave_buffer())
