@@ -77,11 +77,6 @@ class LabServer:
         told: dict[str, Any] = json.loads(self.lab.type("phiomia upgrade status --json", check=False).stdout)
         return told
 
-    def running(self, role: str) -> set[str]:
-        """Which releases the processes of a role run."""
-        found = self.status()["processes"]
-        return {one["release"].partition("-")[0] for one in found if one["role"] == role}
-
     def journal(self, unit: str) -> str:
         """What a unit has logged."""
         return self.lab.run("journalctl", "--no-pager", "--output=cat", f"--unit={unit}").stdout

@@ -37,6 +37,7 @@ def roll_back(site: Site, report: Report) -> WentBack:
         release = read_release(first.current) if first.current else None
         if release is None:
             raise UpgradeError(f"The release before, {told.plan['installed']}, is not here any more.")
+        _refuse_after_others(site, journal)
         _refuse_too_old(site, release.version)
         report.say(f"going back to {release.version}")
         failures = go_back(site, first)
@@ -65,6 +66,18 @@ def _refuse_after_contract(site: Site, journal: Journal) -> None:
         f"The upgrade to {journal.told.plan['target']} has removed from the schema what older releases read."
         f" Only restoring the backup goes back, and loses what was written since: {how}"
     )
+
+
+def _refuse_after_others(site: Site, journal: Journal) -> None:
+    """What somebody has made the current release by hand since is not this upgrade's to undo."""
+    switched = journal.told.switched
+    known = {Path(entry["to"]) for entry in switched} | {Path(entry["current"]) for entry in switched}
+    current = read_release(site.places.current)
+    if current is not None and current.path not in {path.resolve() for path in known}:
+        raise UpgradeError(
+            f"{current.version} was taken up by hand after the upgrade to {journal.told.plan['target']}."
+            " Go back by hand too: check the older release out, then reload and restart the units."
+        )
 
 
 def _refuse_too_old(site: Site, version: str) -> None:
