@@ -23,9 +23,11 @@ from phiomia.domain.timelines.feeds import trim_feeds
 from phiomia.domain.users.jobs import SendConfirmation, SendPasswordReset, send_confirmation, send_password_reset
 from phiomia.domain.users.mail import Mailer, OutboxMailer
 from phiomia.domain.users.sessions import trim_sessions
+from phiomia.domain.users.jobs import HANDLERS as NOTICES
 from phiomia.entities.links import Links
 from phiomia.federation.exchange import Exchange
 from phiomia.federation.inbox.context import InboxContext
+from phiomia.domain.users.smtp import SmtpMailer
 from phiomia.federation.inbox.handlers import HANDLERS as INBOX
 from phiomia.federation.outbox.deliver import Outbox
 from phiomia.federation.outbox.jobs import HANDLERS as OUTBOX
@@ -61,7 +63,7 @@ class WorkerContext:
     outbox: Outbox = field(init=False)
 
     def __post_init__(self) -> None:
-        self.mailer = OutboxMailer(self.config)
+        self.mailer = SmtpMailer(self.config) if self.config.mail.host else OutboxMailer(self.config)
         self.exchange = Exchange(self.config, self.db, self.links)
         self.outside, self.rules = self.exchange.outside, self.exchange.rules
         self.outbox = Outbox(self.db, self.outside, self.rules, self.links)
@@ -124,6 +126,7 @@ HANDLERS = {handler.job_type.TYPE: handler for handler in _HANDLERS}
 PERIODIC = (
     Periodic("tidy", 5 * MINUTE, Tidy),
     Periodic("end_polls", 15 * SECOND, EndPolls),
+    *NOTICES,
     Periodic("publish_scheduled", 15 * SECOND, PublishScheduled),
     Periodic("forget_idempotency_keys", HOUR, ForgetIdempotencyKeys),
     *make_periodic(BACKFILLS),

@@ -43,7 +43,8 @@ from phiomia.domain.timelines.effects import (
     on_tag_unfollowed,
     on_unfollowed,
 )
-from phiomia.domain.users.events import UserSignedUp
+from phiomia.domain.users import jobs as notices
+from phiomia.domain.users.events import EmailChanged, PasswordChanged, SignedInAnew, UserApproved, UserSignedUp
 from phiomia.federation.inbox.effects import bring_followers
 from phiomia.federation.outbox import effects as outbox
 from phiomia.platform.events import Event, SideEffects
@@ -56,6 +57,10 @@ SIDE_EFFECTS: Mapping[type[Event], SideEffects] = {
     AccountMoved: SideEffects(now=(outbox.tell_moved, bring_followers)),
     UserSignedUp: SideEffects(now=(index_new_account,)),
     statuses.StatusCreated: SideEffects(
+    UserApproved: SideEffects(later=(notices.tell_approved,)),
+    PasswordChanged: SideEffects(later=(notices.tell_password_changed,)),
+    EmailChanged: SideEffects(later=(notices.tell_email_changed,)),
+    SignedInAnew: SideEffects(later=(notices.tell_signed_in,)),
         now=(
             index_new_status,
             count_new_use,

@@ -31,7 +31,7 @@ async def read_mail(site: Site, job: SendConfirmation | SendPasswordReset) -> st
         assert path.stat().st_mode & 0o077 == 0
         message = message_from_bytes(path.read_bytes(), policy=policy.default)
     assert message["To"] == MAIL
-    body = message.get_body()
+    body = message.get_body(("plain",))
     assert body is not None
     link = next(line for line in body.get_content().splitlines() if line.startswith("https://"))
     parts = urlsplit(link)

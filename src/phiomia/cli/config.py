@@ -45,7 +45,7 @@ def show() -> None:
             section = setting.section
             print(f"\n[{section}]")
         print(f"# {setting.description}; {setting.variable} ({setting.origin})")
-        print(f"{setting.name} = {to_toml(_mask(setting.value))}")
+        print(f"{setting.name} = {to_toml("****" if setting.name == "password" and setting.value else _mask(setting.value))}")
 
 
 def list_settings(config: Config, environ: Mapping[str, str] | None = None) -> Iterator[Setting]:

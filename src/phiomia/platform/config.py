@@ -155,6 +155,21 @@ class Media(Struct, frozen=True, forbid_unknown_fields=True):
     ] = True
 
 
+class Mail(Struct, frozen=True, forbid_unknown_fields=True):
+    """Through which server mails leave."""
+
+    host: Annotated[str, Meta(description="the SMTP server; empty: mails are written to `outbox` in the data")] = ""
+    port: Annotated[int, Meta(ge=0, le=65535, description="its port; 0: 465 with tls, else 587")] = 0
+    security: Annotated[
+        Literal["starttls", "tls", "none"],
+        Meta(description="starttls: encrypt after the greeting; tls: from the first byte; none: only on one machine"),
+    ] = "starttls"
+    user: Annotated[str, Meta(description="whom to sign in as; empty: nobody")] = ""
+    password: Annotated[str, Meta(description="the password that belongs to it")] = ""
+    sender: Annotated[str, Meta(description="address that mails come from; empty: instance.contact_email")] = ""
+    seconds: Annotated[float, Meta(gt=0, le=300, description="how long the SMTP server may take")] = 30.0
+
+
 class Log(Struct, frozen=True, forbid_unknown_fields=True):
     """What is written to standard error."""
 
@@ -194,6 +209,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     registrations: Registrations = field(default_factory=Registrations)
     instance: Instance = field(default_factory=Instance)
     federation: Federation = field(default_factory=Federation)
+    mail: Mail = field(default_factory=Mail)
     media: Media = field(default_factory=Media)
     log: Log = field(default_factory=Log)
 

@@ -42,10 +42,15 @@ async def is_email_taken(session: ReadSession, email: str) -> bool:
 
 async def change_email(session: WriteSession, user_id: int, email: str) -> None:
     """Gives somebody another address. Raises Invalid."""
+    await check_email(session, user_id, email)
+    await session.execute(_CHANGE, user=user_id, email=email, key=key_of(email))
+
+
+async def check_email(session: ReadSession, user_id: int, email: str) -> None:
+    """Raises Invalid when somebody can't have the address."""
     fault = find_email_fault(email)
     holder = await session.value(_TAKEN, key=key_of(email))
     if fault is None and holder is not None and holder != user_id:
         fault = ("ERR_TAKEN", "is in use already")
     if fault is not None:
         raise Invalid(f"Validation failed: E-mail {fault[1]}", {"email": [fault]})
-    await session.execute(_CHANGE, user=user_id, email=email, key=key_of(email))

@@ -27,3 +27,18 @@ class PasswordChanged(Event, frozen=True):
     """Somebody has a new password; their sessions have ended."""
 
     user_id: int
+
+
+class EmailChanged(Event, frozen=True):
+    """Somebody has confirmed another address."""
+
+    user_id: int
+    before: str
+    after: str
+
+
+class SignedInAnew(Event, frozen=True):
+    """Somebody signed in from a browser and an address that none of their sessions knows."""
+
+    user_id: int
+    where: str

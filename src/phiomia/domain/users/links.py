@@ -12,8 +12,8 @@ from phiomia.platform.db import P, Query, ReadSession, WriteSession, insert_into
 from phiomia.platform.db.query import column_parameter
 from phiomia.platform.ids import new_id
 
-Purpose = Literal["confirm", "reset"]
-LASTS: Final[dict[Purpose, int]] = {"confirm": 7 * DAY, "reset": 6 * HOUR}
+Purpose = Literal["confirm", "reset", "change"]
+LASTS: Final[dict[Purpose, int]] = {"confirm": 7 * DAY, "reset": 6 * HOUR, "change": 7 * DAY}
 
 _INSERT = insert_into(email_confirmations, "id", "user_id", "secret_hash", "purpose", "created_at")
 _FIND = Query(

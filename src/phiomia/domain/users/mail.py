@@ -1,4 +1,4 @@
-"""Mails to members: what they say, and the port through which they leave."""
+"""Mails to members: the port through which they leave, and the folder in which they wait without a mail server."""
 
 import asyncio
 import os
@@ -18,11 +18,13 @@ log = get_logger("mail")
 
 
 class Mail(NamedTuple):
-    """One message to one person, in plain text."""
+    """One message to one person. `unsubscribe`: an address to which a POST ends mails of the kind."""
 
     to: str
     subject: str
     text: str
+    html: str = ""
+    unsubscribe: str = ""
 
 
 class Mailer(Protocol):
@@ -60,37 +62,17 @@ def compose(mail: Mail, config: Config) -> EmailMessage:
     """The message with its headers."""
     host = (urlsplit(f"//{config.domain}").hostname or "localhost").replace(":", ".")
     message = EmailMessage(policy=SMTP)
-    message["From"] = Address(config.instance.title, addr_spec=config.instance.contact_email or f"noreply@{host}")
+    sender = config.mail.sender or config.instance.contact_email or f"noreply@{host}"
+    message["From"] = Address(config.instance.title, addr_spec=sender)
     message["To"] = Address(addr_spec=mail.to)
     message["Subject"] = mail.subject
     message["Date"] = formatdate()
     message["Message-ID"] = make_msgid(domain=host)
     message["Auto-Submitted"] = "auto-generated"
+    if mail.unsubscribe:
+        message["List-Unsubscribe"] = f"<{mail.unsubscribe}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(mail.text)
+    if mail.html:
+        message.add_alternative(mail.html, subtype="html")
     return message
-
-
-def write_confirmation(config: Config, username: str, email: str, secret: str) -> Mail:
-    """The mail that asks somebody to confirm their address."""
-    return Mail(
-        email,
-        f"Confirm your address for {config.instance.title}",
-        f"Welcome, {username}.\n\n"
-        f"Somebody, most likely you, used this address to join {config.domain}. To confirm that it is yours,\n"
-        f"open this page within seven days and press the button:\n\n"
-        f"{config.base_url}/auth/confirm?token={secret}\n\n"
-        f"If it was not you, you need not do anything.\n",
-    )
-
-
-def write_password_reset(config: Config, username: str, email: str, secret: str) -> Mail:
-    """The mail with which somebody chooses a new password."""
-    return Mail(
-        email,
-        f"A new password for {config.instance.title}",
-        f"Hello {username},\n\n"
-        f"somebody, most likely you, forgot the password of your account on {config.domain}. To choose a new one,\n"
-        f"open this page within six hours:\n\n"
-        f"{config.base_url}/auth/password?token={secret}\n\n"
-        f"If it was not you, you need not do anything: your password stays as it is.\n",
-    )

@@ -56,6 +56,8 @@ _VIEW = select(
     users.c.reason,
 ).select_from(_joined)
 
+_NEW_EMAIL = Query(select(users.c.new_email).where(users.c.id == P("user")))
+_JOINED_WITH = Query(select(users.c.invited_with_app).where(users.c.id == P("user")))
 _BY_ID = Query(_VIEW.where(users.c.id == P("id")))
 _BY_NAME = Query(_VIEW.where(accounts.c.username_key == P("key", str), accounts.c.domain == ""))
 _BY_EMAIL = Query(_VIEW.where(users.c.email_key == P("key", str)))
@@ -103,3 +105,14 @@ async def find_credentials(session: ReadSession, email: str) -> Credentials | No
     """What a sign-in with that address is judged by."""
     found = await session.views(Credentials, _CREDENTIALS, key=key_of(email))
     return found[0] if found else None
+
+
+async def find_new_email(session: ReadSession, user_id: int) -> str:
+    """The address that somebody wants to use and has not confirmed; empty if there is none."""
+    return await session.value(_NEW_EMAIL, user=user_id) or ""
+
+
+async def find_joining_app(session: ReadSession, user_id: int) -> str | None:
+    """The name of the app with which somebody signed up; None for those who did on the page."""
+    found: str | None = await session.value(_JOINED_WITH, user=user_id)
+    return found

@@ -1,15 +1,17 @@
 """Sessions of browsers: who holds the cookie."""
 
 import msgspec
-from sqlalchemy import delete, select, update
+from sqlalchemy import case, delete, func, or_, select, update
 
 from phiomia.domain.accounts.models import accounts
 from phiomia.domain.accounts.state import AccountState
+from phiomia.domain.users.events import SignedInAnew
 from phiomia.domain.users.models import sessions, users
 from phiomia.domain.users.secret import digest_secret, make_secret
 from phiomia.platform.clock import DAY, now_ms
 from phiomia.platform.db import P, Query, ReadSession, WriteSession, insert_into
 from phiomia.platform.db.query import column_parameter
+from phiomia.platform.events import record
 from phiomia.platform.ids import new_id
 from phiomia.platform.limits import SESSION_SECONDS
 
@@ -55,6 +57,12 @@ _FIND = Query(
         accounts.c.state != int(AccountState.SUSPENDED),
     )
 )
+_ALIKE = Query(
+    select(
+        func.count(),
+        func.count(case((or_(sessions.c.user_agent == P("agent", str), sessions.c.ip == P("ip", str)), 1))),
+    ).where(sessions.c.user_id == P("user"))
+)
 _TOUCH = Query(update(sessions).values(used_at=P("now"), ip=P("ip", str)).where(sessions.c.id == P("id")))
 _CLOSE = Query(delete(sessions).where(sessions.c.id == P("id")))
 _CLOSE_ALL = Query(delete(sessions).where(sessions.c.user_id == P("user")))
@@ -64,6 +72,9 @@ _TRIM = Query(delete(sessions).where(sessions.c.used_at <= P("oldest")))
 async def open_session(session: WriteSession, user_id: int, *, user_agent: str = "", ip: str = "") -> str:
     """Begins a session and gives its secret, for the cookie; only its digest is stored."""
     secret, now = make_secret(), now_ms()
+    known, alike = (await session.all(_ALIKE, user=user_id, agent=user_agent[:_AGENT], ip=ip))[0]
+    if known and not alike:
+        await record(session, SignedInAnew(user_id, f"{user_agent[:_AGENT] or 'unknown browser'}, {ip}"))
     await session.execute(
         _INSERT,
         id=new_id(),
