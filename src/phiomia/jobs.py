@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from phiomia.domain.accounts.keys import MakeKeys, make_keys
+from phiomia.domain.accounts.resolver import Lookup
 from phiomia.domain.media.jobs import HANDLERS as MEDIA
 from phiomia.domain.media.jobs import PERIODIC as MEDIA_PERIODIC
 from phiomia.domain.moderation.domain_blocks import HANDLERS as DOMAIN_BLOCKS
@@ -16,6 +17,8 @@ from phiomia.domain.peers.tombstones import forget_tombstones
 from phiomia.domain.relationships.domain_block import HANDLERS as TIES
 from phiomia.domain.relationships.unmute import end_expired_mutes
 from phiomia.domain.search.jobs import HANDLERS as SEARCH
+from phiomia.domain.statuses.attach_card import FetchCard
+from phiomia.domain.statuses.fetch_card import run_fetch_card
 from phiomia.domain.statuses.jobs import EndPolls, ForgetIdempotencyKeys, run_end_polls, run_forget_idempotency_keys
 from phiomia.domain.statuses.publish_scheduled import PublishScheduled, run_publish_scheduled
 from phiomia.domain.timelines.deliver import FanOut, run_fan_out
@@ -29,6 +32,7 @@ from phiomia.federation.exchange import Exchange
 from phiomia.federation.inbox.context import InboxContext
 from phiomia.domain.users.smtp import SmtpMailer
 from phiomia.federation.inbox.handlers import HANDLERS as INBOX
+from phiomia.federation.lookup import ExchangeLookup
 from phiomia.federation.outbox.deliver import Outbox
 from phiomia.federation.outbox.jobs import HANDLERS as OUTBOX
 from phiomia.federation.outbox.jobs import PERIODIC as OUTBOX_PERIODIC
@@ -67,6 +71,11 @@ class WorkerContext:
         self.exchange = Exchange(self.config, self.db, self.links)
         self.outside, self.rules = self.exchange.outside, self.exchange.rules
         self.outbox = Outbox(self.db, self.outside, self.rules, self.links)
+
+    @property
+    def lookup(self) -> Lookup:
+        """Who knows accounts of other servers."""
+        return ExchangeLookup(self.exchange)
 
     @property
     def inbox(self) -> InboxContext:
@@ -110,6 +119,7 @@ _HANDLERS = (
     Handler(MakeKeys, make_keys),
     Handler(SendConfirmation, send_confirmation),
     Handler(SendPasswordReset, send_password_reset),
+    Handler(FetchCard, run_fetch_card),
     Handler(PublishScheduled, run_publish_scheduled),
     Handler(Tidy, run_tidy),
     make_handler(BACKFILLS),

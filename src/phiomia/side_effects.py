@@ -21,6 +21,7 @@ from phiomia.domain.search.effects import (
     unindex_deleted_status,
 )
 from phiomia.domain.statuses import events as statuses
+from phiomia.domain.statuses.attach_card import attach_card
 from phiomia.domain.statuses.conversations import keep_conversations
 from phiomia.domain.statuses.featured_tags import count_new_use, recount_uses
 from phiomia.domain.statuses.tombstones import leave_tombstone
@@ -56,13 +57,14 @@ SIDE_EFFECTS: Mapping[type[Event], SideEffects] = {
     AccountDeleted: SideEffects(now=(outbox.tell_deleted_account,)),
     AccountMoved: SideEffects(now=(outbox.tell_moved, bring_followers)),
     UserSignedUp: SideEffects(now=(index_new_account,)),
-    statuses.StatusCreated: SideEffects(
     UserApproved: SideEffects(later=(notices.tell_approved,)),
     PasswordChanged: SideEffects(later=(notices.tell_password_changed,)),
     EmailChanged: SideEffects(later=(notices.tell_email_changed,)),
     SignedInAnew: SideEffects(later=(notices.tell_signed_in,)),
+    statuses.StatusCreated: SideEffects(
         now=(
             index_new_status,
+            attach_card,
             count_new_use,
             tell.on_status_created,
             keep_conversations,
@@ -71,7 +73,14 @@ SIDE_EFFECTS: Mapping[type[Event], SideEffects] = {
         )
     ),
     statuses.StatusEdited: SideEffects(
-        now=(reindex_edited_status, recount_uses, tell.on_status_edited, outbox.tell_edited, deliver_edited)
+        now=(
+            reindex_edited_status,
+            attach_card,
+            recount_uses,
+            tell.on_status_edited,
+            outbox.tell_edited,
+            deliver_edited,
+        )
     ),
     statuses.ReplyAdopted: SideEffects(now=(deliver_adopted,)),
     statuses.StatusDeleted: SideEffects(

@@ -7,7 +7,7 @@ from phiomia.api.paging import Paging, link
 from phiomia.domain.statuses.views import FeedRow
 from phiomia.domain.tags.normalise import normalise_tag
 from phiomia.domain.timelines.home import load_home
-from phiomia.domain.timelines.public import load_public, load_tag
+from phiomia.domain.timelines.public import load_link, load_public, load_tag
 from phiomia.platform import limits
 from phiomia.platform.db import ReadSession
 
@@ -26,6 +26,12 @@ class TagParams(PublicParams, kw_only=True):
     any: list[str] = []
     all: list[str] = []
     none: list[str] = []
+
+
+class LinkParams(Paging, kw_only=True):
+    """Which link."""
+
+    url: str = ""
 
 
 @endpoint(
@@ -87,6 +93,21 @@ async def tag(call: Call, params: TagParams) -> bytes:
             only_media=params.only_media,
         )
         return await show(call, session, rows, page.limit)
+
+
+@endpoint(
+    "GET",
+    "/api/v1/timelines/link",
+    access="optional",
+    scopes=("read:statuses",),
+    returns="array<entity:Status>",
+    paginated="link-header",
+)
+async def link_timeline(call: Call, params: LinkParams) -> bytes:
+    """Public statuses that share a link."""
+    page = params.page(limits.PAGE_STATUSES)
+    async with call.api.db.read() as session:
+        return await show(call, session, await load_link(session, call.viewer, params.url, page), page.limit)
 
 
 async def show(call: Call, session: ReadSession, rows: Sequence[FeedRow], limit: int) -> bytes:

@@ -70,6 +70,11 @@ def to_plain_text(html: str) -> str:
     return standard_html.unescape(_BLANK_LINES.sub("\n\n", text)).strip()
 
 
+def sanitise_embed(html: str) -> str:
+    """Give the frame, and nothing else, of the HTML with which a site lets its films be played elsewhere."""
+    return _clean(_EMBEDDER, html) if "<iframe" in html else ""
+
+
 def escape(text: str) -> str:
     """Give text as HTML that shows exactly that text, fit for an attribute as well.
 
@@ -143,6 +148,15 @@ _SANITISER: Final = nh3.Cleaner(
     url_relative="deny",
 )
 _OUTLINER: Final = nh3.Cleaner(tags=_BLOCKS, attributes={}, link_rel=None)
+_EMBEDDER: Final = nh3.Cleaner(
+    tags={"iframe"},
+    attributes={"iframe": {"src", "width", "height", "allowfullscreen", "title"}},
+    clean_content_tags={"script", "style"},
+    link_rel=None,
+    url_schemes={"https"},
+    url_relative="deny",
+    set_tag_attribute_values={"iframe": {"sandbox": "allow-scripts allow-same-origin allow-popups allow-forms"}},
+)
 _LINK_TESTER: Final = nh3.Cleaner(
     tags={"a"}, attributes={"a": {"href"}}, link_rel=None, url_schemes=_SCHEMES, url_relative="deny"
 )

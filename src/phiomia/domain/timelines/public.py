@@ -7,10 +7,13 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, text, true
 
 from phiomia.domain.accounts.models import accounts
 from phiomia.domain.accounts.state import AccountState
+from phiomia.domain.errors import NotFound
 from phiomia.domain.relationships.conditions import not_blocked_or_muted
-from phiomia.domain.statuses.models import PUBLIC, PUBLIC_LOCAL, status_tags, statuses
+from phiomia.domain.statuses.card_views import CardState
+from phiomia.domain.statuses.models import PUBLIC, PUBLIC_LOCAL, cards, status_tags, statuses
 from phiomia.domain.statuses.pages import FeedPages
 from phiomia.domain.statuses.views import FeedRow
+from phiomia.domain.statuses.visibility import Visibility
 from phiomia.domain.tags.models import tags
 from phiomia.platform.clock import now_ms
 from phiomia.platform.db import P, Query, ReadSession, any_of, listed
@@ -25,6 +28,7 @@ _author_shown = (
 _not_reply = or_(
     statuses.c.in_reply_to_account_id.is_(None), statuses.c.in_reply_to_account_id == statuses.c.account_id
 )
+_CARD = Query(select(cards.c.id).where(cards.c.url == P("address", str), cards.c.state == CardState.SHOWN))
 _TAG_IDS = Query(select(tags.c.name, tags.c.id).where(any_of(tags.c.name, listed("names", str))))
 
 
@@ -50,6 +54,27 @@ async def load_public(
     pages = _public(local, remote and not local, only_media, viewer is not None, bool(languages))
     chosen = {"languages": list(languages)} if languages else {}
     return await pages.rows(session, page, viewer, **_moment(viewer), **chosen)
+
+
+@cache
+def _linked(signed_in: bool) -> FeedPages:
+    conditions: list[ColumnElement[bool]] = [
+        statuses.c.card_id == P("card"),
+        statuses.c.card_id.is_not(None),
+        statuses.c.visibility == Visibility.PUBLIC,
+        _author_shown,
+    ]
+    if signed_in:
+        conditions.append(not_blocked_or_muted(statuses.c.account_id, _VIEWER))
+    return FeedPages(select(statuses.c.id.label("cursor"), statuses.c.id).where(*conditions), statuses.c.id)
+
+
+async def load_link(session: ReadSession, viewer: int | None, url: str, page: Page) -> list[FeedRow]:
+    """A page of the public statuses that show the preview of a link. Raises NotFound for an unknown link."""
+    card_id = await session.value(_CARD, address=url)
+    if card_id is None:
+        raise NotFound
+    return await _linked(viewer is not None).rows(session, page, viewer, card=card_id, **_moment(viewer))
 
 
 @cache
