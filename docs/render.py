@@ -175,13 +175,15 @@ def render_api() -> str:
 
     load_endpoints()
     facts = _facts()
-    places = {(verb, fact["path"]): fact for fact in facts for verb in (fact["method"], *fact.get("also", ()))}
+    places = {
+        (verb, _unnamed(fact["path"])): fact for fact in facts for verb in (fact["method"], *fact.get("also", ()))
+    }
     served = sorted({(one.path, one.method) for one in ENDPOINTS} | set(_elsewhere()))
     declared = {(one.path, one.method): one for one in ENDPOINTS}
     groups: dict[str, list[tuple[str, ...]]] = {}
     done: dict[str, set[str]] = {}
     for path, method in served:
-        fact = places.get((method, path))
+        fact = places.get((method, _unnamed(path)))
         if fact is None and (path, method) not in declared:
             continue  # a page, not part of the API
         group = fact["group"] if fact else "of our own"
@@ -199,6 +201,11 @@ def render_api() -> str:
 
 
 _COLUMNS = ("endpoint", "gives", "access", "scopes", "paging")
+
+
+def _unnamed(path: str) -> str:
+    # The router knows one name only for a parameter that stands at the same place of several paths.
+    return re.sub(r":\w+", ":", path)
 
 
 def _facts() -> list[Any]:
