@@ -2,11 +2,16 @@
 
 0.1.0 is where everybody begins. 0.1.1 and 0.1.2 are patches, the first with an instruction. 0.2.0 adds to the schema,
 0.3.0 removes from it, 0.4.0 builds on what was removed. 0.5.0 can't serve.
+
+They are made of the last commit and the changes to files that git knows. Where these don't load, because somebody is
+in the middle of something, of the commit alone. PHIOMIA_TEST_COMMIT names another commit, without changes.
 """
 
 from __future__ import annotations
 
+import ast
 import datetime
+import io
 import json
 import os
 import re
@@ -14,17 +19,20 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import tempfile
+import warnings
 import weakref
 from pathlib import Path
 from typing import Any
 
-from phiomia.migrations import HEADS
+from phiomia.upgrade.build import read_release
 from phiomia.upgrade.database import connect
 from phiomia.upgrade.manifest import Change, Manifest, Restart, Schema, Step, write_manifest
 from phiomia.upgrade.places import Places
 
 ROOT = Path(__file__).resolve().parents[2]
+_OURS = ("src", "pyproject.toml", "uv.lock")
 SERVED = Restart(web="reload", workers="restart", streaming="handover")
 _DAY = datetime.date(2026, 11, 30)
 
@@ -86,17 +94,51 @@ def _step(name: str, phase: str, **more: Any) -> Step:
     return Step(f"{name}@1", phase, f"Do {name}", f"phiomia.upgrade.made_up:{name}", reversible="noop", **more)
 
 
+def copy_sources(to: Path) -> None:
+    """Puts what a release is made of into a folder: the last commit, and what has changed since if that loads."""
+    commit = os.environ.get("PHIOMIA_TEST_COMMIT", "")
+    _unpack_commit(to, commit or "HEAD")
+    changed = _git_here("diff", "HEAD", "--name-only", "-z", "--", *_OURS).decode().split("\0")
+    if commit or not any(changed):
+        return
+    for name in filter(None, changed):
+        (to / name).unlink(missing_ok=True)
+        if (ROOT / name).exists():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, to / name)
+    check = [sys.executable, "-P", "-c", "import phiomia.app, phiomia.jobs, phiomia.side_effects, phiomia.cli.upgrade"]
+    environment = {**os.environ, "PYTHONPATH": str(to / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(check, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        last = done.stderr.strip().rpartition("\n")[2]
+        warnings.warn(f"what is changed but not committed does not load ({last}): left out of the test", stacklevel=2)
+        shutil.rmtree(to / "src")
+        _unpack_commit(to, "HEAD")
+
+
+def _unpack_commit(to: Path, commit: str) -> None:
+    with tarfile.open(fileobj=io.BytesIO(_git_here("archive", "--format=tar", commit, "--", *_OURS))) as archive:
+        archive.extractall(to, filter="data")
+
+
+def _git_here(*arguments: str) -> bytes:
+    done = subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
 class Repository:
     """A git repository with those releases."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.manifests: dict[str, Manifest] = {}
-        self._copy()
+        copy_sources(root)
+        (root / "src/phiomia/upgrade/made_up.py").write_text(_STEPS.lstrip())
         self._git("init", "--quiet", "--initial-branch=main")
         self._git("config", "user.email", "nobody@mail.example")
         self._git("config", "user.name", "Nobody")
-        heads = tuple(sorted(HEADS))
+        heads = tuple(sorted(self._heads()))
         self._release("0.1.0")
         self._release("0.1.1", steps=(_step("tidy", "config"),), restart=SERVED)
         self._release("0.1.2", restart=Restart(web="reload"))
@@ -143,17 +185,12 @@ class Repository:
         path = self.root / name
         path.write_text(f"{path.read_text()}\n{text}\n")
 
-    def _copy(self) -> None:
-        listed = subprocess.run(
-            ["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard", "-z", "src", "pyproject.toml", "uv.lock"],
-            capture_output=True,
-            check=True,
-        )
-        for name in listed.stdout.decode().split("\0"):
-            if name and (ROOT / name).exists():
-                (self.root / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(ROOT / name, self.root / name)
-        (self.root / "src/phiomia/upgrade/made_up.py").write_text(_STEPS.lstrip())
+    def _heads(self) -> set[str]:
+        text = (self.root / "src/phiomia/migrations/__init__.py").read_text()
+        found = re.search(r"^HEADS = frozenset\((\{.*?\})\)", text, re.MULTILINE | re.DOTALL)
+        assert found is not None
+        heads: set[str] = ast.literal_eval(found[1])
+        return heads
 
     def _revision(
         self, branch: str, id_: str, down: str | tuple[str, ...] | None, body: str, needs: str | None = None
@@ -186,8 +223,9 @@ class Repository:
         return done.stdout
 
 
+# Takes the libraries of what runs the tests, and what is compiled of the same sources elsewhere.
 _FAKE_UV = f"""#!{sys.executable}
-import os, pathlib, sys, time
+import importlib.util, os, pathlib, struct, time
 time.sleep(60 if "SLOW_UV" in os.environ else 0)
 venv = pathlib.Path(os.environ["UV_PROJECT_ENVIRONMENT"])
 packages = venv / "lib" / "python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
@@ -196,6 +234,24 @@ packages.mkdir(parents=True)
 (venv / "bin" / "python").symlink_to({os.path.realpath(sys.executable)!r})
 (venv / "pyvenv.cfg").write_text("home = {os.path.dirname(os.path.realpath(sys.executable))}\\n")
 (packages / "libraries.pth").write_text({sysconfig.get_paths()["purelib"]!r} + "\\n")
+
+def stamp(path):
+    told = path.stat()
+    return struct.pack("<4sLLL", importlib.util.MAGIC_NUMBER, 0, int(told.st_mtime) & 0xFFFFFFFF, told.st_size)
+
+here = pathlib.Path.cwd() / "src"
+others = [one / "src" for one in here.parent.parent.glob("[0-9]*") if one != here.parent]
+for path in here.rglob("*.py"):
+    compiled = pathlib.Path(importlib.util.cache_from_source(path))
+    for other in [*others, pathlib.Path({str(ROOT / "src")!r})]:
+        source = other / path.relative_to(here)
+        made = pathlib.Path(importlib.util.cache_from_source(source))
+        if source.exists() and made.exists() and source.read_bytes() == path.read_bytes():
+            code = made.read_bytes()
+            if code[:16] == stamp(source):
+                compiled.parent.mkdir(exist_ok=True)
+                compiled.write_bytes(stamp(path) + code[16:])
+                break
 """
 
 
@@ -241,6 +297,8 @@ class Installation:
 
     def build(self, version: str) -> Path:
         """Builds a release with what runs the tests."""
+        if read_release(self.directory(version)) is not None:
+            return self.directory(version)
         script = (
             "import sys; from phiomia.upgrade.build import build_release;"
             " from phiomia.upgrade.places import find_places; from phiomia.upgrade.report import PlainReport;"
@@ -269,8 +327,18 @@ class Installation:
         if self.places.current.is_symlink():
             self.places.current.unlink()
         self.places.current.symlink_to(release)
-        migrate = "import asyncio, sys; from phiomia.upgrade import schema; asyncio.run(schema.upgrade(sys.argv[1]))"
-        self._run([str(release / "venv/bin/python"), "-P", "-c", migrate, self.url])
+        template = self.folder / f"{version}.db"
+        fresh = self.database_url or f"sqlite:///{template}"
+        if self.database_url or not template.exists():
+            migrate = (
+                "import asyncio, sys; from phiomia.upgrade import schema; asyncio.run(schema.upgrade(sys.argv[1]))"
+            )
+            self._run([str(release / "venv/bin/python"), "-P", "-c", migrate, fresh])
+        if not self.database_url:
+            if template.with_name(f"{template.name}-wal").exists():
+                with connect(fresh) as connection:
+                    connection.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+            shutil.copyfile(template, self.url.removeprefix("sqlite:///"))
 
     @property
     def current(self) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import requests
-from release_world import Installation, Repository
+from release_world import Installation
 
 from server import RunningServer
 
@@ -82,27 +82,6 @@ class Poster(threading.Thread):
         """Ends it."""
         self.enough.set()
         self.join(90)
-
-
-@pytest.fixture(scope="session")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    """The made-up releases."""
-    root = tmp_path_factory.mktemp("releases")
-    return Repository(root)
-
-
-@pytest.fixture(scope="module")
-def built(repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    """A place where releases are built once; each test begins anew in it."""
-    return Installation(repository, tmp_path_factory.mktemp("installed"))
-
-
-@pytest.fixture
-def installation(built: Installation) -> Iterator[Installation]:
-    """0.1.0, installed, without a past."""
-    built.begin_again()
-    yield built
-    built.extra = {}
 
 
 @pytest.fixture

@@ -11,53 +11,42 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from release_world import Installation, Repository
 from schema_world import dump
 
-from phiomia.upgrade import ledger
-from phiomia.upgrade.lock import hold_lock
+from phiomia.cli.upgrade_site import open_site
+from phiomia.upgrade import command, ledger
+from phiomia.upgrade.apply import UpgradeError
+from phiomia.upgrade.command import Options
+from phiomia.upgrade.lock import Locked, hold_lock
+from phiomia.upgrade.plan import Refused
+from phiomia.upgrade.report import PlainReport
 
 pytestmark = pytest.mark.timeout(300)
 
 
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    """The made-up releases."""
-    return Repository(tmp_path_factory.mktemp("releases"))
-
-
-@pytest.fixture(scope="module")
-def built(repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    """A place where releases are built once."""
-    return Installation(repository, tmp_path_factory.mktemp("installed"))
-
-
-@pytest.fixture
-def installation(built: Installation) -> Iterator[Installation]:
-    """0.1.0, installed, without a past."""
-    built.begin_again()
-    yield built
-    built.extra = {}
-    built.database_url = ""
-
-
-def refusals(installation: Installation, *arguments: str, **environment: str) -> dict[str, str]:
+def refusals(installation: Installation, version: str, **environment: str) -> dict[str, str]:
     """Code and reason of each refusal; nothing may have been touched."""
-    done = installation.try_command("upgrade", "plan", "--json", *arguments, **environment)
-    told = json.loads(done.stdout)
-    assert done.returncode == bool(told["refusals"]), done.stderr
-    applied = installation.try_command("upgrade", "apply", *arguments, **environment)
-    assert applied.returncode == 1, applied.stderr
-    for one in told["refusals"]:
-        assert one["reason"].partition(":")[0] in applied.stderr
+    with patch.dict(os.environ, installation.environment | environment, clear=True):
+        site = open_site()
+        made = command.make_plan(site, Options(version)).made
+        assert isinstance(made, Refused)
+        with pytest.raises((UpgradeError, Locked)) as caught:
+            command.apply(site, Options(version), "", PlainReport(), lambda _lock: None)
+    for one in made.refusals:
+        assert one.reason.partition(":")[0] in str(caught.value)
     assert installation.current == "0.1.0"
-    return {one["code"]: one["reason"] for one in told["refusals"]}
+    return {one.code: one.reason for one in made.refusals}
 
 
-def test_what_is_refused(installation: Installation, repository: Repository, tmp_path: Path) -> None:
+def test_what_is_refused(installation: Installation) -> None:
     assert refusals(installation, "0.9.0") == {"unknown": "There is no release 0.9.0."}
+    done = installation.try_command("upgrade", "plan", "--json", "0.9.0")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["refusals"] == [{"code": "unknown", "reason": "There is no release 0.9.0."}]
     assert "is no release" in refusals(installation, "main")["unreleased"]
 
     state = installation.places.state
