@@ -1,4 +1,7 @@
-"""The page "Upgrading to a new release", typed as it stands there, in a real systemd, while people use the server."""
+"""The page "Upgrading to a new release", typed as it stands there, in a real systemd, while people use the server.
+
+The tests are one story of one server, in this order.
+"""
 
 from __future__ import annotations
 
@@ -112,3 +115,18 @@ def test_what_cannot_serve_is_taken_back(server: LabServer) -> None:
     assert any("0.5.0" in one for one in server.status()["problems"])
     server.lab.type(f"rm {data}/broken", user=USER)
     check_out(server, "0.4.0")
+
+
+def test_going_back_by_hand(server: LabServer) -> None:
+    """An older release is taken up as well, as far as the schema lets it."""
+    assert "0.3.0 is older than 0.4.0" in check_out(server, "0.3.0")
+    with server.used() as told:
+        server.lab.type("systemctl reload phiomia-web")
+        server.lab.type("systemctl restart phiomia-worker")
+    assert told["failures"] == []
+    status = server.status()
+    assert versions(status, "web") == versions(status, "worker") == {"0.3.0"}
+    # Before 0.2.0 nobody knew how to live without what 0.3.0 has removed.
+    check_out(server, "0.1.2")
+    assert server.lab.type("systemctl reload phiomia-web", check=False).returncode != 0
+    assert "needs release 0.2.0 or later" in server.journal("phiomia-web")

@@ -5,6 +5,7 @@ Whatever is there already and right is left alone, so that it can be run again a
 
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,8 @@ from phiomia.upgrade.units import (
 )
 
 ROOT = Path("/")
+# It becomes part of units and of rules about who may do what.
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _PYTHONS = ("python3", "python3.14", "python3.13", "python3.12", "python3.11")
 _NEW_ENOUGH = "import sys, ensurepip; sys.exit(sys.version_info < (3, 11))"
 _BUILD = (
@@ -117,6 +120,8 @@ class Installer:
     def _check_user(self) -> None:
         if self.user == "root":
             raise InstallError("The server must not run as root: name another user with --user.")
+        if not _USER.fullmatch(self.user):
+            raise InstallError(f"{self.user!r} is no name for a user: small letters, digits, - and _, please.")
         known = _find_user(self.user)
         if known is not None and Path(known.pw_dir) != self.home:
             raise InstallError(
