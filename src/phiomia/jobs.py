@@ -8,6 +8,7 @@ from phiomia.domain.accounts.resolver import Lookup
 from phiomia.domain.media.jobs import HANDLERS as MEDIA
 from phiomia.domain.media.jobs import PERIODIC as MEDIA_PERIODIC
 from phiomia.domain.moderation.domain_blocks import HANDLERS as DOMAIN_BLOCKS
+from phiomia.domain.notifications.mails import HANDLERS as MAILS
 from phiomia.domain.notifications.push import HANDLERS as PUSH
 from phiomia.domain.notifications.unfilter import HANDLERS as NOTIFICATIONS
 from phiomia.domain.oauth.codes import trim_codes
@@ -23,14 +24,14 @@ from phiomia.domain.statuses.jobs import EndPolls, ForgetIdempotencyKeys, run_en
 from phiomia.domain.statuses.publish_scheduled import PublishScheduled, run_publish_scheduled
 from phiomia.domain.timelines.deliver import FanOut, run_fan_out
 from phiomia.domain.timelines.feeds import trim_feeds
+from phiomia.domain.users.jobs import HANDLERS as NOTICES
 from phiomia.domain.users.jobs import SendConfirmation, SendPasswordReset, send_confirmation, send_password_reset
 from phiomia.domain.users.mail import Mailer, OutboxMailer
 from phiomia.domain.users.sessions import trim_sessions
-from phiomia.domain.users.jobs import HANDLERS as NOTICES
+from phiomia.domain.users.smtp import SmtpMailer
 from phiomia.entities.links import Links
 from phiomia.federation.exchange import Exchange
 from phiomia.federation.inbox.context import InboxContext
-from phiomia.domain.users.smtp import SmtpMailer
 from phiomia.federation.inbox.handlers import HANDLERS as INBOX
 from phiomia.federation.lookup import ExchangeLookup
 from phiomia.federation.outbox.deliver import Outbox
@@ -126,6 +127,8 @@ _HANDLERS = (
     *DOMAIN_BLOCKS,
     *INBOX,
     *MEDIA,
+    *MAILS,
+    *NOTICES,
     *NOTIFICATIONS,
     *OUTBOX,
     *PUSH,
@@ -136,7 +139,6 @@ HANDLERS = {handler.job_type.TYPE: handler for handler in _HANDLERS}
 PERIODIC = (
     Periodic("tidy", 5 * MINUTE, Tidy),
     Periodic("end_polls", 15 * SECOND, EndPolls),
-    *NOTICES,
     Periodic("publish_scheduled", 15 * SECOND, PublishScheduled),
     Periodic("forget_idempotency_keys", HOUR, ForgetIdempotencyKeys),
     *make_periodic(BACKFILLS),

@@ -9,6 +9,7 @@ from phiomia.domain.moderation.events import ReportFiled
 from phiomia.domain.notifications import effects as tell
 from phiomia.domain.notifications.domain_blocked import retract_domain
 from phiomia.domain.notifications.events import Notified
+from phiomia.domain.notifications.mails import queue_mails
 from phiomia.domain.notifications.push import queue_pushes
 from phiomia.domain.relationships import events as relationships
 from phiomia.domain.search.effects import (
@@ -48,9 +49,9 @@ from phiomia.domain.users import jobs as notices
 from phiomia.domain.users.events import EmailChanged, PasswordChanged, SignedInAnew, UserApproved, UserSignedUp
 from phiomia.federation.inbox.effects import bring_followers
 from phiomia.federation.outbox import effects as outbox
+from phiomia.federation.outbox.flags import tell_reported
 from phiomia.platform.events import Event, SideEffects
 
-from phiomia.federation.outbox.flags import tell_reported
 # What appends to the streaming log stands last: on PostgreSQL it orders the commits from there on.
 SIDE_EFFECTS: Mapping[type[Event], SideEffects] = {
     AccountUpdated: SideEffects(now=(index_updated_account, outbox.tell_profile)),
@@ -113,9 +114,9 @@ SIDE_EFFECTS: Mapping[type[Event], SideEffects] = {
     relationships.Muted: SideEffects(now=(on_muted, tell.on_muted)),
     FiltersChanged: SideEffects(now=(tell_streams,)),
     relationships.DomainBlocked: SideEffects(now=(retract_domain, forget_domain)),
+    ReportFiled: SideEffects(now=(tell_reported,)),
     tags.TagFeatured: SideEffects(now=(outbox.tell_tag_featured,)),
-    Notified: SideEffects(now=(queue_pushes,)),
+    Notified: SideEffects(now=(queue_pushes, queue_mails)),
     tags.TagFollowed: SideEffects(now=(on_tag_followed,)),
     tags.TagUnfollowed: SideEffects(now=(on_tag_unfollowed,)),
 }
-    ReportFiled: SideEffects(now=(tell_reported,)),

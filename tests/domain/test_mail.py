@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -139,7 +140,8 @@ async def _run_jobs(world: World, config: Config) -> None:
 def _link(message: EmailMessage) -> str:
     body = message.get_body(("plain",))
     assert body is not None
-    return next(line for line in body.get_content().splitlines() if line.startswith("https://"))
+    lines: list[str] = body.get_content().splitlines()
+    return next(line for line in lines if line.startswith("https://"))
 
 
 @story(effects=True)
@@ -149,7 +151,7 @@ async def test_members_are_told_of_what_happens_to_their_account(world: World) -
     with _post_office() as (post, config):
         await world.write(lambda session: approve_user(session, alice.user_id))
         for agent, ip in (("one", "192.0.2.1"), ("one", "192.0.2.2"), ("two", "192.0.2.2"), ("three", "192.0.2.3")):
-            await world.write(lambda session, a=agent, i=ip: open_session(session, alice.user_id, user_agent=a, ip=i))
+            await world.write(partial(open_session, user_id=alice.user_id, user_agent=agent, ip=ip))
         await world.write(lambda session: reset_password(session, alice.user_id, "hash"))
         await _run_jobs(world, config)
     assert [message["Subject"] for _, _, message in post.got] == [
@@ -182,6 +184,6 @@ async def test_another_address_counts_once_it_is_confirmed(world: World) -> None
 
         for taken in ("new@mail.example", "no address"):
             with pytest.raises(Invalid):
-                await world.write(lambda session, to=taken: request_email_change(session, bob.user_id, to))
+                await world.write(partial(request_email_change, user_id=bob.user_id, email=taken))
         with pytest.raises(Invalid):
             await world.write(lambda session: confirm_by_link(session, secret))

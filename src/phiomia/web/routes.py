@@ -9,6 +9,7 @@ from phiomia.web import (
     authorized_applications,
     confirm,
     home,
+    mails,
     password,
     profile,
     sign_in,
@@ -44,4 +45,7 @@ def mount(app: "falcon.asgi.App[Any, Any]", context: WebContext) -> None:
         "/oauth/authorized_applications",
         page(context, get=authorized_applications.list_apps, post=authorized_applications.revoke),
     )
+    app.add_route(mails.PATH, page(context, get=mails.show_choice, post=mails.choose))
+    app.add_route("/unsubscribe", page(context, get=mails.ask_to_stop, post=mails.stop))
+    app.add_route("/unsubscribe/now", mails.OneClick(context))
     app.add_route("/static/{name}", Static())

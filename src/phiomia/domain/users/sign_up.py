@@ -8,6 +8,7 @@ from phiomia.domain.errors import Invalid, NotAllowed
 from phiomia.domain.users.create import UserDraft, create_user
 from phiomia.domain.users.emails import find_email_fault, is_email_taken
 from phiomia.domain.users.events import UserSignedUp
+from phiomia.domain.users.invites import use_invite
 from phiomia.domain.users.jobs import SendConfirmation
 from phiomia.domain.users.passwords import find_password_fault, hash_password
 from phiomia.domain.users.roles import Role
@@ -32,6 +33,7 @@ class SignUpForm(NamedTuple):
     locale: str = "en"
     time_zone: str = ""
     app_name: str | None = None
+    invite_code: str = ""
 
 
 class SignUpDraft(NamedTuple):
@@ -47,13 +49,16 @@ class SignUpDraft(NamedTuple):
 
 
 async def draft_sign_up(form: SignUpForm, rules: Registrations) -> SignUpDraft:
-    """Checks what can be checked without the database and hashes the password. Raises NotAllowed while closed."""
-    if rules.mode == "closed":
+    """Checks what can be checked without the database and hashes the password. Raises NotAllowed while closed.
+
+    With an invitation one may join at any time, without approval; whether it holds turns out in `sign_up`.
+    """
+    if rules.mode == "closed" and not form.invite_code:
         raise NotAllowed(rules.message or "This server does not take new members at the moment.")
     form = _trim(form)
     faults = _find_faults(form)
     hashed = "" if "password" in faults else await hash_password(form.password)
-    return SignUpDraft(form, hashed, faults, not rules.confirm_email, rules.mode == "open")
+    return SignUpDraft(form, hashed, faults, not rules.confirm_email, bool(form.invite_code) or rules.mode == "open")
 
 
 async def draft_by_operator(form: SignUpForm, *, confirmed: bool, role: Role) -> SignUpDraft:
@@ -70,6 +75,8 @@ async def sign_up(session: WriteSession, draft: SignUpDraft) -> int:
     if faults:
         raise Invalid(_summarise(faults), faults)
     form = draft.form
+    if form.invite_code and not await use_invite(session, form.invite_code):
+        raise NotAllowed("This invitation is not valid any more.")
     created = await create_user(
         session,
         UserDraft(
