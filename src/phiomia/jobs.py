@@ -7,6 +7,8 @@ from phiomia.domain.accounts.keys import MakeKeys, make_keys
 from phiomia.domain.accounts.resolver import Lookup
 from phiomia.domain.media.jobs import HANDLERS as MEDIA
 from phiomia.domain.media.jobs import PERIODIC as MEDIA_PERIODIC
+from phiomia.domain.moderation.activity import HANDLERS as ACTIVITY
+from phiomia.domain.moderation.activity import PERIODIC as ACTIVITY_PERIODIC
 from phiomia.domain.moderation.domain_blocks import HANDLERS as DOMAIN_BLOCKS
 from phiomia.domain.notifications.mails import HANDLERS as MAILS
 from phiomia.domain.notifications.push import HANDLERS as PUSH
@@ -124,6 +126,7 @@ _HANDLERS = (
     Handler(PublishScheduled, run_publish_scheduled),
     Handler(Tidy, run_tidy),
     make_handler(BACKFILLS),
+    *ACTIVITY,
     *DOMAIN_BLOCKS,
     *INBOX,
     *MEDIA,
@@ -142,6 +145,7 @@ PERIODIC = (
     Periodic("publish_scheduled", 15 * SECOND, PublishScheduled),
     Periodic("forget_idempotency_keys", HOUR, ForgetIdempotencyKeys),
     *make_periodic(BACKFILLS),
+    *ACTIVITY_PERIODIC,
     *MEDIA_PERIODIC,
     *OUTBOX_PERIODIC,
 )

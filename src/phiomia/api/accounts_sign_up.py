@@ -21,6 +21,7 @@ class SignUpParams(msgspec.Struct, kw_only=True):
     locale: str = "en"
     reason: str = ""
     time_zone: str = ""
+    invite_code: str = ""
 
 
 @endpoint("POST", "/api/v1/accounts", scopes=("write:accounts",), access="app", returns="entity:Token", rate="sign_up")

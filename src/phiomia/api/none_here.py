@@ -37,9 +37,3 @@ async def suggestions_v1(call: Call, params: None) -> object:
 async def suggestions(call: Call, params: None) -> object:
     """Accounts to follow: nobody is suggested here."""
     return []
-
-
-@endpoint("GET", "/api/v1/instance/extended_description", access="public", returns="entity:ExtendedDescription")
-async def extended_description(call: Call, params: None) -> object:
-    """A longer text about the server: nobody has written one."""
-    return {"updated_at": None, "content": ""}

@@ -58,6 +58,8 @@ def build() -> Any:
         "streaming": "phiomia.cli.serve:streaming_app",
         "accounts": "phiomia.cli.accounts:app",
         "reports": "phiomia.cli.reports:app",
+        "invites": "phiomia.cli.invites:app",
+        "texts": "phiomia.cli.texts:app",
         "announcements": "phiomia.cli.announcements:app",
         "tokens": "phiomia.cli.tokens:app",
         "domains": "phiomia.cli.domains:app",

@@ -12,11 +12,12 @@ async def show_form(visit: Visit) -> None:
         visit.go("/")
         return
     rules = visit.context.config.registrations
-    if rules.mode == "closed":
+    code = visit.query.get("invite_code", "")
+    if rules.mode == "closed" and not code:
         text = rules.message or "This server does not take new members at the moment."
         visit.show("message", title="Sign-ups are closed", text=text, link=("/auth/sign_in", "Sign in"))
         return
-    _show(visit, SignUpForm(), {})
+    _show(visit, SignUpForm(invite_code=code), {})
 
 
 async def join(visit: Visit) -> None:
@@ -54,11 +55,11 @@ def _read(visit: Visit) -> SignUpForm:
         password=form.get("password", ""),
         agreement="agreement" in form,
         reason=form.get("reason", ""),
+        invite_code=form.get("invite_code", ""),
     )
 
 
 def _show(visit: Visit, form: SignUpForm, details: dict[str, list[tuple[str, str]]], status: int = 200) -> None:
     faults = {name: many[0][1] for name, many in details.items()}
-    visit.show(
-        "sign_up", status, form=form, faults=faults, approval=visit.context.config.registrations.mode == "approval"
-    )
+    approval = visit.context.config.registrations.mode == "approval" and not form.invite_code
+    visit.show("sign_up", status, form=form, faults=faults, approval=approval)
