@@ -14,6 +14,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
+from phiomia.domain.notifications.mails import MailNotifications, run_mail
 from phiomia.domain.users.approve import approve_user
 from phiomia.domain.users.change_email import request_email_change
 from phiomia.domain.users.confirm import confirm_by_link
@@ -27,7 +28,7 @@ from phiomia.platform.config import Mail as MailSettings
 from phiomia.platform.db import Query
 from phiomia.platform.jobs.handlers import Discard, Retry
 from phiomia.platform.json import decode
-from world import BASE, World, story
+from world import BASE, Account, World, story
 
 _RUN = {handler.job_type.TYPE: handler for handler in HANDLERS}
 
@@ -187,3 +188,49 @@ async def test_another_address_counts_once_it_is_confirmed(world: World) -> None
                 await world.write(partial(request_email_change, user_id=bob.user_id, email=taken))
         with pytest.raises(Invalid):
             await world.write(lambda session: confirm_by_link(session, secret))
+
+
+@story("accounts", "statuses", "push", effects=True)
+async def test_one_mail_tells_of_all_that_came_in_a_while(world: World) -> None:
+    alice, bob, carol = [await world.account(name) for name in ("alice", "bob", "carol")]
+
+    async def waiting() -> list[MailNotifications]:
+        async with world.db.read() as session:
+            rows = await session.all(Query.raw(sqlite="SELECT args FROM jobs WHERE type = 'notifications.mail'"))
+        return [MailNotifications(**decode(row[0])) for row in rows]
+
+    async def say(who: Account, text: str) -> str:
+        answer = await world.client.post("/api/v1/statuses", who, form={"status": text})
+        return str(answer.json["id"])
+
+    await say(bob, "first <3 @alice")
+    gone = await say(carol, "second @alice")
+    await say(carol, "third @alice")
+    mine = await say(alice, "hello")
+    await world.client.post(f"/api/v1/statuses/{mine}/favourite", bob)
+    await world.client.delete(f"/api/v1/statuses/{gone}", carol)
+    jobs = await waiting()
+    assert {job.type for job in jobs} == {"mention"}, "favourites are mailed only to those who want that"
+    with _post_office() as (post, config):
+        context: Any = SimpleNamespace(db=world.db, config=config, mailer=SmtpMailer(config))
+        for job in jobs:  # two of them, if a span has just ended
+            await run_mail(context, job)
+        told = "".join(str(message.get_body(("plain",))) for _, _, message in post.got)
+        _, recipients, message = post.got[-1]
+        assert recipients == ["alice@mail.example"]
+        if len(jobs) == 1:
+            assert message["Subject"] == "Carol and one more mentioned you"
+        plain, html = message.get_body(("plain",)), message.get_body(("html",))
+        assert plain is not None and html is not None
+        assert "third" in plain.get_content() and "second" not in told
+        assert "<3" not in html.get_content()
+        ending = str(message["List-Unsubscribe"]).strip("<>")
+        assert ending.startswith(f"{BASE}/unsubscribe/now?token=")
+        assert ending.replace("/now", "") in plain.get_content()
+        await world.execute("UPDATE users SET mail_alerts = 0")
+        with pytest.raises(Discard):
+            await run_mail(context, jobs[0])
+        assert len(post.got) == len(jobs)
+    await world.execute("DELETE FROM jobs")
+    await say(bob, "fourth @alice")
+    assert await waiting() == []
