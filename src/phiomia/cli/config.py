@@ -45,7 +45,7 @@ def show() -> None:
             section = setting.section
             print(f"\n[{section}]")
         print(f"# {setting.description}; {setting.variable} ({setting.origin})")
-        print(f"{setting.name} = {to_toml("****" if setting.name == "password" and setting.value else _mask(setting.value))}")
+        print(f"{setting.name} = {to_toml(_mask(setting.name, setting.value))}")
 
 
 def list_settings(config: Config, environ: Mapping[str, str] | None = None) -> Iterator[Setting]:
@@ -114,5 +114,7 @@ def _variable(path: tuple[str, ...]) -> str:
     return "PHIOMIA_" + "_".join(path).upper()
 
 
-def _mask(value: Any) -> Any:
+def _mask(name: str, value: Any) -> Any:
+    if name == "password" and value:
+        return "****"
     return hide_password(value) if isinstance(value, str) and "://" in value else value
