@@ -26,6 +26,8 @@ from phiomia.domain.statuses.jobs import EndPolls, ForgetIdempotencyKeys, run_en
 from phiomia.domain.statuses.publish_scheduled import PublishScheduled, run_publish_scheduled
 from phiomia.domain.timelines.deliver import FanOut, run_fan_out
 from phiomia.domain.timelines.feeds import trim_feeds
+from phiomia.domain.trends.rank import HANDLERS as TRENDS
+from phiomia.domain.trends.rank import PERIODIC as TRENDS_PERIODIC
 from phiomia.domain.users.jobs import HANDLERS as NOTICES
 from phiomia.domain.users.jobs import SendConfirmation, SendPasswordReset, send_confirmation, send_password_reset
 from phiomia.domain.users.mail import Mailer, OutboxMailer
@@ -137,6 +139,7 @@ _HANDLERS = (
     *PUSH,
     *SEARCH,
     *TIES,
+    *TRENDS,
 )
 HANDLERS = {handler.job_type.TYPE: handler for handler in _HANDLERS}
 PERIODIC = (
@@ -146,6 +149,7 @@ PERIODIC = (
     Periodic("forget_idempotency_keys", HOUR, ForgetIdempotencyKeys),
     *make_periodic(BACKFILLS),
     *ACTIVITY_PERIODIC,
+    *TRENDS_PERIODIC,
     *MEDIA_PERIODIC,
     *OUTBOX_PERIODIC,
 )

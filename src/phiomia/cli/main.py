@@ -60,6 +60,7 @@ def build() -> Any:
         "reports": "phiomia.cli.reports:app",
         "invites": "phiomia.cli.invites:app",
         "texts": "phiomia.cli.texts:app",
+        "trends": "phiomia.cli.trends:app",
         "announcements": "phiomia.cli.announcements:app",
         "tokens": "phiomia.cli.tokens:app",
         "domains": "phiomia.cli.domains:app",

@@ -113,6 +113,9 @@ class Instance(Struct, frozen=True, forbid_unknown_fields=True):
         default_factory=lambda: ["en"]
     )
     rules: Annotated[list[str], Meta(description="the server's rules, one sentence each")] = field(default_factory=list)
+    review_trends: Annotated[
+        bool, Meta(description="show what is talked about only once `phiomia trends allow` was said to it")
+    ] = False
 
 
 class Federation(Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,0 +1,53 @@
+"""`phiomia trends`: what is talked about, and what of it is shown."""
+
+from typing import Annotated, Literal
+
+import typer
+
+app = typer.Typer(name="trends", help="What is talked about, and what of it is shown.", no_args_is_help=True)
+
+Kind = Annotated[Literal["tag", "status", "link"], typer.Argument(help="What it is.")]
+Number = Annotated[int, typer.Argument(help="As `phiomia trends list` shows it.")]
+
+
+@app.command("list")
+def list_them(kind: Kind = "tag") -> None:
+    """Show what is talked about, the most first."""
+    from phiomia.cli.open import Open, run
+    from phiomia.domain.trends.kinds import TrendKind, Verdict
+    from phiomia.domain.trends.queries import TrendView, list_trends
+
+    async def work(opened: Open) -> list[TrendView]:
+        async with opened.db.read() as session:
+            return await list_trends(session, TrendKind[kind.upper()])
+
+    views = run(work)
+    for view in views:
+        decided = Verdict(view.verdict).name.lower() if view.verdict else "not reviewed"
+        print(f"{view.object_id}\t{decided}\tscore {view.score / 1000:.1f}")
+    if not views:
+        print("Nothing is talked about more than usual.")
+
+
+@app.command()
+def allow(kind: Kind, number: Number) -> None:
+    """Let it be shown, also where everything has to be reviewed first."""
+    _decide(kind, number, "ALLOWED")
+
+
+@app.command()
+def reject(kind: Kind, number: Number) -> None:
+    """Never show it."""
+    _decide(kind, number, "REJECTED")
+
+
+def _decide(kind: str, number: int, verdict: str) -> None:
+    from phiomia.cli.open import Open, run
+    from phiomia.domain.trends.kinds import TrendKind, Verdict
+    from phiomia.domain.trends.review import review_trend
+
+    async def work(opened: Open) -> None:
+        await opened.db.write(lambda session: review_trend(session, TrendKind[kind.upper()], number, Verdict[verdict]))
+
+    run(work)
+    print(f"{kind} {number}: {verdict.lower()}.")
