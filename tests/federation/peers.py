@@ -33,10 +33,11 @@ _CHUNK = 64 * 1024
 class Relay:
     """Ends TLS for a name and passes everything on to a port."""
 
-    def __init__(self, name: str, port: int) -> None:
+    def __init__(self, name: str, port: int = 0) -> None:
         self._name = name
-        self._target = port
+        self.target = port
         self.port = 0
+        self.is_away = False
 
     def __enter__(self) -> Relay:
         started = threading.Event()
@@ -59,8 +60,11 @@ class Relay:
         server.close()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.is_away:
+            writer.transport.abort()
+            return
         try:
-            from_server, to_server = await asyncio.open_connection("127.0.0.1", self._target)
+            from_server, to_server = await asyncio.open_connection("127.0.0.1", self.target)
         except OSError:
             writer.close()
             return
@@ -193,6 +197,17 @@ class Peers:
         self.beta.server.check_log()
 
 
+def settings_of(name: str, pins: list[str]) -> dict[str, str]:
+    """What lets a server speak with those of the pins, each `NAME=127.0.0.1:PORT`."""
+    return {
+        "PHIOMIA_PUBLIC_URL": f"https://{name}",
+        "PHIOMIA_PINNED_HOSTS": ",".join(pins),
+        "PHIOMIA_ALLOW_PRIVATE": "127.0.0.0/8",
+        "PHIOMIA_WEB_WORKERS": "1",
+        "SSL_CERT_FILE": str(authority().file),
+    }
+
+
 @contextlib.contextmanager
 def run_peers(folder: Path, urls: tuple[str, str] = ("", "")) -> Iterator[Peers]:
     """Two servers that know each other as alpha.test and beta.test."""
@@ -204,13 +219,7 @@ def run_peers(folder: Path, urls: tuple[str, str] = ("", "")) -> Iterator[Peers]
             relay = cleanup.enter_context(Relay(name, server.port))
             pins.append(f"{name}=127.0.0.1:{relay.port}")
         for name, server in zip(names, servers, strict=True):
-            server.settings |= {
-                "PHIOMIA_PUBLIC_URL": f"https://{name}",
-                "PHIOMIA_PINNED_HOSTS": ",".join(pins),
-                "PHIOMIA_ALLOW_PRIVATE": "127.0.0.0/8",
-                "PHIOMIA_WEB_WORKERS": "1",
-                "SSL_CERT_FILE": str(authority().file),
-            }
+            server.settings |= settings_of(name, pins)
             cleanup.enter_context(server)
         alpha, beta = (Peer(name, server) for name, server in zip(names, servers, strict=True))
         yield Peers(alpha, beta)
