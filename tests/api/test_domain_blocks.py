@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from phiomia.domain.relationships.domain_block import EndTies, run_end_ties
+from phiomia.domain.relationships.domain_block import EndTies, blocks_server_of, run_end_ties
 from phiomia.domain.relationships.follow import follow
 from world import Account, World, story
 
@@ -39,6 +39,9 @@ async def test_follows_end_and_can_not_begin_again(world: World) -> None:
     assert await world.client.check("POST /api/v1/domain_blocks", alice, form=query) == {}
     await _run_ties(world, alice)
     assert await world.value("SELECT count(*) FROM follows") == 1
+    async with world.db.read() as session:
+        assert await blocks_server_of(session, alice.id, bob.id)
+        assert not await blocks_server_of(session, alice.id, carol.id)
     relation = (await world.client.get("/api/v1/accounts/relationships", alice, id=[bob.id, carol.id])).json
     assert [one["domain_blocking"] for one in relation] == [True, False]
     refused = None

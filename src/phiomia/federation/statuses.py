@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from phiomia.domain.accounts.state import AccountState
 from phiomia.domain.errors import NotAllowed, NotFound
+from phiomia.domain.relationships.domain_block import blocks_server_of
 from phiomia.domain.statuses.collections import StatusHead, find_status_head
 from phiomia.domain.statuses.documents import BoostView, NoteView, StatusReference, load_documents, load_references
 from phiomia.domain.statuses.queries import load_row
@@ -67,6 +68,8 @@ async def find_wanted(ask: Ask) -> _Wanted:
     # The key of who asks may have to be fetched: nothing may be open meanwhile.
     viewer = await ask.find_viewer()
     async with ask.federation.db.read() as session:
+        if viewer is not None and await blocks_server_of(session, head.account_id, viewer):
+            raise NotFound
         await load_row(session, status_id, viewer)
         return await _with_original(session, head, viewer)
 

@@ -1,16 +1,16 @@
 """A member wants nothing to do with a whole server."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Table, delete, func, select
 
 from phiomia.domain.accounts.models import accounts
+from phiomia.domain.relationships.conditions import is_of_blocked_domain
 from phiomia.domain.relationships.ending import end_follow, end_request
 from phiomia.domain.relationships.events import DomainBlocked
 from phiomia.domain.relationships.models import account_domain_blocks, endorsements, follow_requests, follows
 from phiomia.platform.clock import now_ms
-from phiomia.platform.db import Database, P, Query, ReadSession, WriteSession, any_of, listed
+from phiomia.platform.db import Database, P, Query, ReadSession, WriteSession
 from phiomia.platform.db.query import column_parameter
 from phiomia.platform.events import record
 from phiomia.platform.ids import new_id
@@ -58,11 +58,7 @@ _IS_BLOCKED = Query(select(account_domain_blocks.c.id).where(_MINE, account_doma
 _LIST = Paged(
     select(account_domain_blocks.c.id, account_domain_blocks.c.domain).where(_MINE), account_domain_blocks.c.id
 )
-_BLOCKERS = Query(
-    select(account_domain_blocks.c.account_id).where(
-        any_of(account_domain_blocks.c.account_id, listed("ids")), account_domain_blocks.c.domain == P("domain", str)
-    )
-)
+_BLOCKS_SERVER_OF = Query(select(is_of_blocked_domain(P("other"), P("account"))))
 
 
 def _there(table: Table, mine: str, other: str) -> tuple[Any, ColumnElement[bool]]:
@@ -109,9 +105,9 @@ async def list_blocked_domains(session: ReadSession, account_id: int, page: Page
     return await _LIST.views(session, DomainEntry, page, account=account_id)
 
 
-async def find_blockers_of(session: ReadSession, domain: str, ids: Sequence[int]) -> set[int]:
-    """Which of the members block a server."""
-    return set(await session.column(_BLOCKERS, domain=domain, ids=list(ids))) if ids else set()
+async def blocks_server_of(session: ReadSession, account_id: int, other_id: int) -> bool:
+    """Whether a member blocks the server where another account lives."""
+    return bool(await session.value(_BLOCKS_SERVER_OF, account=account_id, other=other_id))
 
 
 async def measure_cut(session: ReadSession, account_id: int, domain: str) -> Cut:
