@@ -4,6 +4,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from phiomia.domain.notifications.unfilter import Unfilter, run_unfilter
+from phiomia.domain.users.roles import Role
+from phiomia.domain.users.sign_up import SignUpForm, draft_by_operator, sign_up
 from phiomia.platform.clock import DAY, now_ms
 from phiomia.platform.events import read_stream
 from world import Account, World, story
@@ -190,3 +192,14 @@ async def test_types_that_an_app_does_not_know_come_with_words(world: World) -> 
     assert (await world.client.get(path, alice, supported_types=["poll"])).json == told
     grouped = await world.client.check("GET /api/v2/notifications", alice, query={"supported_types": ["follow"]})
     assert grouped["notification_groups"][0]["fallback"] == told["fallback"]
+
+
+@story(*MODULES, effects=True)
+async def test_those_who_run_the_server_hear_who_joins(world: World) -> None:
+    alice, bob = await world.account("alice", role=1), await world.account("bob")
+    form = SignUpForm("carol", "carol@mail.example", "correct horse battery")
+    draft = await draft_by_operator(form, confirmed=True, role=Role.NONE)
+    await world.write(lambda session: sign_up(session, draft))
+    (told,) = await world.client.check("GET /api/v1/notifications", alice)
+    assert (told["type"], told["account"]["acct"]) == ("admin.sign_up", "carol")
+    assert await _told(world, bob) == []

@@ -7,6 +7,7 @@ from phiomia.domain.notifications.notify import (
     notify_mentioned,
     notify_poll_ended,
     notify_quoters,
+    notify_staff,
 )
 from phiomia.domain.notifications.retract import retract, retract_from, retract_sender
 from phiomia.domain.notifications.types import NotificationType
@@ -31,7 +32,13 @@ from phiomia.domain.statuses.events import (
     StatusUnfavourited,
 )
 from phiomia.domain.statuses.quote_state import QuoteState
+from phiomia.domain.users.events import UserSignedUp
 from phiomia.platform.db import WriteSession
+
+
+async def on_signed_up(session: WriteSession, event: UserSignedUp) -> None:
+    """Those who run the server learn of it."""
+    await notify_staff(session, NotificationType.ADMIN_SIGN_UP, event.account_id)
 
 
 async def on_followed(session: WriteSession, event: Followed) -> None:

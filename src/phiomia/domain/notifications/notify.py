@@ -17,6 +17,7 @@ from phiomia.domain.statuses.models import poll_votes, polls, quotes, status_men
 from phiomia.domain.statuses.quote_state import QuoteState
 from phiomia.domain.statuses.visibility import Visibility
 from phiomia.domain.users.models import users
+from phiomia.domain.users.roles import Role
 from phiomia.platform.clock import now_ms
 from phiomia.platform.db import P, Query, WriteSession, insert_into
 from phiomia.platform.db.session import Row
@@ -40,6 +41,7 @@ _WITH_BELL = recipients_query(
     _among(select(follows.c.account_id).where(follows.c.target_id == sender, follows.c.notify))
 )
 _BOOSTERS = recipients_query(_among(select(statuses.c.account_id).where(statuses.c.reblog_of_id == about)))
+_STAFF = recipients_query(users.c.role > Role.NONE)
 _POLLED = recipients_query(
     _among(
         select(poll_votes.c.account_id)
@@ -91,6 +93,12 @@ async def notify(
         _ONE, recipient=recipient_id, sender=from_account_id, status=status_id, type=str(type_), now=now_ms()
     )
     await _write(session, type_, from_account_id, status_id, rows)
+
+
+async def notify_staff(session: WriteSession, type_: str, from_account_id: int) -> None:
+    """Tells those who run the server of what an account did."""
+    rows = await session.all(_STAFF, sender=from_account_id, status=None, type=str(type_), now=now_ms())
+    await _write(session, type_, from_account_id, None, rows)
 
 
 async def notify_mentioned(session: WriteSession, status_id: int) -> None:
