@@ -47,7 +47,7 @@ from phiomia.domain.timelines.effects import (
 )
 from phiomia.domain.users import jobs as notices
 from phiomia.domain.users.events import EmailChanged, PasswordChanged, SignedInAnew, UserApproved, UserSignedUp
-from phiomia.federation.inbox.effects import bring_followers
+from phiomia.federation.inbox.effects import bring_followers, erase_who_left
 from phiomia.federation.outbox import effects as outbox
 from phiomia.federation.outbox.flags import tell_reported
 from phiomia.platform.events import Event, SideEffects
@@ -55,7 +55,7 @@ from phiomia.platform.events import Event, SideEffects
 # What appends to the streaming log stands last: on PostgreSQL it orders the commits from there on.
 SIDE_EFFECTS: Mapping[type[Event], SideEffects] = {
     AccountUpdated: SideEffects(now=(index_updated_account, outbox.tell_profile)),
-    AccountDeleted: SideEffects(now=(outbox.tell_deleted_account,)),
+    AccountDeleted: SideEffects(now=(outbox.tell_deleted_account, erase_who_left)),
     AccountMoved: SideEffects(now=(outbox.tell_moved, bring_followers)),
     UserSignedUp: SideEffects(now=(index_new_account, tell.on_signed_up)),
     UserApproved: SideEffects(later=(notices.tell_approved,)),

@@ -55,6 +55,7 @@ const federation = createFederation({
   queue: new InProcessMessageQueue({ pollInterval: { milliseconds: 50 } }),
   origin,
   allowPrivateAddress: true,
+  circuitBreaker: false, // whoever was away for a moment shall not wait for minutes
   outboxRetryPolicy: ({ attempts }) => attempts > 200 ? null : Temporal.Duration.from({ milliseconds: 500 }),
 });
 

@@ -97,6 +97,25 @@ def reset_password(name: Name) -> None:
     print(f"New password: {run(work)}")
 
 
+@app.command()
+def delete(
+    name: Name, yes: Annotated[bool, typer.Option("--yes", help="Don't ask: it can't be undone.")] = False
+) -> None:
+    """Delete somebody for ever, with all they wrote, here and on other servers; nobody can take the name again."""
+    from phiomia.cli.open import Open, load_member, run
+    from phiomia.domain.moderation.leave import leave
+
+    if not yes:
+        typer.confirm(f"Delete {name} for ever?", abort=True)
+
+    async def work(opened: Open) -> None:
+        user = await load_member(opened, name)
+        await opened.db.write(lambda session: leave(session, user.account_id))
+
+    run(work)
+    print(f"Deleted {name}. What they wrote goes as the worker gets to it.")
+
+
 @app.command(name="list")
 def list_accounts() -> None:
     """List those who may sign in, in the order of their joining."""

@@ -3,7 +3,7 @@
 from phiomia.domain.accounts.documents import ActorHead, ActorView, find_actor_head, load_actor
 from phiomia.domain.accounts.instance_key import load_or_make_instance_key
 from phiomia.domain.accounts.keys import load_or_make_keys
-from phiomia.domain.accounts.state import AccountState
+from phiomia.domain.accounts.state import AccountState, StateOrigin
 from phiomia.domain.errors import NotAllowed, NotFound
 from phiomia.domain.instance.emoji_documents import find_own_emoji
 from phiomia.domain.statuses.tombstones import find_tombstone
@@ -52,8 +52,10 @@ async def give_emoji(ask: Ask) -> None:
 async def find_account(session: ReadSession, federation: Federation, username: str) -> ActorHead:
     """The local account of that name, also a suspended one. Raises NotFound, Gone."""
     head = await find_actor_head(session, username)
+    uri = ids.actor_named(federation.links, username)
+    if head is not None and head.state_origin == StateOrigin.LEFT:
+        raise Gone({"id": uri, "type": "Tombstone"})
     if head is None:
-        uri = ids.actor_named(federation.links, username)
         if await find_tombstone(session, uri) is not None:
             raise Gone({"id": uri, "type": "Tombstone"})
         raise NotFound

@@ -5,10 +5,10 @@ from typing import Any, Final
 import msgspec
 
 from phiomia.domain.peers.rules import DomainRules
-from phiomia.federation.unresolved import Document, Gone, Unresolved
 from phiomia.federation.outside import Outside
 from phiomia.federation.parse.values import address, host_of, same_host
 from phiomia.federation.restraint import Restraint
+from phiomia.federation.unresolved import Document, Gone, Unresolved
 from phiomia.platform.http import FetchFailed, FetchRefused, Response
 
 DEPTH: Final = 64

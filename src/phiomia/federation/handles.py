@@ -6,9 +6,9 @@ from phiomia.activitypub import webfinger
 from phiomia.activitypub.types import JRD, XRD, is_jrd, is_xrd
 from phiomia.activitypub.webfinger import Answer, AnswerInvalid, Handle, ResourceInvalid
 from phiomia.federation.documents_of_others import Documents, is_same_id
-from phiomia.federation.unresolved import Gone, Unresolved
 from phiomia.federation.parse.actor import USERNAME, ActorDraft
 from phiomia.federation.parse.values import host_of
+from phiomia.federation.unresolved import Gone, Unresolved
 
 _ACCEPT: Final = f"{JRD}, application/json"
 

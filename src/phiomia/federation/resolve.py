@@ -18,10 +18,10 @@ from phiomia.entities.links import Links
 from phiomia.federation.documents_of_others import Documents, is_same_id
 from phiomia.federation.handles import confirm_handle, find_actor_of, read_handle
 from phiomia.federation.inbox import ours
-from phiomia.federation.unresolved import Document, Gone, Unresolved
 from phiomia.federation.jobs import RefreshAccount
 from phiomia.federation.parse.actor import ActorDraft, is_actor, parse_actor
 from phiomia.federation.parse.values import Rejected, address, host_of, id_of, same_host, types
+from phiomia.federation.unresolved import Document, Gone, Unresolved
 from phiomia.platform.clock import DAY, HOUR, now_ms
 from phiomia.platform.db import Conflict, Database
 from phiomia.platform.jobs import defer

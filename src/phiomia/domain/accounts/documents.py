@@ -21,6 +21,7 @@ class ActorHead(NamedTuple):
     rev: int
     username: str
     state: int
+    state_origin: int
     hide_collections: bool | None
     followers_count: int
     following_count: int

@@ -12,8 +12,9 @@ class AccountState(IntEnum):
 
 
 class StateOrigin(IntEnum):
-    """Who has decided: a moderator on the account, the rule for its server, or its server itself."""
+    """Who has decided: a moderator on the account, the rule for its server, its server itself, or who left from here."""
 
     MODERATION = 0
     DOMAIN = 1
     REMOTE = 2
+    LEFT = 3

@@ -1,9 +1,11 @@
-"""Erasing an account of another server with all it left here, in bounded steps."""
+"""Erasing an account with all it left here, in bounded steps. Of a member who left name and key stay."""
 
 from sqlalchemy import delete, or_, select, update
 
+from phiomia.domain.accounts.locality import has_left
 from phiomia.domain.accounts.models import accounts
 from phiomia.domain.accounts.state import AccountState, StateOrigin
+from phiomia.domain.moderation.private import forget_private
 from phiomia.domain.relationships.ending import end_follow, end_request
 from phiomia.domain.relationships.models import follow_requests, follows
 from phiomia.domain.statuses.delete import delete_status
@@ -70,4 +72,6 @@ async def _erase_ties(session: WriteSession, account_id: int) -> bool:
     if favoured or followed or asked:
         return True
     await session.execute(_DELETE, id=account_id)
+    if await has_left(session, account_id):
+        await forget_private(session, account_id)
     return False

@@ -1,7 +1,7 @@
 """What of all that happens concerns other servers: the jobs that will tell them."""
 
 from phiomia.domain.accounts.events import AccountDeleted, AccountMoved, AccountUpdated
-from phiomia.domain.accounts.locality import goes_out, load_domains
+from phiomia.domain.accounts.locality import goes_out, has_left, load_domains
 from phiomia.domain.relationships import events as relationships
 from phiomia.domain.statuses import events as statuses
 from phiomia.domain.statuses.documents import load_references
@@ -42,7 +42,7 @@ async def tell_edited(session: WriteSession, event: statuses.StatusEdited) -> No
 
 async def tell_deleted(session: WriteSession, event: statuses.StatusDeleted) -> None:
     """And that it, or a boost, is gone."""
-    if event.local:
+    if event.local and not await has_left(session, event.account_id):
         people, touched = event.mentions, event.remote_boosters
         await defer(
             session,
@@ -95,7 +95,8 @@ async def tell_pinned(session: WriteSession, event: statuses.StatusPinned) -> No
 
 async def tell_profile(session: WriteSession, event: AccountUpdated) -> None:
     """A member's profile goes out when it is another."""
-    if (await load_domains(session, [event.account_id])).get(event.account_id) == "":
+    domains = await load_domains(session, [event.account_id])
+    if domains.get(event.account_id) == "" and not await has_left(session, event.account_id):
         await defer(session, SendProfile(event.account_id))
 
 
