@@ -70,6 +70,7 @@ def build() -> Any:
         "config": "phiomia.cli.config:app",
         "doctor": "phiomia.cli.doctor:app",
         "backfills": "phiomia.cli.backfills:app",
+        "backup": "phiomia.cli.backup:app",
         "releases": "phiomia.cli.upgrade:releases_app",
         "upgrade": "phiomia.cli.upgrade:app",
         "step": "phiomia.cli.step:app",

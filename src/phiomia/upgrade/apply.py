@@ -233,7 +233,7 @@ class Applier:
         return {"path": str(release.path)}
 
     def _backup(self, action: Action) -> dict[str, Any]:
-        backup = make_backup(self.site.places, self.site.config.database_url, self.report)
+        backup = make_backup(self.site.places, self.site.config, self.report)
         note = "a fresh one is there" if backup.reused else ""
         return {"path": str(backup.path), "rows": dict(backup.rows), **({"note": note} if note else {})}
 

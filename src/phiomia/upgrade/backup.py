@@ -1,82 +1,92 @@
-"""Backs the database up before its schema changes, and believes the backup only when it has been read again.
+"""Backs the server up while it serves: its database, its settings and, when asked to, its media.
 
-SQLite is copied in one step (VACUUM INTO), PostgreSQL by pg_dump; both while the server writes.
+A backup is a directory; BACKUP.json comes last and says what is in it. It counts only when what was written has been
+read again. Bringing one back is `restore.py`.
 """
 
 import json
 import os
-import re
 import shutil
-import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-from phiomia.upgrade.database import Connection, connect, is_there, sqlite_path
+from phiomia import __version__
+from phiomia.platform.config import SHORT_NAMES, Config, find_file, variables
+from phiomia.upgrade.backup_database import MARKER, BackupError, check_tools, count_now, save_database
+from phiomia.upgrade.database import connect, sqlite_path
 from phiomia.upgrade.places import Places
 from phiomia.upgrade.report import Report
 
+FORMAT = 1
 FRESH_S = 15 * 60
-_COUNTED = ("accounts", "users", "statuses", "follows", "media", "upgrade_ledger", "schema_revisions")
-_SCHEMA = "schema_revisions"
+MARK = "BACKUP.json"
 _NAME = "phiomia-"
-
-
-class BackupError(Exception):
-    """There is no backup that could be relied on; the message says why."""
+_SETTINGS = "settings"
+_MEDIA = "media"
+_TOLD_EVERY = 200
 
 
 class Backup(NamedTuple):
-    """A backup that was verified: its file, when it was made, how many rows of some tables are in it."""
+    """A backup: its directory, when it was made, of which release, how many rows each table has in it."""
 
     path: Path
     at: float
+    version: str
+    kind: str
     rows: Mapping[str, int]
+    media: int
+    media_bytes: int
+    of: str
     reused: bool = False
 
+    @property
+    def database(self) -> Path:
+        """The file of the database."""
+        return self.path / ("database.sqlite3" if self.kind == "sqlite" else "database.dump")
 
-def make_backup(places: Places, database_url: str, report: Report) -> Backup:
-    """A verified backup: a fresh one if there is one, else a new one. Raises BackupError."""
-    folder = backup_folder(places)
-    fresh = _find_fresh(folder, database_url)
+    @property
+    def settings(self) -> Path:
+        """The directory of settings and secrets."""
+        return self.path / _SETTINGS
+
+    @property
+    def files(self) -> Path:
+        """The directory of media."""
+        return self.path / _MEDIA
+
+
+def make_backup(places: Places, config: Config, report: Report) -> Backup:
+    """A backup for an upgrade, which touches no media: a fresh one if there is one. Raises BackupError."""
+    fresh = _find_fresh(backup_folder(places), config.database_url)
     if fresh is not None:
         report.say(f"{fresh.path} is {(time.time() - fresh.at) / 60:.0f} min old and verified: that one will do")
         return fresh
+    return create_backup(backup_folder(places), config, report, media=False)
+
+
+def create_backup(folder: Path, config: Config, report: Report, *, media: bool) -> Backup:
+    """A new backup in a directory of its own below the folder. Raises BackupError."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    sqlite = sqlite_path(database_url)
-    kind = "sqlite3" if sqlite else "dump"
-    path = folder / f"{_NAME}{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}.{kind}"
+    path = _name(folder)
+    path.mkdir(mode=0o700)
+    url = config.database_url
     at = time.time()
-    # Rows that are added meanwhile may be in it; those that were there must be, unless somebody deletes.
-    rows = _save_sqlite(database_url, path, report) if sqlite else _save_postgresql(database_url, path, report)
-    _write_mark(path, at, rows, database_url)
-    report.say(f"{path}, {path.stat().st_size / 1024**2:,.1f} MB, verified")
-    return Backup(path, at, rows)
-
-
-def check_tools(database_url: str) -> str:
-    """Why no backup could be made here; empty when one can. Raises what the database raises."""
-    if sqlite_path(database_url) is not None:
-        return ""
-    for tool in ("pg_dump", "pg_restore"):
-        if shutil.which(tool) is None:
-            return (
-                f"{tool} is missing: install PostgreSQL's client programs (postgresql-client),"
-                " or back up yourself and say --backup never."
-            )
-    with connect(database_url) as connection:
-        server = int(connection.rows("SELECT current_setting('server_version_num')")[0][0]) // 10_000
-    told = subprocess.run(["pg_dump", "--version"], capture_output=True, text=True).stdout
-    found = re.search(r"(\d+)(?:\.\d+)?", told)
-    client = int(found[1]) if found else 0
-    if client < server:
-        return (
-            f"pg_dump is of PostgreSQL {client}, but the server is {server}, which it can't read:"
-            f" install postgresql-client-{server}, or back up yourself and say --backup never."
-        )
-    return ""
+    made = Backup(path, at, __version__, "sqlite" if sqlite_path(url) else "postgresql", {}, 0, 0, describe(url))
+    try:
+        made = made._replace(rows=save_database(url, made.database, report))
+        _save_settings(config, made.settings)
+        if media:
+            files, size = _save_media(config, made.files, report)
+            made = made._replace(media=files, media_bytes=size)
+        _write_mark(made)
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
+    report.say(f"{path}, {made.database.stat().st_size / 1024**2:,.1f} MB of database, read again")
+    return made
 
 
 def backup_folder(places: Places) -> Path:
@@ -84,148 +94,133 @@ def backup_folder(places: Places) -> Path:
     return places.shared / "backups"
 
 
-def find_backup(path: Path) -> Backup | None:
-    """A verified backup in a file; None when it is not there or was not verified."""
-    mark = _mark(path)
-    if not path.exists() or not mark.exists():
+def list_backups(folder: Path) -> list[Backup]:
+    """The finished backups in a folder, the oldest first."""
+    found = [read_backup(path) for path in sorted(folder.glob(f"{_NAME}*"))] if folder.is_dir() else []
+    return [one for one in found if one is not None]
+
+
+def read_backup(path: Path) -> Backup | None:
+    """The backup in a directory; None when none was finished there. Raises BackupError."""
+    try:
+        told: dict[str, Any] = json.loads((path / MARK).read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    told = json.loads(mark.read_text("utf-8"))
-    return Backup(path, told["at"], told["rows"])
+    if told["format"] > FORMAT:
+        raise BackupError(f"{path} was made by {told['version']}, which writes backups in a newer way: use that one.")
+    names = ("at", "version", "kind", "rows", "media", "media_bytes", "of")
+    return Backup(path, *(told[name] for name in names))
 
 
-def how_to_restore(path: Path, database_url: str) -> str:
+def how_to_restore(path: Path) -> str:
     """The command that goes back to a backup, for people."""
-    sqlite = sqlite_path(database_url)
-    if sqlite is not None:
-        return f"stop the server, then: rm -f {sqlite}-wal {sqlite}-shm && cp {path} {sqlite}"
-    return f"stop the server, then: pg_restore --clean --if-exists --dbname=<database> {path}"
+    return f"stop the server, then: phiomia backup restore {path} --force"
 
 
-def _find_fresh(folder: Path, database_url: str) -> Backup | None:
-    for path in sorted(folder.glob(f"{_NAME}*"), reverse=True) if folder.is_dir() else ():
-        backup = find_backup(path)
-        if backup and time.time() - backup.at < FRESH_S and _belongs(path, database_url):
-            return backup._replace(reused=True)
-    return None
-
-
-def _belongs(path: Path, database_url: str) -> bool:
-    told: dict[str, Any] = json.loads(_mark(path).read_text("utf-8"))
-    if told["of"] != _describe(database_url) or told["size"] != path.stat().st_size:
-        return False
-    with connect(database_url) as connection:
-        # One from before the last migration would bring back more than what is asked for now.
-        return bool(told["rows"].get(_SCHEMA) == _count(connection).get(_SCHEMA))
-
-
-def _save_sqlite(database_url: str, path: Path, report: Report) -> dict[str, int]:
-    if not is_there(database_url):
-        raise BackupError(f"There is no database {sqlite_path(database_url)}.")
-    part = path.with_suffix(".part")
-    part.unlink(missing_ok=True)
-    report.say("copying the database")
-    with connect(database_url) as connection:
-        least = _count(connection)
-        connection.rows("VACUUM INTO ?", str(part))
-    report.say("reading the copy")
-    with connect(f"sqlite:///{part}") as copy:
-        found = copy.rows("PRAGMA integrity_check")
-        if found != [("ok",)]:
-            raise BackupError(f"The copy of the database is damaged: {found[0][0]}")
-        rows = _count(copy)
-    _compare(least, rows)
-    _finish(part, path)
-    return rows
-
-
-def _save_postgresql(database_url: str, path: Path, report: Report) -> dict[str, int]:
-    missing = check_tools(database_url)
-    if missing:
-        raise BackupError(missing)
-    part = path.with_suffix(".part")
-    part.unlink(missing_ok=True)
-    arguments, environment = _connection_of(database_url)
-    with connect(database_url) as connection:
-        least = _count(connection)
-    report.say("pg_dump")
-    _run(["pg_dump", "-Fc", "--no-owner", "--file", str(part), *arguments], environment)
-    report.say("reading the dump")
-    listed = _run(["pg_restore", "--list", str(part)], environment)
-    rows = {
-        table: _count_dumped(part, table, environment) for table in least if f" TABLE DATA public {table} " in listed
-    }
-    if missing_tables := sorted(set(least) - set(rows)):
-        raise BackupError(f"The dump lacks the rows of {', '.join(missing_tables)}.")
-    _compare(least, rows)
-    _finish(part, path)
-    return rows
-
-
-def _count(connection: Connection) -> dict[str, int]:
-    tables = [table for table in _COUNTED if connection.has_table(table)]
-    return {table: int(connection.rows(f"SELECT count(*) FROM {table}")[0][0]) for table in tables}  # noqa: S608
-
-
-def _count_dumped(part: Path, table: str, environment: Mapping[str, str]) -> int:
-    """The rows of one table in a dump: the lines of its COPY."""
-    command = ["pg_restore", "--data-only", "--table", table, "--file", "-", str(part)]
-    inside, rows = False, 0
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=dict(environment), start_new_session=True) as running:
-        assert running.stdout is not None
-        for line in running.stdout:
-            if inside and line == b"\\.\n":
-                inside = False
-            elif inside:
-                rows += 1
-            elif line.startswith(b"COPY "):
-                inside = True
-    if running.returncode != 0:
-        raise BackupError(f"pg_restore can't read {table} from the dump.")
-    return rows
-
-
-def _compare(least: Mapping[str, int], rows: Mapping[str, int]) -> None:
-    for table, count in least.items():
-        # People delete while we copy; a table that lost a tenth of its rows meanwhile is not believed.
-        if rows.get(table, 0) < count * 0.9 - 10:
-            raise BackupError(f"The backup has {rows.get(table, 0)} rows of {table}, the database had {count}.")
-
-
-def _finish(part: Path, path: Path) -> None:
-    with part.open("rb+") as file:
-        os.fsync(file.fileno())
-    part.chmod(0o600)
-    os.replace(part, path)
-
-
-def _write_mark(path: Path, at: float, rows: Mapping[str, int], database_url: str) -> None:
-    told = {"at": at, "rows": dict(rows), "of": _describe(database_url), "size": path.stat().st_size}
-    _mark(path).write_text(json.dumps(told), "utf-8")
-
-
-def _mark(path: Path) -> Path:
-    return path.with_name(f".{path.name}.verified")
-
-
-def _describe(database_url: str) -> str:
+def describe(database_url: str) -> str:
+    """Which database that is, without its password."""
     parts = urlsplit(database_url)
     return f"{parts.hostname or ''}:{parts.port or ''}{parts.path}"
 
 
-def _connection_of(database_url: str) -> tuple[list[str], dict[str, str]]:
-    """How PostgreSQL's programs are told the same database; the password is not for the list of processes."""
-    parts = urlsplit(database_url)
-    environment = dict(os.environ)
-    if parts.password:
-        environment["PGPASSWORD"] = unquote(parts.password)
-    bare = parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", "@") if parts.password else parts.netloc)
-    return ["--dbname", bare.geturl()], environment
+def place_file(source: Path, to: Path) -> None:
+    """Puts a file that never changes elsewhere: as a link, which costs no room, or else as a copy."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, to)
+    except OSError:
+        shutil.copy2(source, to)
 
 
-def _run(command: list[str], environment: Mapping[str, str]) -> str:
-    done = subprocess.run(
-        command, env=dict(environment), capture_output=True, text=True, stdin=subprocess.DEVNULL, start_new_session=True
-    )
-    if done.returncode != 0:
-        raise BackupError(f"{command[0]} failed: {done.stderr.strip()[-1000:]}")
-    return done.stdout
+def list_files(folder: Path) -> Iterator[Path]:
+    """What is stored below a folder, without what is being written."""
+    for inside, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(inside) / name for name in names)
+
+
+def _name(folder: Path) -> Path:
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    for number in range(100):
+        path = folder / f"{_NAME}{stamp}{f'-{number}' if number else ''}"
+        if not path.exists():
+            break
+    return path
+
+
+def _find_fresh(folder: Path, database_url: str) -> Backup | None:
+    for backup in reversed(list_backups(folder)):
+        if time.time() - backup.at < FRESH_S and backup.of == describe(database_url) and backup.database.exists():
+            with connect(database_url) as connection:
+                # One from before the last migration would bring back more than what is asked for now.
+                if backup.rows.get(MARKER) == count_now(connection, (MARKER,)).get(MARKER):
+                    return backup._replace(reused=True)
+    return None
+
+
+def _save_settings(config: Config, to: Path) -> None:
+    """Keeps the files of settings and secrets, and the variables that are settings."""
+    to.mkdir(mode=0o700)
+    database = sqlite_path(config.database_url)
+    data = config.data_dir
+    own = [path for path in data.iterdir() if path.is_file() and not path.name.startswith(".")] if data.is_dir() else []
+    named = find_file(os.environ, None)
+    for path in {*own, *([named] if named else [])}:
+        if database is None or not path.name.startswith(database.name):
+            shutil.copy2(path, to / path.name)
+    known = {*variables(), *SHORT_NAMES}
+    lines = [f"{name}={json.dumps(os.environ[name])}\n" for name in sorted(known & set(os.environ))]
+    (to / "environment").write_text("".join(lines), "utf-8")
+    for path in to.iterdir():
+        path.chmod(0o600)
+
+
+def _save_media(config: Config, to: Path, report: Report) -> tuple[int, int]:
+    root = config.data_dir / "media"
+    if config.media.storage != "disk":
+        report.say(f"media in the bucket {config.media.s3_bucket} are not copied: let the object store keep versions")
+    report.say("media")
+    sources = list(list_files(root))
+    count = size = 0
+    for place, source in enumerate(sources):
+        try:
+            place_file(source, to / source.relative_to(root))
+        except FileNotFoundError:
+            continue  # deleted since: the database may still name it, as it may on a server
+        count += 1
+        size += source.stat().st_size if source.exists() else 0
+        if place % _TOLD_EVERY == 0:
+            report.progress(place, len(sources), "files")
+    report.progress(len(sources), len(sources), "files")
+    return count, size
+
+
+def _write_mark(made: Backup) -> None:
+    told = {
+        "format": FORMAT,
+        **{name: value for name, value in made._asdict().items() if name not in ("path", "reused")},
+    }
+    temporary = made.path / f".{MARK}"
+    with temporary.open("w", encoding="utf-8") as file:
+        json.dump(told, file, indent=2)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, made.path / MARK)
+
+
+__all__ = [
+    "FRESH_S",
+    "MARK",
+    "Backup",
+    "BackupError",
+    "backup_folder",
+    "check_tools",
+    "create_backup",
+    "describe",
+    "how_to_restore",
+    "list_backups",
+    "list_files",
+    "make_backup",
+    "place_file",
+    "read_backup",
+]

@@ -14,7 +14,7 @@ from phiomia.upgrade.switch import ROLES, runs_only, wait_until_settled
 
 def back_up(site: Site, report: Report) -> str:
     """A verified backup; says where."""
-    backup = make_backup(site.places, site.config.database_url, report)
+    backup = make_backup(site.places, site.config, report)
     return f"{backup.path}{', a fresh one' if backup.reused else ''}"
 
 

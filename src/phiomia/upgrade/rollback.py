@@ -61,7 +61,7 @@ def _refuse_after_contract(site: Site, journal: Journal) -> None:
     if not begun:
         return
     backup = find_backup_of(journal)
-    how = how_to_restore(backup, site.config.database_url) if backup else "there was none; look for one of your own"
+    how = how_to_restore(backup) if backup else "there was none; look for one of your own"
     raise UpgradeError(
         f"The upgrade to {journal.told.plan['target']} has removed from the schema what older releases read."
         f" Only restoring the backup goes back, and loses what was written since: {how}"
