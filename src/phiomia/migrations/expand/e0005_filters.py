@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "e0006"
+revision = "e0005"
 down_revision = "e0004"
 branch_labels = None
 depends_on = None

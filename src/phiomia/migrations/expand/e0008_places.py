@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "e0009"
-down_revision = "e0004"
+revision = "e0008"
+down_revision = "e0007"
 branch_labels = None
 depends_on = None
 
