@@ -1,0 +1,139 @@
+"""There is one way out, one gate for what comes from elsewhere, one rule of who sees what, one sanitiser.
+
+Read from the source: whoever adds another way has to say so here.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import phiomia
+
+ROOT = Path(phiomia.__file__).parent
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Every module by its path."""
+    return {str(path.relative_to(ROOT)): ast.parse(path.read_bytes()) for path in sorted(ROOT.rglob("*.py"))}
+
+
+def imports(tree: ast.Module) -> Iterator[str]:
+    """The full names of all that a module imports, wherever it does so."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def importers(*names: str) -> set[str]:
+    """The modules that import one of these packages."""
+    return {
+        path
+        for path, tree in modules().items()
+        if any(found == name or found.startswith(f"{name}.") for found in imports(tree) for name in names)
+    }
+
+
+def mentions(*names: str) -> set[str]:
+    """The modules that call something of these names, or get it as an attribute."""
+
+    def is_named(node: ast.AST) -> bool:
+        return (isinstance(node, ast.Attribute) and node.attr in names) or (
+            isinstance(node, ast.Name) and node.id in names
+        )
+
+    return {path for path, tree in modules().items() if any(map(is_named, ast.walk(tree)))}
+
+
+def within(found: set[str], allowed: set[str]) -> None:
+    """Fails if something was found elsewhere, or if what is allowed is not needed any more."""
+    assert found - allowed == set(), "goes round the one way"
+    assert allowed - found == set(), "is allowed for nothing"
+
+
+def test_one_fetcher() -> None:
+    within(importers("aiohttp"), {"platform/http.py", "platform/pinned_names.py"})
+    clients = ("httpx", "requests", "urllib3", "urllib.request", "http.client", "ftplib", "websockets", "pycurl")
+    assert importers(*clients) == set()
+    # Mail and files go where the operator says, and nobody else says where that is.
+    within(importers("smtplib"), {"domain/users/smtp.py"})
+    within(importers("obstore"), {"platform/object_storage.py"})
+
+
+def test_nobody_opens_sockets_to_others() -> None:
+    openers = ("open_connection", "create_connection", "sock_connect", "urlopen", "getaddrinfo", "gethostbyname")
+    assert mentions(*openers) <= {"platform/http.py"}
+    plain = {
+        path
+        for path, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CONNECTING
+    }
+    assert plain <= LOCAL_SOCKETS, plain - LOCAL_SOCKETS
+
+
+CONNECTING = {"connect", "connect_ex"}
+# The operator's databases, and unix sockets between the processes of one server.
+LOCAL_SOCKETS = {
+    "cli/open.py",
+    "platform/bus.py",
+    "platform/db/postgresql.py",
+    "platform/db/sqlite.py",
+    "platform/hub.py",
+    "platform/listen.py",
+    "platform/notify.py",
+    "platform/passing.py",
+    "platform/seat.py",
+    "upgrade/database.py",
+    "upgrade/schema_postgresql.py",
+}
+
+
+def test_one_gate_for_documents() -> None:
+    within(mentions("store_remote_account"), {"federation/resolve.py"})
+    # Whoever asks for documents gets them with their origin checked; others get bytes and make nothing of them.
+    asking = {
+        path
+        for path, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in ("get", "post")
+        if isinstance(node.value, ast.Attribute) and node.value.attr == "client"
+    }
+    within(asking, {"federation/documents_of_others.py", "federation/outbox/deliver.py"})
+
+
+def test_one_sanitiser() -> None:
+    parsers = ("nh3", "bleach", "lxml", "html.parser", "html5lib", "bs4", "selectolax", "turbohtml", "justhtml")
+    # Pages of others are read for their titles and links; nothing of their markup goes on.
+    assert importers(*parsers) - {"domain/statuses/read_page.py"} == {"platform/html.py"}
+    within(importers("markupsafe"), {"web/shown.py"})
+
+
+def test_one_rule_of_who_sees_what() -> None:
+    # What compares visibilities in SQL. A place that shows posts to people uses `policy.py`, whatever else it asks.
+    comparing = {path for path, tree in modules().items() if any(map(_compares_visibility, ast.walk(tree)))}
+    showing = {path for path in comparing if path.startswith(("api/", "web/", "entities/", "streaming/"))}
+    assert showing == set(), "edges ask the domain"
+
+
+def _compares_visibility(node: ast.AST) -> bool:
+    return isinstance(node, ast.Compare) and any(
+        isinstance(side, ast.Attribute)
+        and side.attr == "visibility"
+        and isinstance(side.value, ast.Attribute)
+        and side.value.attr == "c"
+        for side in (node.left, *node.comparators)
+    )
+
+
+@pytest.mark.parametrize("name", ["platform/http.py", "platform/html.py", "domain/statuses/policy.py"])
+def test_the_ways_are_where_they_are_said_to_be(name: str) -> None:
+    assert name in modules()
