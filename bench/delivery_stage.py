@@ -88,6 +88,7 @@ async def open_sender(url: str, servers: Mapping[str, int], trust: ssl.SSLContex
     finally:
         stop.set()
         await task
+        await context.outside.close()
         await context.close()
         await db.close()
         await bus.close()
