@@ -11,9 +11,11 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
+from typing import Any
 
 from phiomia.upgrade.ancestry import GitError, History, export_tree, read_history
 from phiomia.upgrade.closure import hash_roles
@@ -32,6 +34,7 @@ from phiomia.upgrade.manifest import (
     read_releases,
     write_manifest,
 )
+from phiomia.upgrade.min_code import newest
 from phiomia.upgrade.render import render_release, render_tree
 from phiomia.upgrade.versions import is_prerelease, version_order
 
@@ -108,7 +111,7 @@ def fold(
         stop=bool(order.stop_reason),
         stop_reason=order.stop_reason,
         requires=before.requires if before else Requires(python=_required_python(root)),
-        schema=read_schema(root, order.version, list(releases.values()), before or None),
+        schema=read_schema(root, list(releases.values())),
         restart=compare_roles(root, previous),
         steps=_steps(fragments),
         changes=_changes(fragments),
@@ -128,8 +131,8 @@ def compare_roles(root: Path, previous: str | None) -> Restart:
     return Restart(**needs)
 
 
-def read_schema(root: Path, version: str, releases: Sequence[Manifest], before: Manifest | None) -> Schema:
-    """Which revisions this release brings, and which of its expands build on a contract."""
+def read_schema(root: Path, releases: Sequence[Manifest]) -> Schema:
+    """Which revisions this release brings, which of its expands build on a contract, and which code they leave out."""
     folder = root / "src" / "phiomia" / "migrations"
     expands, contracts = _revisions(folder / "expand"), _revisions(folder / "contract")
     old = {one for release in releases for one in (*release.schema.expands, *release.schema.contracts)}
@@ -137,8 +140,8 @@ def read_schema(root: Path, version: str, releases: Sequence[Manifest], before: 
     return Schema(
         expand_head=max(expands, default=""),
         contract_head=max(contracts, default=""),
-        compat=before.schema.compat or before.version if before else version,
-        compat_after_contract=version,
+        compat=_oldest_code(folder / "expand"),
+        compat_after_contract=newest(_oldest_code(folder / "expand"), _oldest_code(folder / "contract")),
         expands=tuple(one for one in expands if one not in old),
         contracts=tuple(one for one in contracts if one not in old),
         needs={one: wanted for one, wanted in needs.items() if wanted and one not in old},
@@ -173,20 +176,31 @@ def _changes(fragments: Sequence[Fragment]) -> tuple[Change, ...]:
 
 
 def _revisions(folder: Path) -> dict[str, tuple[str, ...]]:
-    """Revisions with what they depend on, in the order of their names; the files are read, not run."""
+    """Revisions with what they depend on, in the order of their names."""
     found = {}
-    for path in sorted(folder.glob("*.py")) if folder.is_dir() else ():
-        values = {
-            target.id: ast.literal_eval(node.value)
-            for node in ast.parse(path.read_text("utf-8")).body
-            if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None
-            for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-            if isinstance(target, ast.Name) and target.id in ("revision", "depends_on")
-        }
+    for values in _read_migrations(folder, ("revision", "depends_on")):
         if "revision" in values:
             wanted = values.get("depends_on") or ()
             found[values["revision"]] = (wanted,) if isinstance(wanted, str) else tuple(wanted)
     return found
+
+
+def _oldest_code(folder: Path) -> str:
+    """The oldest release that may run on all migrations of a branch; empty when each may."""
+    codes = [str(values["MIN_CODE"]) for values in _read_migrations(folder, ("MIN_CODE",)) if values.get("MIN_CODE")]
+    return reduce(newest, codes, "")
+
+
+def _read_migrations(folder: Path, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """What these names stand for in each file, which is read, not run."""
+    for path in sorted(folder.glob("*.py")) if folder.is_dir() else ():
+        yield {
+            target.id: ast.literal_eval(node.value)
+            for node in ast.parse(path.read_text("utf-8")).body
+            if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None
+            for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+            if isinstance(target, ast.Name) and target.id in names
+        }
 
 
 def _required_python(root: Path) -> str:
