@@ -68,10 +68,11 @@ class Relay:
         except OSError:
             writer.close()
             return
-        await asyncio.gather(_copy(reader, to_server), _copy(from_server, writer))
+        await asyncio.gather(copy(reader, to_server), copy(from_server, writer))
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Passes on what comes until nothing more does."""
     with contextlib.suppress(OSError):
         while data := await reader.read(_CHUNK):
             writer.write(data)

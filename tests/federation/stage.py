@@ -70,8 +70,8 @@ class Stage:
             await asyncio.sleep(0.01)
 
     async def count_jobs(self) -> int:
-        """How many jobs are left."""
-        return int(await self.world.value("SELECT count(*) FROM jobs"))
+        """How many jobs are left that would tell other servers something."""
+        return int(await self.world.value("SELECT count(*) FROM jobs WHERE type LIKE 'outbox.%'"))
 
     async def settle(self) -> None:
         """Waits until nothing is left to be done now."""
