@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import falcon
@@ -77,6 +78,7 @@ def test_answers_on_one_connection() -> None:
             status, headers, body = await _ask(line, _get(path))
             assert (status, headers["x-name"], body) == (200, "one", b"one")
             assert "connection" not in headers
+            assert abs(parsedate_to_datetime(headers["date"]).timestamp() - time.time()) < 30
         assert (await _ask(line, _get("/pages/large?size=300000")))[2] == b"x" * 300_000
         status, headers, body = await _ask(line, _get("/pages/nothing"))
         assert (status, "content-length" in headers) == (204, False)

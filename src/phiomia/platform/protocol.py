@@ -7,6 +7,8 @@ one call instead of two messages, and a connection has one clock for its idle ti
 from __future__ import annotations
 
 import asyncio
+import time
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import unquote
 
@@ -21,6 +23,27 @@ _END = b"\r\n"
 _CLOSE_END = b"connection: close\r\n\r\n"
 
 
+class _Clock:
+    """The second of now as answers name it, written anew only when it is another one."""
+
+    second = 0
+    header = (b"date", b"")
+    end = close_end = b""
+
+    def look(self) -> _Clock:
+        """Itself, telling the time of now."""
+        second = int(time.time())
+        if second != self.second:
+            date = formatdate(second, usegmt=True).encode()
+            line = b"date: " + date + _END
+            self.header, self.end, self.close_end = (b"date", date), line + _END, line + _CLOSE_END
+            self.second = second
+        return self
+
+
+_CLOCK = _Clock()
+
+
 class QuickCycle(RequestResponseCycle):
     """A request and its answer; the answer may be given whole."""
 
@@ -32,12 +55,19 @@ class QuickCycle(RequestResponseCycle):
             return True
         self.response_started = self.response_complete = True
         transport: Any = self.transport
-        transport.send((STATUS_LINE[status], head, _END if self.keep_alive else _CLOSE_END, body))
+        clock = _CLOCK.look()
+        transport.send((STATUS_LINE[status], head, clock.end if self.keep_alive else clock.close_end, body))
         self.message_event.set()
         if not self.keep_alive:
             transport.close()
         self.on_response()
         return True
+
+    async def send(self, message: Any) -> None:
+        """Sends a message of the application; the head of its answer tells the time."""
+        if message["type"] == "http.response.start" and not self.response_started:
+            message = message | {"headers": [_CLOCK.look().header, *message.get("headers", ())]}
+        await super().send(message)
 
 
 class QuickProtocol(HttpToolsProtocol):
