@@ -66,6 +66,7 @@ def build() -> Any:
         "domains": "phiomia.cli.domains:app",
         "relays": "phiomia.cli.relays:app",
         "deliveries": "phiomia.cli.deliveries:app",
+        "media": "phiomia.cli.media:app",
         "jobs": "phiomia.cli.jobs:app",
         "config": "phiomia.cli.config:app",
         "doctor": "phiomia.cli.doctor:app",

@@ -81,7 +81,7 @@ async def drop_orphans(db: Database) -> int:
     while True:
         async with db.read() as session:
             page = await list_copies(session, after)
-            gone = [copy for copy in page if not await _is_shown(session, copy)]
+            gone = [copy for copy in page if not await is_shown(session, copy)]
         if not page:
             return removed
         after = page[-1].id
@@ -90,7 +90,8 @@ async def drop_orphans(db: Database) -> int:
             removed += len(gone)
 
 
-async def _is_shown(session: ReadSession, copy: Copy) -> bool:
+async def is_shown(session: ReadSession, copy: Copy) -> bool:
+    """Whether something still shows the file that this is a copy of."""
     query = ADDRESSES.get(RemoteKind(copy.kind))
     if query is None:
         return True
