@@ -50,6 +50,7 @@ from phiomia.domain.users.events import EmailChanged, PasswordChanged, SignedInA
 from phiomia.federation.inbox.effects import bring_followers, erase_who_left
 from phiomia.federation.outbox import effects as outbox
 from phiomia.federation.outbox.flags import tell_reported
+from phiomia.federation.outbox.quotes import tell_policy_changed, tell_quote_changed
 from phiomia.platform.events import Event, SideEffects
 
 # What appends to the streaming log stands last: on PostgreSQL it orders the commits from there on.
@@ -99,8 +100,8 @@ SIDE_EFFECTS: Mapping[type[Event], SideEffects] = {
     statuses.StatusUnfavourited: SideEffects(now=(note_mark, outbox.tell_unfavourited, tell.on_status_unfavourited)),
     statuses.StatusBookmarked: SideEffects(now=(note_mark,)),
     statuses.StatusPinned: SideEffects(now=(outbox.tell_pinned,)),
-    statuses.QuoteChanged: SideEffects(now=(tell.on_quote_changed, deliver_requoted)),
-    statuses.QuotePolicyChanged: SideEffects(now=(deliver_repolicied,)),
+    statuses.QuoteChanged: SideEffects(now=(tell_quote_changed, tell.on_quote_changed, deliver_requoted)),
+    statuses.QuotePolicyChanged: SideEffects(now=(tell_policy_changed, deliver_repolicied)),
     statuses.PollVoted: SideEffects(now=(outbox.tell_voted,)),
     statuses.PollEnded: SideEffects(now=(outbox.tell_poll_ended, tell.on_poll_ended)),
     relationships.Followed: SideEffects(now=(on_followed, tell.on_followed)),

@@ -53,6 +53,7 @@ class NoteView(msgspec.Struct, frozen=True):
     parent: StatusReference | None
     root: StatusReference | None
     own_replies: list[int]
+    quoted: StatusReference | None = None
 
 
 class BoostView(msgspec.Struct, frozen=True):
@@ -151,7 +152,9 @@ async def _load_notes(session: ReadSession, views: Sequence[StatusView]) -> dict
     addressed: dict[int, list[Addressed]] = {}
     for status_id, *columns in await session.all(_ADDRESSED, ids=ids):
         addressed.setdefault(status_id, []).append(Addressed(*columns))
+    quoted = {view.row.id: view.quote.quoted_id for view in views if view.quote is not None}
     near = {near for view in views for near in (view.row.in_reply_to_id, view.row.conversation_id) if near is not None}
+    near.update(id_ for id_ in quoted.values() if id_ is not None)
     references = await load_references(session, sorted(near))
     replies: dict[int, list[int]] = {}
     for parent_id, reply_id in await session.all(_OWN, ids=ids):
@@ -169,6 +172,7 @@ async def _load_notes(session: ReadSession, views: Sequence[StatusView]) -> dict
             parent=references.get(view.row.in_reply_to_id or 0),
             root=references.get(view.row.conversation_id),
             own_replies=replies.get(view.row.id, []),
+            quoted=references.get(quoted.get(view.row.id) or 0),
         )
         for view in views
         if view.row.account_id in people

@@ -15,6 +15,8 @@ class QuoteView(NamedTuple):
 
     state: int
     quoted_id: int | None
+    quoted_uri: str = ""
+    approval_uri: str = ""
 
 
 class Standing(IntEnum):
@@ -28,10 +30,12 @@ class Standing(IntEnum):
 
 
 _QUOTES = Query(
-    select(quotes.c.status_id, quotes.c.state, quotes.c.quoted_id).where(any_of(quotes.c.status_id, listed("ids")))
+    select(quotes.c.status_id, quotes.c.state, quotes.c.quoted_id, quotes.c.quoted_uri, quotes.c.approval_uri).where(
+        any_of(quotes.c.status_id, listed("ids"))
+    )
 )
 
 
 async def load_quotes(session: ReadSession, ids: Sequence[int]) -> dict[int, QuoteView]:
     """The quotes of statuses, by the quoting one."""
-    return {row[0]: QuoteView(row[1], row[2]) for row in await session.all(_QUOTES, ids=list(ids))}
+    return {row[0]: QuoteView(*row[1:]) for row in await session.all(_QUOTES, ids=list(ids))}

@@ -15,6 +15,11 @@ _COUNTS = Query(
         reblogs_count=func.coalesce(P("boosts"), statuses.c.reblogs_count),
     )
 )
+_POLICY = Query(
+    update(statuses)
+    .where(statuses.c.id == P("id"), statuses.c.local.is_(False), statuses.c.quote_policy != P("policy"))
+    .values(quote_policy=P("policy"))
+)
 _POLL = Query(select(polls.c.id).where(polls.c.status_id == P("id")))
 _TITLES = Query(
     select(poll_options.c.title).where(poll_options.c.poll_id == P("poll")).order_by(poll_options.c.position)
@@ -34,6 +39,11 @@ _CHANGE = Query(
 async def refresh_counts(session: WriteSession, status_id: int, favourites: int | None, boosts: int | None) -> None:
     """Takes over the numbers of a status that lives elsewhere; None leaves one as it is."""
     await session.execute(_COUNTS, id=status_id, favourites=favourites, boosts=boosts)
+
+
+async def refresh_quote_policy(session: WriteSession, status_id: int, policy: int) -> None:
+    """Takes over who may quote a status that lives elsewhere."""
+    await session.execute(_POLICY, id=status_id, policy=policy)
 
 
 async def refresh_poll(session: WriteSession, status_id: int, draft: PollDraft) -> bool:

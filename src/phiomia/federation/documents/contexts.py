@@ -16,6 +16,8 @@ PREFIXES: Final = {
     "ostatus": "http://ostatus.org#",
     "gts": "https://gotosocial.org/ns#",
     "wf": "https://purl.archive.org/socialweb/webfinger#",
+    "fedibird": "http://fedibird.com/ns#",
+    "misskey": "https://misskey-hub.net/ns#",
 }
 
 
@@ -48,6 +50,14 @@ TERMS: Final[dict[str, Any]] = {
     "automaticApproval": _link("gts:automaticApproval"),
     "manualApproval": _link("gts:manualApproval"),
     "webfinger": "wf:webfinger",
+    "quote": _link("https://w3id.org/fep/044f#quote"),
+    "quoteAuthorization": _link("https://w3id.org/fep/044f#quoteAuthorization"),
+    "QuoteRequest": "https://w3id.org/fep/044f#QuoteRequest",
+    "QuoteAuthorization": "https://w3id.org/fep/044f#QuoteAuthorization",
+    "interactingObject": _link("gts:interactingObject"),
+    "interactionTarget": _link("gts:interactionTarget"),
+    "quoteUri": "fedibird:quoteUri",
+    "_misskey_quote": "misskey:_misskey_quote",
 }
 # These come with the context of the security vocabulary.
 SECURITY_TERMS: Final = frozenset({"publicKey", "publicKeyPem", "owner"})

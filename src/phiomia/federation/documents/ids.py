@@ -79,6 +79,16 @@ def activity(status_uri: str) -> str:
     return f"{status_uri}/activity"
 
 
+def stamp_of_quote(author: str, quoting_id: int) -> str:
+    """Where one of ours says that a quote of theirs may be."""
+    return f"{author}/quote_authorizations/{quoting_id}"
+
+
+def quote_request(status_uri: str) -> str:
+    """The id of the request to let one of ours quote."""
+    return f"{status_uri}/quote_request"
+
+
 def context(links: Links, conversation_id: int) -> str:
     """The collection of a conversation that began here."""
     return f"{links.base}/contexts/{conversation_id}"

@@ -3,6 +3,8 @@
 from typing import Any
 
 from phiomia.domain.statuses.documents import NoteView, StatusReference
+from phiomia.domain.statuses.quote_policy import FOLLOWERS, FOLLOWING, PUBLIC, automatic_of, manual_of
+from phiomia.domain.statuses.quote_state import QuoteState
 from phiomia.domain.statuses.views import PollView
 from phiomia.entities.links import Links
 from phiomia.federation.documents import ids
@@ -35,8 +37,8 @@ def render_note(view: NoteView, links: Links, now: int | None = None) -> dict[st
         "replies": _replies(view, uri, links),
         "likes": _count(f"{uri}/likes", row.favourites_count),
         "shares": _count(f"{uri}/shares", row.reblogs_count),
-        # A list with nobody but the author in it means that nobody may. What is missing is read as a promise by some.
-        "interactionPolicy": {"canQuote": {"automaticApproval": [actor]}},
+        **_quote(view, links),
+        "interactionPolicy": {"canQuote": _quotable_by(row.quote_policy, actor)},
     }
     if row.language:
         note["contentMap"] = {row.language: row.content}
@@ -46,6 +48,30 @@ def render_note(view: NoteView, links: Links, now: int | None = None) -> dict[st
     if view.status.poll:
         note |= _poll(view.status.poll, now_ms() if now is None else now)
     return note
+
+
+def _quotable_by(policy: int, actor: str) -> dict[str, Any]:
+    named = ((PUBLIC, ids.PUBLIC), (FOLLOWERS, ids.followers(actor)), (FOLLOWING, ids.following(actor)))
+    automatic = [uri for group, uri in named if automatic_of(policy) & group]
+    # A list with nobody but the author in it means that nobody may. What is missing is read as a promise by some.
+    rule: dict[str, Any] = {"automaticApproval": automatic or [actor]}
+    if manual := [uri for group, uri in named if manual_of(policy) & group]:
+        rule["manualApproval"] = manual
+    return rule
+
+
+def _quote(view: NoteView, links: Links) -> dict[str, Any]:
+    """What it quotes, in every spelling that is about, with the consent to that once it is there."""
+    quote, quoted = view.status.quote, view.quoted
+    if quote is None or (quoted is None and not quote.quoted_uri):
+        return {}
+    uri = ids.status(links, quoted) if quoted is not None else quote.quoted_uri
+    named: dict[str, Any] = {"quote": uri, "quoteUri": uri, "_misskey_quote": uri}
+    if quote.state == QuoteState.ACCEPTED and quoted is not None:
+        own = ids.stamp_of_quote(ids.author(links, quoted), view.status.row.id) if quoted.local else ""
+        if stamp := quote.approval_uri or own:
+            named["quoteAuthorization"] = stamp
+    return named
 
 
 def _conversation(root: StatusReference | None, links: Links) -> dict[str, str]:

@@ -8,7 +8,7 @@ from phiomia.domain.peers.relays import list_relays, note_relay_answer
 from phiomia.domain.relationships.ending import end_follow, end_request
 from phiomia.domain.relationships.follow_requests import authorize_follow_request
 from phiomia.domain.relationships.named import Pair, find_sent
-from phiomia.federation.inbox import ours
+from phiomia.federation.inbox import ours, quotes
 from phiomia.federation.inbox.context import PROCESSED, Activity, InboxContext, Outcome, ignored
 from phiomia.federation.parse.values import first, id_of, same_host, types
 from phiomia.platform.db import ReadSession, WriteSession
@@ -21,6 +21,8 @@ async def handle_accept(context: InboxContext, activity: Activity) -> Outcome:
     """The member who asked follows from now on; or a relay has let us in."""
     if await _is_for_relay(context, activity, accepted=True):
         return PROCESSED
+    if await quotes.is_answer(context, activity):
+        return await quotes.take_answer(context, activity, accepted=True)
     if (other := _other_than_follow(activity.object)) is not None:
         return other
     async with context.db.read() as session:
@@ -38,6 +40,8 @@ async def handle_reject(context: InboxContext, activity: Activity) -> Outcome:
     """The request is over, or a follow that stood; or a relay does not want us."""
     if await _is_for_relay(context, activity, accepted=False):
         return PROCESSED
+    if await quotes.is_answer(context, activity):
+        return await quotes.take_answer(context, activity, accepted=False)
     if (other := _other_than_follow(activity.object)) is not None:
         return other
     async with context.db.read() as session:

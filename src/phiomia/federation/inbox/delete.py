@@ -2,6 +2,7 @@
 
 from phiomia.domain.errors import NotFound
 from phiomia.domain.peers.tombstones import bury
+from phiomia.domain.statuses.consent import withdraw_consent
 from phiomia.domain.statuses.delete import delete_status
 from phiomia.domain.statuses.known import find_by_uri
 from phiomia.federation.inbox.accounts import forget_account
@@ -24,6 +25,8 @@ async def handle(context: InboxContext, activity: Activity) -> Outcome:
     async def delete(session: WriteSession) -> Outcome:
         stored = await find_by_uri(session, uri)
         if stored is None:
+            if await withdraw_consent(session, uri):
+                return PROCESSED
             await bury(session, uri)
             return ignored("not known here")
         if stored.account_id != activity.actor.id:

@@ -4,6 +4,8 @@ from phiomia.domain.statuses.replies import FindReplies
 from phiomia.federation.inbox.accounts import EraseAccount, MoveFollowers, run_erase_account, run_move_followers
 from phiomia.federation.inbox.followers_sync import SyncFollowers, sync_followers
 from phiomia.federation.inbox.jobs import TakeActivity
+from phiomia.federation.inbox.quote_jobs import CheckQuote
+from phiomia.federation.inbox.quotes import run_check_quote
 from phiomia.federation.inbox.refresh import refresh_account
 from phiomia.federation.inbox.take import take_activity
 from phiomia.federation.inbox.threads import (
@@ -20,6 +22,7 @@ HANDLERS = (
     Handler(TakeActivity, take_activity, limit_s=120.0),
     Handler(RefreshAccount, refresh_account, limit_s=120.0),
     Handler(FindMentions, run_find_mentions, limit_s=120.0),
+    Handler(CheckQuote, run_check_quote, limit_s=120.0),
     Handler(FindParent, run_find_parent, limit_s=120.0),
     Handler(FindReplies, run_find_replies),
     Handler(EraseAccount, run_erase_account),

@@ -7,12 +7,16 @@ from phiomia.domain.accounts.remote import Actor
 from phiomia.domain.peers.tombstones import is_buried
 from phiomia.domain.statuses.draft import StatusDraft
 from phiomia.domain.statuses.known import Known, find_by_uri
+from phiomia.domain.statuses.quote_draft import QuoteDraft
+from phiomia.domain.statuses.quote_policy import FOLLOWERS, FOLLOWING, NOBODY, PUBLIC, UNSUPPORTED, make_policy
+from phiomia.domain.statuses.quote_state import QuoteState
 from phiomia.domain.statuses.visibility import Visibility
 from phiomia.entities.links import Links
 from phiomia.federation.inbox import ours
 from phiomia.federation.inbox.context import InboxContext
 from phiomia.federation.parse.audience import visibility_of
 from phiomia.federation.parse.note import NoteDraft
+from phiomia.federation.parse.values import PUBLIC as PUBLIC_NAMES
 from phiomia.platform.clock import SECOND, now_ms
 from phiomia.platform.db import ReadSession
 from phiomia.platform.limits import DELIVERED_NEWS_SECONDS, NEWS_SECONDS
@@ -72,6 +76,8 @@ async def place(
         remote_emojis=note.emojis if pictured else [],
         favourites_count=note.favourites_count or 0,
         boosts_count=note.boosts_count or 0,
+        quote=await _place_quote(session, links, note, author) if note.quote else None,
+        quote_policy=read_policy(note, author),
     )
     named = [mention.href for mention in note.mentions]
     return Placed(
@@ -82,6 +88,32 @@ async def place(
         missing_parent=note.in_reply_to if draft.in_reply_to_unknown else "",
         unknown_mentions=[uri for uri in named if uri not in people.all and not ours.is_ours(links, uri)],
     )
+
+
+async def _place_quote(session: ReadSession, links: Links, note: NoteDraft, author: Actor) -> QuoteDraft:
+    """Quotes wait for a proof that the quoted author agrees, except of oneself."""
+    quoted = await ours.find_status(session, links, note.quote)
+    own = quoted is not None and quoted.account_id == author.id
+    return QuoteDraft(
+        quoted_id=quoted.id if quoted is not None and quoted.reblog_of_id is None else None,
+        quoted_uri=note.quote,
+        approval_uri=note.quote_authorization,
+        state=QuoteState.ACCEPTED if own else QuoteState.PENDING,
+    )
+
+
+def read_policy(note: NoteDraft, author: Actor) -> int:
+    """Who may quote the post, as far as that can be known here."""
+    if not note.quote_policy:
+        return NOBODY
+    groups = {author.followers_url: FOLLOWERS, author.following_url: FOLLOWING, author.uri: NOBODY}
+    halves = []
+    for named in note.quote_policy:
+        half = NOBODY
+        for uri in named:
+            half |= PUBLIC if uri in PUBLIC_NAMES else groups.get(uri, UNSUPPORTED)
+        halves.append(half)
+    return make_policy(*halves)
 
 
 class _People(NamedTuple):

@@ -5,9 +5,11 @@ from typing import Any
 from phiomia.domain.statuses.add_mentions import add_mentions
 from phiomia.domain.statuses.adopt import adopt_reply
 from phiomia.domain.statuses.known import find_by_id, find_ids_by_uri
+from phiomia.domain.statuses.quote_state import QuoteState
 from phiomia.domain.statuses.replies import FindReplies, wish_replies
 from phiomia.federation.inbox.context import InboxContext, Unresolved
 from phiomia.federation.inbox.placing import Placed
+from phiomia.federation.inbox.quote_jobs import QUOTE_DEPTH, CheckQuote
 from phiomia.federation.parse.collections import CollectionPage, parse_page
 from phiomia.federation.parse.note import NoteDraft
 from phiomia.federation.parse.values import Rejected, host_of, id_of, same_host
@@ -49,6 +51,9 @@ async def follow_up(session: WriteSession, status_id: int, note: NoteDraft, plac
             unique=f"{FindParent.TYPE}:{status_id}",
             host=host_of(placed.missing_parent),
         )
+    quote = placed.draft.quote
+    if quote is not None and quote.state == QuoteState.PENDING and depth < QUOTE_DEPTH:
+        await defer(session, CheckQuote(status_id, depth + 1), host=host_of(quote.quoted_uri))
     if placed.unknown_mentions and depth == 0:
         # Each is a question to a server: a post must not be able to have us ask hundreds.
         asked = placed.unknown_mentions[:UNKNOWN_MENTIONS]

@@ -3,11 +3,6 @@
 from phiomia.federation.inbox.context import Activity, InboxContext, Outcome, ignored
 
 
-async def handle_quote_request(_context: InboxContext, _activity: Activity) -> Outcome:
-    """Ignores a QuoteRequest: posts here let nobody quote them, and unanswered quotes stay hidden."""
-    return ignored("quotes are not kept")
-
-
 async def handle_interaction_request(_context: InboxContext, _activity: Activity) -> Outcome:
     """Ignores requests to reply, like or boost: posts here need no permission for that."""
     return ignored("no permission is needed here")

@@ -1,17 +1,20 @@
 """Update: a post or a profile is another now."""
 
 from phiomia.domain.errors import DomainError
+from phiomia.domain.statuses.consent import note_proof
 from phiomia.domain.statuses.edit import Revision, edit_status
 from phiomia.domain.statuses.known import Known
-from phiomia.domain.statuses.refresh import refresh_counts, refresh_poll
+from phiomia.domain.statuses.refresh import refresh_counts, refresh_poll, refresh_quote_policy
 from phiomia.federation.inbox.context import PROCESSED, Activity, InboxContext, Outcome, ignored, rejected
 from phiomia.federation.inbox.create import is_by, receive
 from phiomia.federation.inbox.placing import Arrival, Placed, place
+from phiomia.federation.inbox.quote_jobs import CheckQuote
 from phiomia.federation.parse.actor import is_actor
 from phiomia.federation.parse.note import NoteDraft, is_post, parse_note
-from phiomia.federation.parse.values import Rejected, id_of
+from phiomia.federation.parse.values import Rejected, host_of, id_of
 from phiomia.platform.clock import SECOND, now_ms
 from phiomia.platform.db import WriteSession
+from phiomia.platform.jobs import defer
 from phiomia.platform.limits import UNKNOWN_UPDATE_SECONDS
 
 
@@ -63,6 +66,10 @@ async def apply_revision(session: WriteSession, note: NoteDraft, placed: Placed)
     if stored is None:
         return
     await refresh_counts(session, stored.id, note.favourites_count, note.boosts_count)
+    await refresh_quote_policy(session, stored.id, placed.draft.quote_policy)
+    quote = placed.draft.quote
+    if quote is not None and quote.approval_uri and await note_proof(session, stored.id, quote.approval_uri):
+        await defer(session, CheckQuote(stored.id), host=host_of(quote.quoted_uri))
     same_answers = note.poll is None or await refresh_poll(session, stored.id, note.poll)
     if note.edited_at is not None or not same_answers:
         revision = Revision(placed.draft, edited_at=note.edited_at)

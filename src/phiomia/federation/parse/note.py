@@ -15,7 +15,7 @@ from phiomia.federation.parse.emojis import parse_emojis, used_shortcodes
 from phiomia.federation.parse.languages import language_of, text_of
 from phiomia.federation.parse.moments import read_moment, read_past_moment
 from phiomia.federation.parse.polls import parse_poll
-from phiomia.federation.parse.quotes import parse_quote
+from phiomia.federation.parse.quotes import parse_quote, parse_quote_policy
 from phiomia.federation.parse.tags import MentionDraft, parse_hashtags, parse_mentions, read_tags
 from phiomia.federation.parse.values import Document, Rejected, address, id_of, ids, total_of, truth, types, words
 from phiomia.platform.html import escape, sanitise, to_plain_text
@@ -53,6 +53,7 @@ class NoteDraft(msgspec.Struct, frozen=True):
     poll: PollDraft | None = None
     quote: str = ""
     quote_authorization: str = ""
+    quote_policy: list[list[str]] = []  # who may quote it at once, and who after being asked about
     favourites_count: int | None = None
     boosts_count: int | None = None
     replies_url: str = ""
@@ -110,6 +111,7 @@ def _describe(document: Document, activity: Document, uri: str, authors: list[st
         poll=poll,
         quote=parse_quote(document, tags),
         quote_authorization=id_of(document.get("quoteAuthorization")),
+        quote_policy=parse_quote_policy(document),
         favourites_count=total_of(document.get("likes")),
         boosts_count=total_of(document.get("shares")),
         replies_url=id_of(document.get("replies")),
