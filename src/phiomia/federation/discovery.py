@@ -10,7 +10,7 @@ from phiomia.activitypub.types import JRD, XRD
 from phiomia.activitypub.webfinger import Handle, ResourceInvalid, build, read_resource
 from phiomia.domain.accounts.documents import find_actor_head
 from phiomia.domain.accounts.queries import load_account
-from phiomia.domain.accounts.state import AccountState
+from phiomia.domain.accounts.state import AccountState, StateOrigin
 from phiomia.domain.accounts.statistics import count_active, count_all
 from phiomia.domain.errors import NotFound
 from phiomia.domain.statuses.tombstones import find_tombstone
@@ -119,6 +119,8 @@ async def _describe_account(federation: Federation, username: str) -> Rendered:
             if await find_tombstone(session, ids.actor_named(links, username)) is not None:
                 raise Gone
             raise NotFound
+        if head.state_origin == StateOrigin.LEFT:
+            raise Gone
         kept = federation.shelves.handles.find(head.id, head.rev, 0)
         if kept is not None:
             return kept

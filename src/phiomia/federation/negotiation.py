@@ -29,6 +29,17 @@ def takes_document(accept: str) -> bool:
     return not accept.strip() or document > 0 or anything > 0
 
 
+def takes_gzip(accept_encoding: str) -> bool:
+    """Whether a packed body may be sent: gzip is named, or everything is, and not with a weight of nothing."""
+    if accept_encoding in ("", "gzip"):
+        return accept_encoding == "gzip"
+    weights: dict[str, float] = {}
+    for part in accept_encoding.split(","):
+        name, *parameters = part.split(";")
+        weights[name.strip().lower()] = _read_quality(parameters)
+    return weights.get("gzip", weights.get("x-gzip", weights.get("*", 0.0))) > 0
+
+
 class Negotiating:
     """The app, as pages see it when they are mounted: some of their addresses are documents, too."""
 

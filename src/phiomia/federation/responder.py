@@ -13,7 +13,7 @@ from phiomia.federation.context import Federation
 from phiomia.federation.documents.contexts import declare
 from phiomia.federation.documents.rendered import Rendered, encode
 from phiomia.federation.keys import KeyUnavailable
-from phiomia.federation.negotiation import takes_document
+from phiomia.federation.negotiation import takes_document, takes_gzip
 from phiomia.federation.signed_fetch import Asker, find_asker, is_signed
 from phiomia.platform.addresses import client_address
 from phiomia.platform.db import Conflict, TooSlow, Unavailable
@@ -118,7 +118,7 @@ class Ask:
             resp.status = 304
             return
         resp.content_type = content_type
-        if rendered.packed is not None and "gzip" in (self.req.get_header("Accept-Encoding") or ""):
+        if rendered.packed is not None and takes_gzip(self.req.get_header("Accept-Encoding") or ""):
             resp.set_header("Content-Encoding", "gzip")
             resp.data = rendered.packed
         else:
