@@ -134,7 +134,7 @@ def build_web(parts: Parts) -> Any:
         filters=KnownFilters(parts.bus),
     )
     lookup = ExchangeLookup(parts.exchange)
-    api = Api(config, parts.db, parts.bus, parts.storage, bearers, fragments, rates, lookup)
+    api = Api(config, parts.db, parts.bus, parts.storage, bearers, fragments, rates, lookup, parts.exchange.outside)
     app = QuickApp()
     mount_api(app, api)
     storages = readable_storages(config, parts.storage)

@@ -5,6 +5,7 @@ from typing import Any
 
 from phiomia.domain.accounts.keys import MakeKeys, make_keys
 from phiomia.domain.accounts.resolver import Lookup
+from phiomia.domain.accounts.verify_links import VerifyLinks, run_verify_links
 from phiomia.domain.media.jobs import HANDLERS as MEDIA
 from phiomia.domain.media.jobs import PERIODIC as MEDIA_PERIODIC
 from phiomia.domain.moderation.activity import HANDLERS as ACTIVITY
@@ -125,6 +126,7 @@ _HANDLERS = (
     Handler(MakeKeys, make_keys),
     Handler(SendConfirmation, send_confirmation),
     Handler(SendPasswordReset, send_password_reset),
+    Handler(VerifyLinks, run_verify_links),
     Handler(FetchCard, run_fetch_card),
     Handler(PublishScheduled, run_publish_scheduled),
     Handler(Tidy, run_tidy),

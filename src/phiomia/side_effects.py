@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from phiomia.domain.accounts.events import AccountDeleted, AccountMoved, AccountUpdated
+from phiomia.domain.accounts.verify_links import want_verification
 from phiomia.domain.filters.changed import tell_streams
 from phiomia.domain.filters.events import FiltersChanged
 from phiomia.domain.moderation.events import ReportFiled
@@ -55,7 +56,7 @@ from phiomia.platform.events import Event, SideEffects
 
 # What appends to the streaming log stands last: on PostgreSQL it orders the commits from there on.
 SIDE_EFFECTS: Mapping[type[Event], SideEffects] = {
-    AccountUpdated: SideEffects(now=(index_updated_account, outbox.tell_profile)),
+    AccountUpdated: SideEffects(now=(index_updated_account, want_verification, outbox.tell_profile)),
     AccountDeleted: SideEffects(now=(outbox.tell_deleted_account, erase_who_left)),
     AccountMoved: SideEffects(now=(outbox.tell_moved, bring_followers)),
     UserSignedUp: SideEffects(now=(index_new_account, tell.on_signed_up)),

@@ -25,6 +25,7 @@ class Api:
     fragments: Fragments
     rates: Rates
     lookup: Lookup = field(default_factory=NoLookup)
+    outside: Any = None  # the way to other servers, where there is one
     answers: dict[str, Any] = field(default_factory=dict)  # small documents kept for a while, by name
 
     @cached_property

@@ -48,7 +48,7 @@ def render_instance(config: Config, numbers: Statistics, contact: dict[str, Any]
             "statuses": _statuses(),
             "media_attachments": {**_media(), "description_limit": limits.MEDIA_DESCRIPTION},
             "polls": _polls(),
-            "translation": {"enabled": False},
+            "translation": {"enabled": bool(config.translation.service)},
             "timelines_access": {
                 name: {"local": "public", "remote": "public"}
                 for name in ("live_feeds", "hashtag_feeds", "trending_link_feeds")

@@ -173,6 +173,19 @@ class Mail(Struct, frozen=True, forbid_unknown_fields=True):
     seconds: Annotated[float, Meta(gt=0, le=300, description="how long the SMTP server may take")] = 30.0
 
 
+class Translation(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who translates posts for members."""
+
+    service: Annotated[Literal["", "libretranslate", "deepl"], Meta(description="empty: posts can't be translated")] = (
+        ""
+    )
+    url: Annotated[
+        str,
+        Meta(description="address of LibreTranslate, or of another DeepL; a private one must lie in allow_private"),
+    ] = ""
+    key: Annotated[str, Meta(description="the key that belongs to it")] = ""
+
+
 class Log(Struct, frozen=True, forbid_unknown_fields=True):
     """What is written to standard error."""
 
@@ -214,6 +227,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     federation: Federation = field(default_factory=Federation)
     mail: Mail = field(default_factory=Mail)
     media: Media = field(default_factory=Media)
+    translation: Translation = field(default_factory=Translation)
     log: Log = field(default_factory=Log)
 
     @property
