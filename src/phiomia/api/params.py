@@ -190,6 +190,8 @@ def nest(tree: dict[str, Any], pairs: Iterable[tuple[str, Any]]) -> None:
         first, *rest = name.replace("]", "").split("[") if "[" in name else (name,)
         if len(rest) > limits.PARAMETER_DEPTH:
             raise ApiError(400, f"{name[:80]}: nested too deeply")
+        if rest[-2:] == ["", ""]:  # clients that write the brackets of a list twice mean one list
+            rest.pop()
         try:
             _put(tree, [first, *rest], value)
         except (TypeError, AttributeError):
