@@ -115,6 +115,6 @@ def _variable(path: tuple[str, ...]) -> str:
 
 
 def _mask(name: str, value: Any) -> Any:
-    if name == "password" and value:
+    if name in ("password", "key") and value:
         return "****"
     return hide_password(value) if isinstance(value, str) and "://" in value else value
