@@ -26,6 +26,8 @@ class LiveReport:
         from rich.console import Console  # only who looks at it pays for it
         from rich.live import Live
 
+        # Drawn before there is a plan, too.
+        self._title = ""
         self._steps: list[tuple[int, dict[str, Any]]] = []
         self._done: dict[tuple[int, str], str] = {}
         self._now: tuple[int, str] | None = None

@@ -64,7 +64,9 @@ def make_backup(places: Places, config: Config, report: Report) -> Backup:
     if fresh is not None:
         report.say(f"{fresh.path} is {(time.time() - fresh.at) / 60:.0f} min old and verified: that one will do")
         return fresh
-    return create_backup(backup_folder(places), config, report, media=False)
+    made = create_backup(backup_folder(places), config, report, media=False)
+    report.say(f"{made.path}, {made.database.stat().st_size / 1024**2:,.1f} MB of database, read again")
+    return made
 
 
 def create_backup(folder: Path, config: Config, report: Report, *, media: bool) -> Backup:
@@ -85,7 +87,6 @@ def create_backup(folder: Path, config: Config, report: Report, *, media: bool) 
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise
-    report.say(f"{path}, {made.database.stat().st_size / 1024**2:,.1f} MB of database, read again")
     return made
 
 

@@ -48,7 +48,8 @@ def _leg_lines(leg: Leg, number: int, count: int) -> list[str]:
     lines.append(f"  releases   {', '.join(leg.releases)}")
     lines.append(f"  downtime   {_downtime(leg)}")
     lines.append(f"  time       {'not known' if leg.seconds is None else _duration(leg.seconds)}")
-    lines.append(f"  needs      {leg.disk_mb:,.0f} MB of disk, {leg.ram_mb:,.0f} MB of memory")
+    if leg.disk_mb or leg.ram_mb:
+        lines.append(f"  needs      {leg.disk_mb:,.0f} MB of disk, {leg.ram_mb:,.0f} MB of memory")
     restart = leg.restart
     lines.append(f"  processes  web: {restart.web}, workers: {restart.workers}, streaming: {restart.streaming}")
     if not any(step.id == "migrate-contract" for step in leg.steps):
