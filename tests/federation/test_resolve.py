@@ -238,6 +238,37 @@ async def test_search_looks_on_other_servers(here: Here) -> None:
 
 
 @receiving
+async def test_the_address_of_a_page_leads_to_its_document(here: Here) -> None:
+    peer, other = here.peer(), here.peer()
+    alice = peer.add_actor("alice")
+    note = alice.note("<p>Behind the page</p>")
+    peer.put(note)
+    kind = "application/activity+json"
+    link = f'<link href="{note["id"]}" rel="alternate" type=\'{kind}\'>'
+    peer.documents["/@alice/1"] = _page(f'<!doctype html><head><link rel="stylesheet" href="/x">{link}')
+    peer.documents["/@alice/2"] = _page("<p>", Link=f'<{note["id"]}>; rel="alternate"; type="{kind}"')
+    other.documents["/nothing"] = _page("<p>Hello</p>")
+    other.documents["/broken"] = _page(f'<link rel="alternate" type="{kind}" href="https://[">')
+    forged = note | {"content": "<p>Forged</p>"}
+    other.documents["/forged"] = forged
+    other.documents["/forger"] = _page(f'<link rel="alternate" type="{kind}" href="{other.url}/forged">')
+    found = [(await here.exchange.resolver.any(f"{peer.url}/@alice/{n}")).id for n in (1, 2)]
+    assert found[0] == found[1]
+    assert (await here.exchange.resolver.any(f"{other.url}/forger")).id == found[0]
+    assert await here.world.value("SELECT content FROM statuses WHERE id = :id", id=found[0]) == note["content"]
+    for path in ("/nothing", "/broken"):
+        with pytest.raises(Unresolved):
+            await here.exchange.resolver.any(f"{other.url}{path}")
+
+
+def _page(text: str, **headers: str) -> Any:
+    async def respond(request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(text=text, content_type="text/html", headers=headers)
+
+    return respond
+
+
+@receiving
 async def test_who_is_mentioned_is_met(here: Here) -> None:
     peer = here.peer()
     alice = peer.add_actor("alice")

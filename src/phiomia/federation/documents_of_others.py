@@ -5,6 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from phiomia.domain.peers.rules import DomainRules
+from phiomia.federation.alternate import find_alternate, is_page
 from phiomia.federation.outside import Outside
 from phiomia.federation.parse.values import address, host_of, same_host
 from phiomia.federation.restraint import Restraint
@@ -53,6 +54,22 @@ class Documents:
         if not same_host(url, where):
             raise Unresolved(f"{url} leads to another server")
         return found
+
+    async def fetch_of_page(self, url: str) -> Document:
+        """The document at `url`, or the one that the page there names as its other form. Raises Unresolved."""
+        try:
+            return await self.fetch(url)
+        except Gone:
+            raise
+        except Unresolved as error:
+            if error.retry or not host_of(url):
+                raise
+            self.restraint.forget(url)
+            page = await self.get(url, accept="text/html", content_type=is_page)
+            other = find_alternate(page.headers, page.body, page.url)
+            if not other or other == url:
+                raise
+            return await self.fetch(other)
 
     async def get(self, url: str, **more: Any) -> Response:
         """The answer to a question that is no document, unsigned; 404 and the like raise. Raises Unresolved."""

@@ -91,7 +91,7 @@ class RemoteResolver:
 
     async def any(self, url: str) -> Found:
         """The account or status that an address leads to. Raises Unresolved."""
-        document = await self._documents.fetch(url)
+        document = await self._documents.fetch_of_page(url)
         id_ = address(document.get("id"))
         if is_actor(document):
             actor = await self._store_account(parse(document), await self.known_account(id_))
