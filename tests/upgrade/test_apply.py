@@ -140,6 +140,12 @@ def test_nobody_notices_an_upgrade(server: InstalledServer, installation: Instal
     assert installation.current == "0.3.0"
     (told_of,) = json.loads(installation.command("upgrade", "history", "--json"))
     assert (told_of["start"], told_of["target"], told_of["state"]) == ("0.1.0", "0.3.0", "finished")
+    noticed = told_of["noticed"]
+    assert noticed["failures"] == 0 and noticed["reasons"] == []
+    parts = [noticed[when]["requests"] for when in ("before", "during", "after")]
+    assert all(parts) and sum(parts) == noticed["requests"]
+    assert f"{noticed['requests']} requests, 0 failed" in installation.command("upgrade", "history")
+    assert not list(installation.places.journal.glob("*.probe*"))
 
 
 def test_a_release_that_cannot_serve_changes_nothing(server: InstalledServer, installation: Installation) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from phiomia.upgrade.history import Upgrade
 from phiomia.upgrade.journal import FINISHED, SETTLING, STOPPED, Journal
@@ -15,6 +16,7 @@ def render_outcome(journal: Journal, told: Upgrade) -> str:
     if told.reason:
         lines.append(f"  {told.reason}")
     lines += [f"  {phase:<9} {seconds:8.1f} s" for phase, seconds in told.phases.items() if seconds >= 0.05]
+    lines += [f"  {line}" for line in render_noticed(told.noticed)]
     backup = find_backup_of(journal)
     if backup:
         lines.append(f"  backup    {backup}")
@@ -28,6 +30,22 @@ def render_outcome(journal: Journal, told: Upgrade) -> str:
     elif told.state == STOPPED:
         lines.append("`phiomia upgrade resume` goes on, `phiomia upgrade rollback` goes back.")
     return "\n".join(lines)
+
+
+def render_noticed(noticed: dict[str, Any]) -> list[str]:
+    """What was seen from outside during an upgrade."""
+    if not noticed:
+        return []
+    lines = [f"noticed   {noticed['requests']} requests, {noticed['failures']} failed"]
+    for when in ("before", "during", "after"):
+        one = noticed[when]
+        if one["requests"]:
+            lines.append(f"  {when:<7} p50 {one['p50']:.0f} ms, p95 {one['p95']:.0f} ms, longest {one['max']:.0f} ms")
+    age = noticed["job_age_s"]
+    lines.append(f"  jobs    the oldest waited {age['before']:g} s before, {age['after']:g} s after")
+    if noticed["verdict"]:
+        lines.append(f"  mind    {noticed['verdict']}. `phiomia upgrade rollback` goes back.")
+    return lines
 
 
 def render_standing(standing: Standing) -> str:
@@ -77,7 +95,7 @@ def render_history(upgrades: Sequence[Upgrade]) -> str:
             f"{_date(one.began):<17} {one.start:<14} {one.target:<14} {one.state:<12} {took:>9}  {one.user}@{one.host}"
         )
         phases = ", ".join(f"{phase} {_duration(seconds)}" for phase, seconds in one.phases.items() if seconds >= 0.05)
-        lines += [f"{'':<17} {text}" for text in (phases, one.reason) if text]
+        lines += [f"{'':<17} {text}" for text in (phases, one.reason, *render_noticed(one.noticed)) if text]
     return "\n".join(lines)
 
 

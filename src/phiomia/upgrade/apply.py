@@ -22,11 +22,13 @@ from phiomia.upgrade.assets import drop_assets
 from phiomia.upgrade.backfills import Backfill
 from phiomia.upgrade.backup import make_backup
 from phiomia.upgrade.build import Release, build_release, list_releases, read_release, remove_release
+from phiomia.upgrade.database import connect
 from phiomia.upgrade.installed import running_release
 from phiomia.upgrade.journal import FINISHED, SETTLING, STOPPED, Journal, JournalError, Told
 from phiomia.upgrade.lock import hold_database, pass_on
 from phiomia.upgrade.mirror import mirror_journal
 from phiomia.upgrade.places import Places
+from phiomia.upgrade.probe import BASELINE_S, find_probe, judge, list_targets, start_probe, stop_probe, sum_up
 from phiomia.upgrade.processes import used_releases
 from phiomia.upgrade.report import Report
 from phiomia.upgrade.steps import OpenDatabase, run_step
@@ -98,6 +100,7 @@ class Applier:
         self._is_stopping = is_stopping
         self._held = ExitStack()
         self._holds_database = False
+        self._probes = False
 
     @property
     def told(self) -> Told:
@@ -112,6 +115,7 @@ class Applier:
             with self._held:
                 return self._drive(contract_now or bool(told.planned["contract_now"]))
         finally:
+            stop_probe(self._samples)
             self._mirror()
             self.report.close()
 
@@ -133,6 +137,7 @@ class Applier:
         return self._end(late)
 
     def _end(self, late: list[Action]) -> str:
+        self._sum_up()
         target = str(self.told.plan["target"])
         see(self.site.places.state, target)
         if any(not action.step["skipped"] for action in late):
@@ -178,6 +183,7 @@ class Applier:
             return
         if step["phase"] not in _BEFORE_SWITCH_OF_CODE:
             self._hold_database()
+            self._probe()
         self.report.start(action.leg, step)
         self.journal.write("started", leg=action.leg, step=action.id)
         began = time.monotonic()
@@ -380,12 +386,47 @@ class Applier:
             if self.told.plan["installed"]:
                 ledger.begin(self.site.config.database_url, str(self.told.plan["installed"]))
 
+    @property
+    def _samples(self) -> Path:
+        return self.journal.path.with_suffix(".probe")
+
+    def _probe(self) -> None:
+        """Lets somebody watch the server from outside from before anything changes."""
+        told = any(entry["kind"] == "probed" for entry in self.journal.entries)
+        if self._probes or told or not is_running(self.site.run_dir, "web"):
+            return
+        self._probes = True
+        config = self.site.config
+        if not find_probe(self._samples):
+            start_probe(self._samples, list_targets(config.bind, config.public_url, config.web_domain))
+            self.journal.write("probing", job_age_s=oldest_job(config.database_url))
+            time.sleep(BASELINE_S)
+
+    def _sum_up(self) -> None:
+        begun = [entry for entry in self.journal.entries if entry["kind"] == "probing"]
+        if not begun or any(entry["kind"] == "probed" for entry in self.journal.entries):
+            return
+        time.sleep(BASELINE_S)
+        stop_probe(self._samples)
+        summary = sum_up(self._samples, self.journal.entries)
+        age = {"before": begun[0]["job_age_s"], "after": oldest_job(self.site.config.database_url)}
+        self.journal.write("probed", summary={**summary, "job_age_s": age, "verdict": judge(summary)})
+        self._samples.unlink(missing_ok=True)
+
     def _mirror(self) -> None:
         try:
             mirror_journal(self.journal, self.site.config.database_url)
         except Exception as error:
             # The file is what counts; why the upgrade ended must not be hidden by this.
             self.report.say(f"the journal could not be copied into the database: {error}")
+
+
+def oldest_job(database_url: str) -> float:
+    """For how many seconds the oldest job waits that could be done."""
+    with connect(database_url) as connection:
+        now = int(time.time() * 1000)
+        found = connection.rows("SELECT min(run_at) FROM jobs WHERE run_at <= ?", now)[0][0]
+    return round((now - int(found)) / 1000, 1) if found is not None else 0.0
 
 
 def clean_releases(places: Places, report: Report) -> list[str]:

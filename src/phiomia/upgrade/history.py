@@ -25,6 +25,7 @@ class Upgrade(NamedTuple):
     phases: dict[str, float]
     user: str
     host: str
+    noticed: dict[str, Any]  # what was seen from outside meanwhile; empty when nothing served
 
 
 def list_upgrades(places: Places, database_url: str) -> list[Upgrade]:
@@ -55,6 +56,7 @@ def describe(plan_id: str, entries: list[dict[str, Any]]) -> Upgrade:
         phases=phases,
         user=str(told.planned.get("user", "")),
         host=str(told.planned.get("host", "")),
+        noticed=next((entry["summary"] for entry in reversed(entries) if entry["kind"] == "probed"), {}),
     )
 
 
