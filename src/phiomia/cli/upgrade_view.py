@@ -96,7 +96,8 @@ class LiveReport:
                     table.add_row("", "", ProgressBar(self._progress[1], self._progress[0], width=40), "")
         counted = sum(key in self._done for key in ((leg, step["id"]) for leg, step in self._steps))
         head = Text(f"{self._title}   {counted} of {len(self._steps)}   {_clock(time.time() - self._began)}", "bold")
-        whole = ProgressBar(max(1, len(self._steps)), counted, width=60)
+        whole = Table.grid()  # a bar alone does not end its line
+        whole.add_row(ProgressBar(max(1, len(self._steps)), counted, width=60))
         return Group(head, whole, table, Text("Ctrl-C stops after the current step.", "dim"))
 
     def _describe(self, leg: int, step: dict[str, Any]) -> tuple[str, str, str]:
