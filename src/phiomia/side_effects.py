@@ -6,7 +6,8 @@ from phiomia.domain.accounts.events import AccountDeleted, AccountMoved, Account
 from phiomia.domain.accounts.verify_links import want_verification
 from phiomia.domain.filters.changed import tell_streams
 from phiomia.domain.filters.events import FiltersChanged
-from phiomia.domain.moderation.events import ReportFiled
+from phiomia.domain.moderation.events import AccountWarned, ReportFiled
+from phiomia.domain.moderation.warn import mail_warning
 from phiomia.domain.notifications import effects as tell
 from phiomia.domain.notifications.domain_blocked import retract_domain
 from phiomia.domain.notifications.events import Notified
@@ -116,7 +117,9 @@ SIDE_EFFECTS: Mapping[type[Event], SideEffects] = {
     relationships.Muted: SideEffects(now=(on_muted, tell.on_muted)),
     FiltersChanged: SideEffects(now=(tell_streams,)),
     relationships.DomainBlocked: SideEffects(now=(retract_domain, forget_domain)),
-    ReportFiled: SideEffects(now=(tell_reported,)),
+    ReportFiled: SideEffects(now=(tell_reported, tell.on_report_filed)),
+    AccountWarned: SideEffects(now=(tell.on_warned,), later=(mail_warning,)),
+    relationships.TiesSevered: SideEffects(now=(tell.on_ties_severed,)),
     tags.TagFeatured: SideEffects(now=(outbox.tell_tag_featured,)),
     Notified: SideEffects(now=(queue_pushes, queue_mails)),
     tags.TagFollowed: SideEffects(now=(on_tag_followed,)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from phiomia.domain.instance.vapid_key import load_vapid_key
-from phiomia.domain.users.mail_alerts import load_mail_alerts
+from phiomia.domain.users.mail_alerts import FOR_STAFF, load_mail_alerts
 from phiomia.domain.users.unsubscribe import Ending, sign_ending
 from web.browser import Site, scene
 
@@ -12,7 +12,9 @@ PATH = "/settings/mails"
 
 async def _chosen(site: Site, user_id: int) -> list[str]:
     async with site.db.read() as session:
-        return [type_ for type_, on in (await load_mail_alerts(session, user_id)).items() if on]
+        return [
+            type_ for type_, on in (await load_mail_alerts(session, user_id)).items() if on and type_ not in FOR_STAFF
+        ]
 
 
 @scene()

@@ -116,6 +116,22 @@ def delete(
     print(f"Deleted {name}. What they wrote goes as the worker gets to it.")
 
 
+@app.command()
+def warn(
+    name: Name, text: Annotated[str, typer.Argument(help="What they are told, in their apps and by mail.")]
+) -> None:
+    """Tell somebody what is wrong with what they do, in a notification and a mail."""
+    from phiomia.cli.open import Open, load_member, run
+    from phiomia.domain.moderation.warn import NewWarning, warn_account
+
+    async def work(opened: Open) -> None:
+        user = await load_member(opened, name)
+        await opened.db.write(lambda session: warn_account(session, NewWarning(user.account_id, text)))
+
+    run(work)
+    print(f"Warned {name}.")
+
+
 @app.command(name="list")
 def list_accounts() -> None:
     """List those who may sign in, in the order of their joining."""

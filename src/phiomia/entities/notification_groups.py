@@ -8,6 +8,7 @@ import msgspec
 from phiomia.domain.notifications.views import GroupView
 from phiomia.domain.statuses.queries import rows_of
 from phiomia.entities.fragments import Fragments
+from phiomia.entities.notification_about import render_about
 from phiomia.entities.notification_fallback import render_fallback
 from phiomia.platform.clock import iso
 from phiomia.platform.db import ReadSession
@@ -33,12 +34,14 @@ async def render_groups(
     statuses = await fragments.by_id(session, list(lines.values()), viewer)
     people = dict.fromkeys(row.from_account_id for group in groups for row in group.rows)
     accounts = await fragments.accounts(session, list(people))
+    about = await render_about(fragments, session, [group.newest for group in groups])
     shown = [
         group
         for group in groups
-        # One whose account or status went since the statement is left out.
+        # One whose account, status or event went since the statement is left out.
         if group.newest.from_account_id in accounts
         and (group.newest.status_id is None or group.newest.status_id in statuses)
+        and (group.newest.event_id is None or group.newest.id in about)
     ]
     whole = {group.newest.from_account_id for group in shown} if partial else set(accounts)
     parts = [
@@ -47,7 +50,7 @@ async def render_groups(
         b'],"statuses":[',
         b",".join(statuses.values()),
         b'],"notification_groups":',
-        msgspec.json.encode([_render_group(group, accounts, supported) for group in shown]),
+        msgspec.json.encode([_render_group(group, accounts, about, supported) for group in shown]),
     ]
     if partial:
         rest = [_render_partial(body) for id_, body in accounts.items() if id_ not in whole]
@@ -55,7 +58,9 @@ async def render_groups(
     return b"".join((*parts, b"}"))
 
 
-def _render_group(group: GroupView, accounts: dict[int, bytes], supported: Collection[str]) -> dict[str, Any]:
+def _render_group(
+    group: GroupView, accounts: dict[int, bytes], about: dict[int, tuple[str, bytes]], supported: Collection[str]
+) -> dict[str, Any]:
     newest = group.newest
     senders = dict.fromkeys(row.from_account_id for row in group.rows if row.from_account_id in accounts)
     entity: dict[str, Any] = {
@@ -70,6 +75,9 @@ def _render_group(group: GroupView, accounts: dict[int, bytes], supported: Colle
     }
     if newest.status_id is not None:
         entity["status_id"] = str(newest.status_id)
+    if newest.id in about:
+        name, body = about[newest.id]
+        entity[name] = msgspec.Raw(body)
     if supported and newest.type not in supported:
         words = render_fallback(newest.type, accounts[newest.from_account_id], group.size - 1)
         entity["fallback"] = msgspec.Raw(words)

@@ -26,6 +26,7 @@ COLLECTION_ITEMS: Final = 25
 COLLECTION_NAME: Final = 40
 COLLECTION_DESCRIPTION: Final = 100
 REPORT_COMMENT: Final = 1_000
+WARNING_TEXT: Final = 5_000
 LIST_TITLE: Final = 256
 # Mastodon bounds the lengths alone. What a member has is held against each status that is shown to them.
 FILTERS: Final = 100

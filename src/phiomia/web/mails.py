@@ -5,8 +5,9 @@ from typing import Final
 import falcon.asgi
 
 from phiomia.domain.instance.vapid_key import load_vapid_key
-from phiomia.domain.users.mail_alerts import choose_mail_alerts, load_mail_alerts, stop_mail_alerts
+from phiomia.domain.users.mail_alerts import FOR_STAFF, choose_mail_alerts, load_mail_alerts, stop_mail_alerts
 from phiomia.domain.users.unsubscribe import Ending, read_ending
+from phiomia.platform.db import WriteSession
 from phiomia.web.context import WebContext
 from phiomia.web.sign_in import require_sign_in
 from phiomia.web.visit import Refusal, Visit
@@ -18,6 +19,8 @@ _WORDS: Final = {
     "follow_request": "Somebody asks to follow me",
     "favourite": "Somebody favourites a post of mine",
     "reblog": "Somebody boosts a post of mine",
+    "admin.report": "Somebody is reported",
+    "admin.sign_up": "Somebody joins",
 }
 _UNKNOWN = "This address is not complete. Follow the link in the mail, or choose your mails in the settings."
 
@@ -29,9 +32,8 @@ async def show_choice(visit: Visit) -> None:
         return
     async with visit.context.db.read() as session:
         chosen = await load_mail_alerts(session, visit.member.user_id)
-    visit.show(
-        "mails", choices=[(type_, _WORDS[type_], on) for type_, on in chosen.items()], saved="saved" in visit.query
-    )
+    choices = [(type_, _WORDS[type_], chosen[type_]) for type_ in _offered(visit)]
+    visit.show("mails", choices=choices, saved="saved" in visit.query)
 
 
 async def choose(visit: Visit) -> None:
@@ -39,9 +41,20 @@ async def choose(visit: Visit) -> None:
     if visit.session is None:
         require_sign_in(visit, PATH)
         return
-    user_id, types = visit.member.user_id, [type_ for type_ in _WORDS if type_ in visit.form]
-    await visit.context.db.write(lambda session: choose_mail_alerts(session, user_id, types))
+    user_id, offered = visit.member.user_id, _offered(visit)
+
+    async def keep(session: WriteSession) -> None:
+        # What was not asked about stays as it is.
+        before = await load_mail_alerts(session, user_id)
+        wanted = [type_ for type_, on in before.items() if (type_ in visit.form if type_ in offered else on)]
+        await choose_mail_alerts(session, user_id, wanted)
+
+    await visit.context.db.write(keep)
     visit.go(f"{PATH}?saved=1", 303)
+
+
+def _offered(visit: Visit) -> list[str]:
+    return [type_ for type_ in _WORDS if visit.member.role or type_ not in FOR_STAFF]
 
 
 async def ask_to_stop(visit: Visit) -> None:

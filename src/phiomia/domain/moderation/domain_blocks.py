@@ -5,6 +5,7 @@ are limited; those of a suspended one are out of sight and follow nobody, until 
 """
 
 import re
+from collections import Counter
 from functools import partial
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from phiomia.domain.peers.rules import levels, note_rules_changed
 from phiomia.domain.peers.severity import Severity
 from phiomia.domain.relationships.ending import end_follow, end_request
 from phiomia.domain.relationships.models import follow_requests, follows
+from phiomia.domain.relationships.severance import SeveranceKind, Severed, count_severed, tell_severed
 from phiomia.domain.statuses.models import statuses
 from phiomia.platform.clock import now_ms
 from phiomia.platform.db import Database, P, Query, ReadSession, WriteSession, any_of, listed
@@ -237,6 +239,8 @@ async def run_apply_domain_rule(context: Any, job: ApplyDomainRule) -> None:
         severity = next((severities[level] for level in levels(domain) if level in severities), Severity.NOOP)
         while await db.write(partial(_apply_some, domain=domain, severity=severity)):
             pass
+        while await db.write(partial(tell_severed, kind=SeveranceKind.DOMAIN_BLOCK, name=domain)):
+            pass
 
 
 async def _load_severities(session: ReadSession) -> list[tuple[str, int]]:
@@ -248,7 +252,7 @@ async def _apply_some(session: WriteSession, domain: str, severity: int) -> bool
     if severity >= Severity.SUSPEND:
         ids = await session.column(_TO_SUSPEND, domains=[domain], limit=_BATCH)
         await session.execute(_SET, ids=ids, to_state=int(AccountState.SUSPENDED), origin=int(StateOrigin.DOMAIN))
-        await _cut_ties(session, ids)
+        await _cut_ties(session, domain, ids)
     elif severity == Severity.SILENCE:
         ids = await session.column(_TO_LIMIT, domains=[domain], limit=_BATCH)
         await session.execute(_SET, ids=ids, to_state=int(AccountState.LIMITED), origin=int(StateOrigin.DOMAIN))
@@ -258,9 +262,16 @@ async def _apply_some(session: WriteSession, domain: str, severity: int) -> bool
     return len(ids) == _BATCH
 
 
-async def _cut_ties(session: WriteSession, ids: list[int]) -> None:
+async def _cut_ties(session: WriteSession, domain: str, ids: list[int]) -> None:
+    followers: Counter[int] = Counter()
+    following: Counter[int] = Counter()
     for follower_id, target_id in await session.all(_TIES, ids=ids):
-        await end_follow(session, follower_id, target_id)
+        if await end_follow(session, follower_id, target_id):
+            followers[target_id] += 1
+            following[follower_id] += 1
+    members = {*followers, *following} - set(ids)
+    severed = {account_id: Severed(followers[account_id], following[account_id]) for account_id in members}
+    await count_severed(session, SeveranceKind.DOMAIN_BLOCK, domain, severed)
     for follower_id, target_id in await session.all(_WISHES, ids=ids):
         await end_request(session, follower_id, target_id)
 

@@ -14,3 +14,13 @@ class ReportFiled(Event, frozen=True):
     target_id: int
     from_domain: str = ""
     domains: list[str] = []
+    first: bool = True  # no other one about the same account waits
+
+
+class AccountWarned(Event, frozen=True):
+    """The moderators have told a member something about what they did."""
+
+    warning_id: int
+    account_id: int
+    user_id: int
+    text: str

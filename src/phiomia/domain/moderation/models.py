@@ -30,3 +30,17 @@ reports = Table(
     ),
     Index("uq_reports_uri", "uri", unique=True, sqlite_where=text("uri <> ''"), postgresql_where=text("uri <> ''")),
 )
+
+account_warnings = Table(
+    "account_warnings",
+    metadata,
+    id_column(),
+    reference("account_id", "accounts.id"),
+    reference("by_id", "accounts.id", nullable=True, on_delete="SET NULL"),  # NULL: by a command
+    words("action", default="none"),  # as the entity spells it
+    words("text"),
+    words("status_ids", default="[]"),  # JSON
+    moment("created_at"),
+    Index("ix_account_warnings_account", "account_id"),
+    Index("ix_account_warnings_by", "by_id"),
+)

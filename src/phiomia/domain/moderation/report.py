@@ -68,6 +68,12 @@ class ReportView(NamedTuple):
 _COLUMNS = [reports.c[name] for name in ReportView._fields]
 _LISTS = ("status_ids", "collection_ids", "rule_ids")
 _ONE = Query(select(*_COLUMNS).where(reports.c.id == P("id")))
+_BY_ID = Query(select(*_COLUMNS).where(any_of(reports.c.id, listed("ids"))))
+_WAITING = Query(
+    select(reports.c.id)
+    .where(reports.c.target_id == P("target"), reports.c.resolved_at.is_(None), reports.c.id != P("but"))
+    .limit(1)
+)
 _OPEN = Query(
     select(*_COLUMNS).where(reports.c.resolved_at.is_(None)).order_by(reports.c.id.desc()).limit(_MOST_LISTED)
 )
@@ -122,7 +128,8 @@ async def file_report(session: WriteSession, account_id: int, new: NewReport) ->
         raise NotFound
     domains = await _choose_domains(session, domain, new)
     report_id = await _insert(session, account_id, new, forwarded=bool(domains))
-    await record(session, ReportFiled(report_id, account_id, new.target_id, domains=domains))
+    first = await _is_first(session, new.target_id, report_id)
+    await record(session, ReportFiled(report_id, account_id, new.target_id, domains=domains, first=first))
     return report_id
 
 
@@ -148,7 +155,8 @@ async def file_remote_report(session: WriteSession, new: RemoteReport) -> bool:
         uri=new.uri,
     )
     if added:
-        await record(session, ReportFiled(report_id, new.account_id, new.target_id, new.from_domain))
+        first = await _is_first(session, new.target_id, report_id)
+        await record(session, ReportFiled(report_id, new.account_id, new.target_id, new.from_domain, first=first))
     return bool(added)
 
 
@@ -158,6 +166,11 @@ async def load_report(session: ReadSession, report_id: int) -> ReportView:
     if row is None:
         raise NotFound
     return _view(row)
+
+
+async def load_reports(session: ReadSession, ids: Sequence[int]) -> dict[int, ReportView]:
+    """Those that there still are, by id."""
+    return {row[0]: _view(row) for row in await session.all(_BY_ID, ids=list(ids))}
 
 
 async def list_reports(session: ReadSession, *, resolved: bool = False) -> list[ReportView]:
@@ -174,6 +187,10 @@ async def resolve_report(session: WriteSession, report_id: int, by: int | None =
 async def list_forwarded_to(session: ReadSession, view: ReportView, domains: Sequence[str]) -> list[int]:
     """The accounts through which servers hear of a report: who is reported, and whom the posts answer."""
     return await session.column(_OF_DOMAINS, domains=list(domains), target=view.target_id, ids=view.status_ids)
+
+
+async def _is_first(session: ReadSession, target_id: int, report_id: int) -> bool:
+    return await session.value(_WAITING, target=target_id, but=report_id) is None
 
 
 async def _choose_domains(session: ReadSession, target_domain: str, new: NewReport) -> list[str]:

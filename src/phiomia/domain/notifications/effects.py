@@ -1,10 +1,13 @@
 """What events of other packages mean for notifications: effects for the table of side effects, at once."""
 
+from typing import Protocol
+
 from phiomia.domain.notifications.notify import (
     notify,
     notify_edited,
     notify_followers_with_bell,
     notify_mentioned,
+    notify_oneself,
     notify_poll_ended,
     notify_quoters,
     notify_staff,
@@ -19,6 +22,7 @@ from phiomia.domain.relationships.events import (
     FollowRequested,
     FollowWithdrawn,
     Muted,
+    TiesSevered,
     Unfollowed,
 )
 from phiomia.domain.statuses.events import (
@@ -34,6 +38,61 @@ from phiomia.domain.statuses.events import (
 from phiomia.domain.statuses.quote_state import QuoteState
 from phiomia.domain.users.events import UserSignedUp
 from phiomia.platform.db import WriteSession
+
+
+class Reported(Protocol):
+    """What is to be known of a report; moderation stands beside this package."""
+
+    @property
+    def report_id(self) -> int:
+        """The report."""
+        ...
+
+    @property
+    def account_id(self) -> int | None:
+        """Who reports, if that is known."""
+        ...
+
+    @property
+    def target_id(self) -> int:
+        """Who is reported."""
+        ...
+
+    @property
+    def first(self) -> bool:
+        """Whether no other one about the same account waits."""
+        ...
+
+
+class Warned(Protocol):
+    """What is to be known of a warning."""
+
+    @property
+    def warning_id(self) -> int:
+        """The warning."""
+        ...
+
+    @property
+    def account_id(self) -> int:
+        """Who is warned."""
+        ...
+
+
+async def on_report_filed(session: WriteSession, event: Reported) -> None:
+    """Those who run the server learn of it, unless they have yet to look at another one about the same account."""
+    if event.first:
+        sender = event.target_id if event.account_id is None else event.account_id
+        await notify_staff(session, NotificationType.ADMIN_REPORT, sender, event.report_id)
+
+
+async def on_warned(session: WriteSession, event: Warned) -> None:
+    """The member learns what the moderators have to say."""
+    await notify_oneself(session, event.account_id, NotificationType.WARNING, event.warning_id)
+
+
+async def on_ties_severed(session: WriteSession, event: TiesSevered) -> None:
+    """The member learns that follows are gone."""
+    await notify_oneself(session, event.account_id, NotificationType.SEVERED, event.severance_id)
 
 
 async def on_signed_up(session: WriteSession, event: UserSignedUp) -> None:

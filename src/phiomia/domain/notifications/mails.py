@@ -14,7 +14,7 @@ from phiomia.domain.notifications.words import say
 from phiomia.domain.statuses.models import statuses
 from phiomia.domain.users.letters import Letter, address
 from phiomia.domain.users.mail import Mailer
-from phiomia.domain.users.mail_alerts import BITS
+from phiomia.domain.users.mail_alerts import BITS, ask_for, wants
 from phiomia.domain.users.models import users
 from phiomia.domain.users.unsubscribe import Ending, sign_ending
 from phiomia.platform.clock import MINUTE, now_ms
@@ -100,7 +100,7 @@ _pushed = (
 _WANTING = Query(
     select(users.c.account_id).where(
         any_of(users.c.account_id, listed("accounts")),
-        users.c.mail_alerts.bitwise_and(P("bit")) != 0,
+        wants(users.c.mail_alerts),
         users.c.confirmed_at.is_not(None),
         users.c.approved_at.is_not(None),
         users.c.disabled_at.is_(None),
@@ -114,7 +114,7 @@ _RECIPIENT = Query(
         users.c.account_id == P("account"),
         users.c.disabled_at.is_(None),
         accounts.c.state != AccountState.SUSPENDED,
-        users.c.mail_alerts.bitwise_and(P("bit")) != 0,
+        wants(users.c.mail_alerts),
     )
 )
 _of_span = (
@@ -146,13 +146,14 @@ _LIST = Query(
 
 async def queue_mails(session: WriteSession, event: Notified) -> None:
     """Effect of Notified: a mail at the end of the present span, to each who wants one."""
-    bit = BITS.get(event.type)
-    if bit is None:
+    if event.type not in BITS:
         return
     recipients = [account_id for _, account_id in event.pairs]
     since = now_ms() // _SPAN * _SPAN
     until = since + _SPAN
-    for account_id in await session.column(_WANTING, accounts=recipients, bit=bit, push_bit=bit_of(event.type)):
+    for account_id in await session.column(
+        _WANTING, accounts=recipients, push_bit=bit_of(event.type), **ask_for(event.type)
+    ):
         job = MailNotifications(account_id, event.type, since, until)
         await defer(session, job, run_at=until + MINUTE, unique=f"mail:{account_id}:{event.type}:{since}")
 
@@ -161,7 +162,7 @@ async def run_mail(context: Context, job: MailNotifications) -> None:
     """Handler of MailNotifications: tells of what is still there."""
     bounds = {"account": job.account_id, "type": job.type, "first": id_at(job.since), "end": id_at(job.until)}
     async with context.db.read() as session:
-        row = await session.one(_RECIPIENT, account=job.account_id, bit=BITS[job.type])
+        row = await session.one(_RECIPIENT, account=job.account_id, **ask_for(job.type))
         size = await session.value(_COUNT, **bounds)
         told = await session.views(_Told, _LIST, **bounds)
     if row is None or not told:

@@ -1,6 +1,6 @@
 """Tables of notifications: what members are told, what waits until they ask for it, and whom it is pushed to."""
 
-from sqlalchemy import Column, Index, LargeBinary, PrimaryKeyConstraint, Table, text
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, PrimaryKeyConstraint, Table, text
 
 from phiomia.platform.db.tables import count, flag, id_column, metadata, moment, reference, small, words
 
@@ -15,6 +15,7 @@ notifications = Table(
     words("group_key"),
     flag("filtered"),
     moment("created_at"),
+    Column("event_id", BigInteger, nullable=True),  # a report, a severance or a warning, by the type
     Index("ix_notifications_account", "account_id", "id"),
     Index("ix_notifications_from", "from_account_id", "account_id"),
     Index("ix_notifications_status", "status_id"),

@@ -82,6 +82,7 @@ _INSERT = insert_into(
     "group_key",
     "filtered",
     "created_at",
+    "event_id",
 )
 
 
@@ -89,16 +90,23 @@ async def notify(
     session: WriteSession, recipient_id: int, type_: str, from_account_id: int, status_id: int | None = None
 ) -> None:
     """Tells one account that another did something, unless the rules say no. Call it late in a transaction."""
-    rows = await session.all(
-        _ONE, recipient=recipient_id, sender=from_account_id, status=status_id, type=str(type_), now=now_ms()
-    )
+    asked = {"sender": from_account_id, "status": status_id, "event": None, "type": str(type_), "now": now_ms()}
+    rows = await session.all(_ONE, recipient=recipient_id, **asked)
     await _write(session, type_, from_account_id, status_id, rows)
 
 
-async def notify_staff(session: WriteSession, type_: str, from_account_id: int) -> None:
+async def notify_oneself(session: WriteSession, account_id: int, type_: str, event_id: int) -> None:
+    """Tells one account of what has happened to it."""
+    asked = {"sender": account_id, "status": None, "event": event_id, "type": str(type_), "now": now_ms()}
+    rows = await session.all(_ONE, recipient=account_id, **asked)
+    await _write(session, type_, account_id, None, rows, event_id=event_id)
+
+
+async def notify_staff(session: WriteSession, type_: str, from_account_id: int, event_id: int | None = None) -> None:
     """Tells those who run the server of what an account did."""
-    rows = await session.all(_STAFF, sender=from_account_id, status=None, type=str(type_), now=now_ms())
-    await _write(session, type_, from_account_id, None, rows)
+    asked = {"sender": from_account_id, "status": None, "event": event_id, "type": str(type_), "now": now_ms()}
+    rows = await session.all(_STAFF, **asked)
+    await _write(session, type_, from_account_id, None, rows, event_id=event_id)
 
 
 async def notify_mentioned(session: WriteSession, status_id: int) -> None:
@@ -134,7 +142,8 @@ async def notify_quoters(session: WriteSession, status_id: int) -> None:
         return
     await session.execute(_FORGET_QUOTED_UPDATES, status=status_id, type=str(NotificationType.QUOTED_UPDATE))
     sender_id, type_ = status.account_id, NotificationType.QUOTED_UPDATE
-    rows = await session.all(_QUOTERS, sender=sender_id, status=status_id, type=str(type_), now=now_ms())
+    asked = {"sender": sender_id, "status": status_id, "event": None, "type": str(type_), "now": now_ms()}
+    rows = await session.all(_QUOTERS, **asked)
     await _write(session, type_, sender_id, status_id, rows, quoting)
 
 
@@ -163,7 +172,8 @@ async def _notify_many(session: WriteSession, query: Query, type_: str, status_i
 
 
 async def _tell(session: WriteSession, query: Query, type_: str, sender_id: int, status_id: int) -> None:
-    rows = await session.all(query, sender=sender_id, status=status_id, type=str(type_), now=now_ms())
+    asked = {"sender": sender_id, "status": status_id, "event": None, "type": str(type_), "now": now_ms()}
+    rows = await session.all(query, **asked)
     await _write(session, type_, sender_id, status_id, rows)
 
 
@@ -174,6 +184,7 @@ async def _write(
     status_id: int | None,
     recipients: Sequence[Row],
     shown: Mapping[int, int] | None = None,
+    event_id: int | None = None,
 ) -> None:
     """`shown`: the status that a recipient is shown, where that is not the one that the rules were asked about."""
     shown = shown or {}
@@ -191,6 +202,7 @@ async def _write(
                 "group_key": group_key(type_, id_, status_id, now),
                 "filtered": bool(filtered),
                 "created_at": now,
+                "event_id": event_id,
             }
             for id_, (account_id, filtered) in zip(ids, recipients, strict=True)
         ],

@@ -253,7 +253,14 @@ def _choose(
 
 
 def _row(
-    id_: int, type_: str, sender_id: int, status_id: int | None, created_at: int, key: str, filtered: bool
+    id_: int,
+    type_: str,
+    sender_id: int,
+    status_id: int | None,
+    created_at: int,
+    key: str,
+    filtered: bool,
+    event_id: int | None,
 ) -> NotificationRow:
     # SQLite gives 0 and 1.
-    return NotificationRow(id_, type_, sender_id, status_id, created_at, key, bool(filtered))
+    return NotificationRow(id_, type_, sender_id, status_id, created_at, key, bool(filtered), event_id)

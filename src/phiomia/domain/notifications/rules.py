@@ -8,7 +8,7 @@ from phiomia.domain.accounts.models import accounts
 from phiomia.domain.accounts.state import AccountState
 from phiomia.domain.notifications.models import notification_permissions, notification_policies, notifications
 from phiomia.domain.notifications.policy import DEFAULTS, Answer
-from phiomia.domain.notifications.types import NEVER_FILTERED, NotificationType
+from phiomia.domain.notifications.types import FROM_ONESELF, NEVER_FILTERED, NotificationType
 from phiomia.domain.relationships.conditions import (
     is_followed,
     not_blocked,
@@ -35,8 +35,8 @@ _who = accounts.alias("who")
 def recipients_query(chosen: ColumnElement[bool]) -> Query:
     """Rows of (account, filtered): the local accounts that are `chosen` and that the rules let be notified.
 
-    `chosen` is a condition on `recipient`. Parameters: sender, status (None if it is about none), type, now.
-    Nobody is told of what they did themselves (but of their own poll), by somebody across a block or whose
+    `chosen` is a condition on `recipient`. Parameters: sender, status and event (None if it is about none), type, now.
+    Nobody is told of what they did themselves (but of what ends by itself), by somebody across a block or whose
     notifications they mute, of a conversation they mute, of a status they may not see, what their policy drops, or
     twice.
     """
@@ -49,7 +49,7 @@ def recipients_query(chosen: ColumnElement[bool]) -> Query:
         .where(
             chosen,
             account.c.state != AccountState.SUSPENDED,
-            or_(recipient != sender, kind == NotificationType.POLL.value),
+            or_(recipient != sender, kind.in_([type_.value for type_ in FROM_ONESELF])),
             not_blocked(sender, recipient),
             not_of_blocked_domain(sender, recipient),
             not_muting_notifications(sender, recipient),
@@ -142,5 +142,6 @@ def _was_told() -> ColumnElement[bool]:
         earlier.c.from_account_id == sender,
         earlier.c.type == kind,
         earlier.c.status_id.is_not_distinct_from(about),
+        earlier.c.event_id.is_not_distinct_from(P("event")),
     )
     return same.correlate_except(earlier).exists()

@@ -19,6 +19,8 @@ class NotificationType(StrEnum):
     QUOTED_UPDATE = "quoted_update"
     ADMIN_SIGN_UP = "admin.sign_up"
     ADMIN_REPORT = "admin.report"
+    SEVERED = "severed_relationships"
+    WARNING = "moderation_warning"
 
 
 # About what one did oneself, or what the server's staff has to know: no policy holds them back.
@@ -28,6 +30,10 @@ NEVER_FILTERED: Final = (
     NotificationType.QUOTED_UPDATE,
     NotificationType.ADMIN_SIGN_UP,
     NotificationType.ADMIN_REPORT,
+    NotificationType.SEVERED,
+    NotificationType.WARNING,
 )
+# Nobody else did it: recipient and sender are the same.
+FROM_ONESELF: Final = (NotificationType.POLL, NotificationType.SEVERED, NotificationType.WARNING)
 # What makes a sender whose notifications wait ask to be heard.
 ASKING: Final = (NotificationType.MENTION, NotificationType.QUOTE)

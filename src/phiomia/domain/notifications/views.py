@@ -13,6 +13,7 @@ class NotificationRow(NamedTuple):
     created_at: int
     group_key: str
     filtered: bool
+    event_id: int | None = None  # the report, the severance or the warning that it is about
 
 
 class GroupView(NamedTuple):

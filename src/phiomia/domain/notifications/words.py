@@ -14,7 +14,9 @@ _SAID: Final = {
     "quote": "{who} quoted your post",
     "quoted_update": "{who} edited a post you have quoted",
     "admin.sign_up": "{who} signed up",
-    "admin.report": "{who} reported somebody",
+    "admin.report": "A new report involves {who}",
+    "severed_relationships": "Follows of yours have ended",
+    "moderation_warning": "The moderators have something to say to you",
 }
 
 

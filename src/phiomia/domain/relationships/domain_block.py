@@ -9,6 +9,7 @@ from phiomia.domain.relationships.conditions import is_of_blocked_domain
 from phiomia.domain.relationships.ending import end_follow, end_request
 from phiomia.domain.relationships.events import DomainBlocked
 from phiomia.domain.relationships.models import account_domain_blocks, endorsements, follow_requests, follows
+from phiomia.domain.relationships.severance import SeveranceKind, Severed, count_severed, tell_severed
 from phiomia.platform.clock import now_ms
 from phiomia.platform.db import Database, P, Query, ReadSession, WriteSession
 from phiomia.platform.db.query import column_parameter
@@ -123,6 +124,8 @@ async def run_end_ties(context: Any, job: EndTies) -> None:
     db: Database = context.db
     while await db.write(lambda session: _end_some(session, job.account_id, job.domain)):
         pass
+    kind = SeveranceKind.USER_DOMAIN_BLOCK
+    await db.write(lambda session: tell_severed(session, kind, job.domain, job.account_id))
 
 
 async def _end_some(session: WriteSession, account_id: int, domain: str) -> bool:
@@ -133,10 +136,14 @@ async def _end_some(session: WriteSession, account_id: int, domain: str) -> bool
     found: dict[Query, list[int]] = {}
     for query in (_FOLLOWED, _FOLLOWERS, _ASKED, _ASKING):
         found[query] = await session.column(query, **who)
+    followers = following = 0
     for other_id in found[_FOLLOWED]:
-        await end_follow(session, account_id, other_id)
+        following += await end_follow(session, account_id, other_id)
     for other_id in found[_FOLLOWERS]:
-        await end_follow(session, other_id, account_id, by_target=True)
+        followers += await end_follow(session, other_id, account_id, by_target=True)
+    if followers or following:
+        severed = {account_id: Severed(followers, following)}
+        await count_severed(session, SeveranceKind.USER_DOMAIN_BLOCK, domain, severed)
     for other_id in found[_ASKED]:
         await end_request(session, account_id, other_id)
     for other_id in found[_ASKING]:

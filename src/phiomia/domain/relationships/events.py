@@ -95,6 +95,13 @@ class Unmuted(Event, frozen=True):
     target_id: int
 
 
+class TiesSevered(Event, frozen=True):
+    """Follows of a member have ended because of a whole server; `severance_id` says how many."""
+
+    account_id: int
+    severance_id: int
+
+
 class DomainBlocked(Event, frozen=True):
     """A member blocks a whole server."""
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from sqlalchemy import Column, Index, PrimaryKeyConstraint, Table
+from sqlalchemy import Column, Index, PrimaryKeyConstraint, Table, text
 
-from phiomia.platform.db.tables import flag, id_column, metadata, moment, reference, small, words
+from phiomia.platform.db.tables import count, flag, id_column, metadata, moment, reference, small, words
 
 
 def _pair(name: str, *more: Column[Any]) -> Table:
@@ -85,4 +85,26 @@ suggestion_dismissals = Table(
     reference("account_id", "accounts.id"),
     reference("target_id", "accounts.id", index=True),
     PrimaryKeyConstraint("account_id", "target_id"),
+)
+
+severances = Table(
+    "severances",
+    metadata,
+    id_column(),
+    reference("account_id", "accounts.id"),  # whose follows ended
+    small("kind"),  # see severance.py
+    words("target_name"),  # the server
+    count("followers"),
+    count("following"),
+    moment("created_at"),
+    flag("open"),  # still being counted
+    Index("ix_severances_account", "account_id"),
+    Index(
+        "ix_severances_open",
+        "target_name",
+        "kind",
+        "account_id",
+        sqlite_where=text("open"),
+        postgresql_where=text("open"),
+    ),
 )

@@ -13,6 +13,7 @@ from phiomia.domain.users.letters import (
     write_new_sign_in,
     write_password_changed,
     write_password_reset,
+    write_warning,
 )
 from phiomia.domain.users.links import Purpose, make_link
 from phiomia.domain.users.mail import Mailer
@@ -60,6 +61,16 @@ class SendNotice(Job, frozen=True):
     kind: Literal["approved", "password_changed", "email_changed", "signed_in"]
     detail: str = ""
     to: str = ""
+
+
+class SendWarning(Job, frozen=True):
+    """Send somebody what the moderators have to say to them."""
+
+    TYPE = "users.send_warning"
+    QUEUE = "mail"
+
+    user_id: int
+    text: str
 
 
 class Context(Protocol):
@@ -131,6 +142,16 @@ async def send_notice(context: Context, job: SendNotice) -> None:
     await context.mailer.send(mail)
 
 
+async def send_warning(context: Context, job: SendWarning) -> None:
+    """Handler of SendWarning."""
+    async with context.db.read() as session:
+        try:
+            user = await load_user(session, job.user_id)
+        except NotFound:
+            return
+    await context.mailer.send(write_warning(context.config, user.username, user.email, job.text))
+
+
 def tell_approved(event: UserApproved) -> Iterable[Job]:
     """What follows an approval."""
     yield SendNotice(event.user_id, "approved")
@@ -166,4 +187,8 @@ async def _draw_link(db: Database, user_id: int, purpose: Purpose) -> tuple[User
     return await db.write(draw)
 
 
-HANDLERS = (Handler(SendEmailChange, send_email_change), Handler(SendNotice, send_notice))
+HANDLERS = (
+    Handler(SendEmailChange, send_email_change),
+    Handler(SendNotice, send_notice),
+    Handler(SendWarning, send_warning),
+)

@@ -122,6 +122,17 @@ def write_new_sign_in(config: Config, username: str, email: str, where: str) -> 
     return address(letter, email)
 
 
+def write_warning(config: Config, username: str, email: str, text: str) -> Mail:
+    """What the moderators have to say to a member."""
+    letter = Letter(
+        f"A warning from the moderators of {config.instance.title}",
+        (f"Hello {username},", f"those who look after {config.domain} have something to say to you:", text),
+        (f"About {config.instance.title}", f"{config.base_url}/about"),
+        (f"If you think that this is a mistake, write to those who run the server{_contact(config)}.",),
+    )
+    return address(letter, email)
+
+
 def _contact(config: Config) -> str:
     return f": {config.instance.contact_email}" if config.instance.contact_email else ""
 

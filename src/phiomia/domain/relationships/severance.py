@@ -1,0 +1,122 @@
+"""Follows that ended because of a whole server: counted while they end, told of once all have."""
+
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+from sqlalchemy import literal, or_, select, update
+
+from phiomia.domain.relationships.events import TiesSevered
+from phiomia.domain.relationships.models import severances
+from phiomia.domain.users.models import users
+from phiomia.platform.clock import now_ms
+from phiomia.platform.db import P, Query, ReadSession, WriteSession, any_of, insert_into, listed
+from phiomia.platform.events import record
+from phiomia.platform.ids import new_id
+
+_AT_ONCE: Final = 100
+
+
+class SeveranceKind(IntEnum):
+    """Why follows ended. The numbers are stored."""
+
+    DOMAIN_BLOCK = 0
+    USER_DOMAIN_BLOCK = 1
+
+    @property
+    def word(self) -> str:
+        """As the entity spells it."""
+        return self.name.lower()
+
+
+class Severed(NamedTuple):
+    """How many follows of one account ended."""
+
+    followers: int = 0
+    following: int = 0
+
+
+class SeveranceView(NamedTuple):
+    """What a member is told. The order is that of the columns in the statements."""
+
+    id: int
+    account_id: int
+    kind: int
+    target_name: str
+    followers: int
+    following: int
+    created_at: int
+
+
+_OPEN = severances.c.open, severances.c.kind == P("of_kind"), severances.c.target_name == P("name", str)
+_COLUMNS = [severances.c[name] for name in SeveranceView._fields]
+_BY_ID = Query(select(*_COLUMNS).where(any_of(severances.c.id, listed("ids"))))
+_MEMBERS = Query(select(users.c.account_id).where(any_of(users.c.account_id, listed("ids"))))
+_COUNTED = Query(select(severances.c.account_id).where(*_OPEN, any_of(severances.c.account_id, listed("ids"))))
+_ADD = Query(
+    update(severances)
+    .where(*_OPEN, severances.c.account_id == P("of_account"))
+    .values(
+        followers=severances.c.followers + P("more_followers"), following=severances.c.following + P("more_following")
+    )
+)
+_INSERT = insert_into(
+    severances, "id", "account_id", "kind", "target_name", "followers", "following", "created_at", "open"
+)
+_READY = Query(
+    select(severances.c.id, severances.c.account_id)
+    .where(*_OPEN, or_(P("anybody", bool), severances.c.account_id == P("member")))
+    .limit(literal(_AT_ONCE))
+)
+_CLOSE = Query(update(severances).values(open=False).where(any_of(severances.c.id, listed("ids"))))
+
+
+async def count_severed(session: WriteSession, kind: SeveranceKind, name: str, found: Mapping[int, Severed]) -> None:
+    """Adds to what members will be told of the server `name`; accounts of other servers are passed over."""
+    if not found:
+        return
+    about = {"of_kind": int(kind), "name": name}
+    members = await session.column(_MEMBERS, ids=list(found))
+    counted = set(await session.column(_COUNTED, ids=members, **about))
+    for account_id in members:
+        ended = found[account_id]
+        if account_id in counted:
+            await session.execute(
+                _ADD,
+                of_account=account_id,
+                more_followers=ended.followers,
+                more_following=ended.following,
+                **about,
+            )
+    await session.execute_many(
+        _INSERT,
+        [
+            {
+                "id": new_id(),
+                "account_id": account_id,
+                "kind": int(kind),
+                "target_name": name,
+                "followers": found[account_id].followers,
+                "following": found[account_id].following,
+                "created_at": now_ms(),
+                "open": True,
+            }
+            for account_id in members
+            if account_id not in counted
+        ],
+    )
+
+
+async def tell_severed(session: WriteSession, kind: SeveranceKind, name: str, member_id: int | None = None) -> bool:
+    """Tells some of the members whose follows have ended, or one of them; True while there may be more."""
+    asked = {"anybody": member_id is None, "member": member_id or 0}
+    ready = await session.all(_READY, of_kind=int(kind), name=name, **asked)
+    await session.execute(_CLOSE, ids=[severance_id for severance_id, _ in ready])
+    for severance_id, account_id in ready:
+        await record(session, TiesSevered(account_id, severance_id))
+    return len(ready) == _AT_ONCE
+
+
+async def load_severances(session: ReadSession, ids: Sequence[int]) -> dict[int, SeveranceView]:
+    """Those that there still are, by id."""
+    return {view.id: view for view in await session.views(SeveranceView, _BY_ID, ids=list(ids))}
