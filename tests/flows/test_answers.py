@@ -7,7 +7,7 @@ import requests
 from contract import assert_entity, assert_returns
 from phiomia.api.endpoint import ENDPOINTS, Endpoint
 from phiomia.api.routes import load_endpoints
-from rich import Rich, make_rich
+from lived_in import Rich, make_rich
 from server import PATIENCE, Member, RunningServer
 
 # Of ours alone, so that no facts tell what they answer.
