@@ -199,9 +199,11 @@ async def run_worker(config: Config) -> None:
 
 async def run_streaming_role(config: Config) -> None:
     """Serves streams until told to stop."""
+    from phiomia.platform.file_limit import allow_many_files
     from phiomia.streaming.role import StreamingContext, run_streaming
     from phiomia.streams import Listeners, Renderings
 
+    allow_many_files()
     async with open_parts(config, "streaming") as parts:
         stop = _stop_on_signal()
         bearers = Bearers(parts.db, parts.bus, config.caches.tokens)
@@ -218,12 +220,13 @@ async def run_streaming_role(config: Config) -> None:
             renderer=Renderings(parts.db, fragments),
             config=config,
             handed_over=streaming_folder(config),
+            generation=int(os.environ.get("PHIOMIA_GENERATION", "0")),
             answering=lambda obstacle: _answer_health(
                 parts, "streaming", obstacle, config.processes.streaming_health_bind
             ),
         )
         sockets = _sockets(config.streaming_bind) if config.streaming_bind else []
-        await run_streaming(context, sockets, tell_ready, stop)
+        await run_streaming(context, sockets, offer_service, stop)
 
 
 @contextlib.asynccontextmanager

@@ -91,6 +91,7 @@ def describe(config: Config, roles: tuple[str, ...] = ROLES) -> Settings:
             (*child, "streaming"),
             processes=processes.streaming,
             listen="streaming" if "streaming" in listen else "",
+            hands_over=True,
         ),
         Child("web", (*child, "web"), processes=processes.web, listen="web", stop_signal=signal.SIGINT),
     )

@@ -7,6 +7,7 @@ import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -127,6 +128,7 @@ class Stage:
         self.port = 0
         self.unix = ""
         self.role: asyncio.Task[None] | None = None
+        self.listeners: list[socket.socket] = []
 
     @property
     def url(self) -> str:
@@ -152,8 +154,28 @@ class Stage:
         """A bare connection."""
         return await asyncio.open_connection("127.0.0.1", self.port)
 
+    async def start(self) -> None:
+        """Starts the role, as the supervisor does."""
+        ready = asyncio.Event()
+        sockets = [listener.dup() for listener in self.listeners]
+        self.stop = asyncio.Event()
+        self.role = asyncio.create_task(run_streaming(self.context, sockets, ready.set, self.stop))
+        await self.until(ready.is_set)
+
+    async def replace(self) -> None:
+        """Starts the role's next generation beside it, then ends it and waits for that."""
+        role, stop = self.role, self.stop
+        self.metrics = StreamingMetrics()
+        self.context = replace(self.context, generation=self.context.generation + 1, metrics=self.metrics)
+        await self.start()
+        stop.set()
+        assert role is not None
+        await role
+
     async def end(self) -> None:
         """Stops the role and waits for it."""
+        for listener in self.listeners:
+            listener.close()
         self.stop.set()
         if self.role is not None:
             await self.role
@@ -209,10 +231,9 @@ async def open_stage(folder: Path, database_url: str = "", **limits: Any) -> Asy
     unix = socket.socket(socket.AF_UNIX)
     unix.bind(stage.unix)
     unix.listen(512)
-    ready = asyncio.Event()
-    stage.role = asyncio.create_task(run_streaming(stage.context, [tcp, unix], ready.set, stage.stop))
-    await stage.until(ready.is_set)
+    stage.listeners = [tcp, unix]
     try:
+        await stage.start()
         yield stage
     finally:
         await stage.end()

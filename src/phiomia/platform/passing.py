@@ -72,31 +72,47 @@ class Taker:
         self._loop.add_reader(self._listener, self._accept)
 
     def close(self) -> None:
-        """Takes no more; givers look for somebody else."""
+        """Takes what was given already and no more; givers look for somebody else."""
         self._path.unlink(missing_ok=True)
-        for sock in (self._listener, *self._givers):
-            self._loop.remove_reader(sock)
-            sock.close()
-        self._givers.clear()
+        self._loop.remove_reader(self._listener)
+        # Who is on the way here is refused from now on, or is in the queue.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        while self._accept():
+            pass
+        self._listener.close()
+        for giver in list(self._givers):
+            giver.shutdown(socket.SHUT_RD)
+            while self._receive(giver):
+                pass
+            self._forget(giver)
 
-    def _accept(self) -> None:
-        with contextlib.suppress(BlockingIOError, InterruptedError):
+    def _accept(self) -> bool:
+        try:
             giver, _ = self._listener.accept()
-            giver.setblocking(False)
-            self._givers.add(giver)
-            self._loop.add_reader(giver, self._receive, giver)
+        except OSError:
+            return False
+        giver.setblocking(False)
+        self._givers.add(giver)
+        self._loop.add_reader(giver, self._receive, giver)
+        return True
 
-    def _receive(self, giver: socket.socket) -> None:
+    def _receive(self, giver: socket.socket) -> bool:
+        """Takes one connection, if there is one."""
         try:
             data, fds, _flags, _address = socket.recv_fds(giver, _MOST, 4)
         except (BlockingIOError, InterruptedError):
-            return
+            return False
         except OSError:
             data, fds = b"", []
         if not data and not fds:
+            self._forget(giver)
+            return False
+        for fd in fds:
+            self._taken(socket.socket(fileno=fd), data)
+        return True
+
+    def _forget(self, giver: socket.socket) -> None:
+        if giver in self._givers:
             self._loop.remove_reader(giver)
             self._givers.discard(giver)
             giver.close()
-            return
-        for fd in fds:
-            self._taken(socket.socket(fileno=fd), data)

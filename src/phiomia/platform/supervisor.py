@@ -12,6 +12,7 @@ It is started before them, ends when all of them serve, and is started again whe
 
 A child finds its sockets in PHIOMIA_LISTEN_FD, writes READY to PHIOMIA_READY_FD when it serves, and reaches the bus
 at PHIOMIA_BUS_SOCKET. SIGTERM asks it to drain, SIGINT to end soon. These four are the contract between releases.
+PHIOMIA_GENERATION says which one it belongs to: one whose connections outlive it hands them over to the next.
 """
 
 import json
@@ -323,8 +324,13 @@ class Supervisor:
     def _restart(
         self, order: Order, settings: Settings, release: Release, template: Process | None, deadline: float
     ) -> Steps:
-        """Ends the old children, then starts new ones; when these fail, the old release again."""
-        before = [slot for slot in self.slots if not self._keeps(slot, order, settings)]
+        """Ends the old children, then starts new ones; when these fail, the old release again.
+
+        Those that hand their connections over end last, when there is somebody to take them.
+        """
+        replaced = [slot for slot in self.slots if not self._keeps(slot, order, settings)]
+        handing = [slot for slot in replaced if slot.child.hands_over and order.concerns(slot.child.role)]
+        before = [slot for slot in replaced if slot not in handing]
         self.slots = [slot for slot in self.slots if slot not in before]
         for slot in before:
             slot.process.leave(slot.process.stop_signal, settings.stop_limit_s)
@@ -334,10 +340,17 @@ class Supervisor:
         limit_s = max(self.renewal_limit_s, deadline - time.monotonic())
         children = [child for child in settings.children if order.concerns(child.role) for _ in range(child.processes)]
         candidates = [self._fill(child, release, template, limit_s) for child in children]
+        for slot in candidates:
+            slot.process.held = slot.child.hands_over
         failure = yield from self._wait_ready(candidates)
         if not failure:
             failure = yield from self._settle(candidates, settings)
         if not failure:
+            self.slots = [slot for slot in self.slots if slot not in handing]
+            for slot in candidates:
+                slot.process.admit()
+            for slot in handing:
+                slot.process.leave(signal.SIGTERM, settings.drain_limit_s)
             self.slots = _in_order(settings, [*self.slots, *candidates])
             return ""
         self._discard(candidates)
@@ -504,6 +517,7 @@ class Supervisor:
     def _start(self, child: Child, release: Release, template: Process | None, limit_s: float) -> Process:
         sockets = [sock.fileno() for sock in self.listeners.get(child.listen, ())]
         bus = self.settings.bus_path
+        child = child._replace(env=child.env | {"PHIOMIA_GENERATION": str(release.generation)})
         if template is None:
             process = self.children.start(child, release.python, sockets, bus, limit_s)
         else:

@@ -19,6 +19,8 @@ class Child(NamedTuple):
     processes: int = 1
     listen: str = ""
     stop_signal: int = signal.SIGTERM
+    hands_over: bool = False
+    """Its connections go on in the process that comes after it, which therefore starts before it ends."""
 
 
 class Release(NamedTuple):

@@ -1,6 +1,7 @@
 """A connection before it is a stream: its request head, and the answer when there is no stream to be had."""
 
 import asyncio
+import os
 from collections.abc import Callable
 
 import h11
@@ -11,6 +12,7 @@ from wsproto.handshake import H11Handshake
 from wsproto.utilities import RemoteProtocolError
 
 from phiomia.streaming.request import StreamRequest, read_request
+from phiomia.streaming.state import ClientState
 from phiomia.streaming.wire import Wire
 
 MAX_HEAD = 16 * 1024
@@ -38,6 +40,7 @@ class Arrival:
     def __init__(self, wire: Wire, arrived: Callable[["Arrival", StreamRequest], None], head_s: float) -> None:
         self.wire = wire
         self.is_gone = False
+        self.heard = b""
         self._arrived = arrived
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
         self._head: h11.Request | None = None
@@ -52,6 +55,7 @@ class Arrival:
 
     def received(self, data: bytes) -> None:
         """Parses until the head is complete."""
+        self.heard += data
         try:
             self._http.receive_data(data)
             event = self._http.next_event()
@@ -68,6 +72,25 @@ class Arrival:
         """The client has gone."""
         self.is_gone = True
         self._late.cancel()
+
+    def state(self) -> ClientState:
+        """What another process needs to begin with this connection anew; as long as nothing was answered."""
+        return ClientState(
+            kind="arrival",
+            inode=os.fstat(self.wire.sock.fileno()).st_ino,
+            account_id=0,
+            token_id=0,
+            scopes=[],
+            languages=None,
+            channels=[],
+            unread=self.heard,
+        )
+
+    def detach(self) -> None:
+        """Leaves the socket open for another process."""
+        self.is_gone = True
+        self._late.cancel()
+        self.wire.detach()
 
     def overflowed(self) -> None:
         """A client that sends but does not read gets no answer."""

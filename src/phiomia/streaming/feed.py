@@ -4,18 +4,18 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from phiomia.platform.bus import Bus
 from phiomia.platform.db import Database, TooSlow, Unavailable
 from phiomia.platform.events import TOPIC, StreamEvent, read_stream, stream_bounds
+from phiomia.streaming.client import Past, StreamClient
 from phiomia.streaming.dispatch import Delivery, Render, plan
 from phiomia.streaming.encoding import Frames
 from phiomia.streaming.hall import Hall
 from phiomia.streaming.log_events import TokenEvent, decode_body
 from phiomia.streaming.ports import Renderer
-from phiomia.streaming.subscriptions import Client, Subscription, Subscriptions
-from phiomia.streaming.wire import Wire
+from phiomia.streaming.subscriptions import Subscription, Subscriptions
 
 TOKENS_TOPIC = "tokens"
 PAGE = 500
@@ -25,26 +25,14 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-class Resumable(Client, Protocol):
-    """A client that can wait for its past."""
-
-    wire: Wire
-    subscription: Subscription
-
-    def hold(self, seen: int) -> None:
-        """From now on keeps live events back, and never sends those up to `seen`."""
-        ...
-
-    def release(self) -> None:
-        """Sends what was kept back."""
-        ...
-
-
 class Feed:
     """The events of the log after `position`."""
 
     def __init__(self, db: Database, bus: Bus, renderer: Renderer, hall: Hall) -> None:
         self.position = 0
+        # The last event that everybody has got; one behind `position` while an event is being sent.
+        self.done = 0
+        self._finishing = False
         self._looked_at = time.monotonic()
         self._db = db
         self._renderer = renderer
@@ -60,7 +48,7 @@ class Feed:
         """Begins after an event that another process has sent last, else with what comes next."""
         if after is None:
             after = await self._last()
-        self.position = after
+        self.position = self.done = after
 
     @property
     def idle_s(self) -> float:
@@ -73,43 +61,68 @@ class Feed:
             unsubscribe()
 
     async def run(self) -> None:
-        """Dispatches events as they come, until cancelled."""
-        while True:
+        """Dispatches events as they come, until cancelled or told to finish."""
+        while not self._finishing:
             self._woken.clear()
             events = await self._read(self.position, PAGE)
             self._looked_at = time.monotonic()
             for event in events:
+                if self._finishing:
+                    return
                 await self._dispatch(event)
                 self._looked_at = time.monotonic()
             if len(events) < PAGE:
                 await self._wait()
 
-    async def catch_up(self, client: Resumable, after: int) -> None:
-        """Sends what a client missed after an event, then lets live events come: no gap, nothing twice."""
-        last = await self._last()
-        if not client.subscription.active:
-            return
-        # A number that was never given can't be resumed from.
-        client.hold(after if after <= last else 0)
-        self._hall.add(client.subscription)
-        if after < self.position:
-            await self._replay(client, after, self.position)
-        client.release()
+    def finish(self) -> None:
+        """Sends the event that was begun to the end, and nothing after it: another process goes on."""
+        self._finishing = True
+        self._woken.set()
 
-    async def _replay(self, client: Resumable, after: int, until: int) -> None:
-        alone = Subscriptions()
-        past = Subscription(client.subscription.channel, client)
-        alone.add(past)
-        while after < until and not client.wire.closed:
+    async def catch_up(self, clients: Sequence[StreamClient], after: int) -> None:
+        """Sends what clients missed after an event, then lets live events come: no gap, nothing twice."""
+        for client in clients:
+            if not client.is_behind:
+                client.hold(after)
+        if after > self.position and after > await self._last():
+            # A number that was never given can't be resumed from.
+            for client in clients:
+                client.hold(0)
+        for client in clients:
+            for subscription in client.listening():
+                self._hall.add(subscription)
+        if after >= self.position or await self._replay(clients, after, self.position):
+            for client in clients:
+                client.release()
+
+    async def _replay(self, clients: Sequence[StreamClient], after: int, until: int) -> bool:
+        """Sends what was; gives whether it came to its end."""
+        past = Subscriptions()
+        for client in clients:
+            for live in client.listening():
+                past.add(Subscription(live.channel, Past(live, client)))
+        while after < until and not all(client.wire.closed for client in clients):
             events = await self._read(after, min(PAGE, until - after))
             for event in events:
-                if event.seq <= until and client.subscription.active:
-                    self._hall.metrics.replayed_events += 1
-                    await self._render_and_send(event, self._plan(event, alone))
-                    await client.wire.drain()
+                if self._finishing:
+                    return False
+                if event.seq <= until:
+                    await self._send_past(event, past, clients)
             if not events:
-                return
+                break
             after = events[-1].seq
+        return True
+
+    async def _send_past(self, event: StreamEvent, past: Subscriptions, clients: Sequence[StreamClient]) -> None:
+        self._hall.metrics.replayed_events += 1
+        if event.kind == "token":
+            self._revoke_among(clients, event)
+        await self._render_and_send(event, self._plan(event, past))
+        for client in clients:
+            client.seen = max(client.seen, event.seq)
+        if len(clients) == 1:
+            # One that does not read waits alone; of many it would keep the others waiting.
+            await clients[0].wire.drain()
 
     async def _dispatch(self, event: StreamEvent) -> None:
         render = self._plan(event, self._hall.subscriptions)
@@ -117,8 +130,9 @@ class Feed:
         self.position = event.seq
         self._hall.metrics.events += 1
         if event.kind == "token":
-            self._revoke_logged(event)
+            self._hall.revoke(self._read_tokens(event))
         await self._render_and_send(event, render)
+        self.done = event.seq
 
     def _plan(self, event: StreamEvent, listeners: Subscriptions) -> Render | None:
         try:
@@ -163,14 +177,20 @@ class Feed:
     def _revoke(self, payload: bytes) -> None:
         self._hall.revoke(int(number) for number in payload.split(b",") if number.strip().isdigit())
 
-    def _revoke_logged(self, event: StreamEvent) -> None:
+    def _revoke_among(self, clients: Sequence[StreamClient], event: StreamEvent) -> None:
+        # Others may have come with the token after it had become good again.
+        revoked = set(self._read_tokens(event))
+        for client in clients:
+            if client.viewer.token_id in revoked and not client.wire.closed:
+                client.revoke()
+
+    def _read_tokens(self, event: StreamEvent) -> Sequence[int]:
         try:
             body = decode_body(event.kind, event.body)
         except ValueError:
             self._fail(event)
-            return
-        if isinstance(body, TokenEvent):
-            self._hall.revoke(body.ids)
+            return ()
+        return body.ids if isinstance(body, TokenEvent) else ()
 
     def _fail(self, event: StreamEvent) -> None:
         self._hall.metrics.events_failed += 1

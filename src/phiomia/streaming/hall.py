@@ -8,6 +8,7 @@ from phiomia.streaming.metrics import StreamingMetrics
 from phiomia.streaming.ports import StreamViewer
 from phiomia.streaming.state import ClientState
 from phiomia.streaming.subscriptions import Subscription, Subscriptions
+from phiomia.streaming.wire import Wire
 
 REMEMBERED_TOKENS = 1_000
 
@@ -32,6 +33,13 @@ class Guest(Protocol):
 
     kind: str
     viewer: StreamViewer
+    seen: int
+    wire: Wire
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether it has got nothing after `seen`; else it gets what happens."""
+        ...
 
     def revoke(self) -> None:
         """Ends the stream because its token is no longer good."""

@@ -14,6 +14,8 @@ _HELP = {
     "replayed_events": "Events sent again to clients that came back.",
     "dropped_slow": "Clients dropped because they did not read.",
     "dropped_dead": "Clients dropped because they did not answer.",
+    "given": "Streams given to the process that came after this one.",
+    "taken": "Streams taken over from the process before this one.",
     "revoked": "Clients dropped because their token was revoked.",
 }
 
@@ -34,6 +36,8 @@ class StreamingMetrics:
     dropped_slow: int = 0
     dropped_dead: int = 0
     revoked: int = 0
+    given: int = 0
+    taken: int = 0
 
 
 def publish(counted: StreamingMetrics) -> None:

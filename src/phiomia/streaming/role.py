@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +12,12 @@ from phiomia.platform.bus import Bus
 from phiomia.platform.config import Config
 from phiomia.platform.db import Database
 from phiomia.platform.health import Obstacle
-from phiomia.platform.passing import Taker
 from phiomia.streaming.feed import Feed
 from phiomia.streaming.hall import Hall, Limits
 from phiomia.streaming.metrics import StreamingMetrics, publish
 from phiomia.streaming.ports import Authenticator, Renderer
 from phiomia.streaming.server import StreamingServer
+from phiomia.streaming.succession import Succession
 
 # The log is read every second when nothing wakes us.
 STUCK_AFTER_S = 15.0
@@ -32,6 +33,7 @@ class StreamingContext:
     renderer: Renderer
     config: Config
     handed_over: Path | None = None  # folder in which the web gives connections away
+    generation: int = 0  # of which we are; streams are handed over to another one
     limits: Limits = field(default_factory=Limits)
     metrics: StreamingMetrics = field(default_factory=StreamingMetrics)
     # Answers questions about the process while it is open; it is given what finds out whether something is stuck.
@@ -39,9 +41,13 @@ class StreamingContext:
 
 
 async def run_streaming(
-    context: StreamingContext, sockets: Sequence[socket.socket], ready: Callable[[], None], stop: asyncio.Event
+    context: StreamingContext, sockets: Sequence[socket.socket], ready: Callable[[], int | None], stop: asyncio.Event
 ) -> None:
-    """Serves streams on the listening sockets until `stop` is set, then sends everybody away in slices."""
+    """Serves streams on the listening sockets until `stop` is set.
+
+    Then the next process goes on with them; when there is none, everybody is sent away in slices. `ready` says that we
+    could serve, and gives a descriptor that becomes readable when we may.
+    """
     hall = Hall(context.metrics, context.limits, context.authenticator.forget)
     feed = Feed(context.db, context.bus, context.renderer, hall)
     publish(context.metrics)
@@ -58,7 +64,7 @@ async def _serve(
     hall: Hall,
     feed: Feed,
     sockets: Sequence[socket.socket],
-    ready: Callable[[], None],
+    ready: Callable[[], int | None],
     stop: asyncio.Event,
 ) -> None:
     await feed.start()
@@ -66,12 +72,14 @@ async def _serve(
     following = asyncio.create_task(feed.run())
     stopping = asyncio.create_task(stop.wait())
     try:
+        succession = Succession(context.handed_over, context.generation, server) if context.handed_over else None
+        await _wait_to_begin(ready(), stopping)
         server.listen(sockets)
-        taker = Taker(context.handed_over, server.adopt) if context.handed_over else None
-        ready()
+        if succession is not None:
+            succession.begin()
         await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if taker is not None:
-            taker.close()
+        if succession is not None:
+            await succession.end(following)
         await server.close(context.limits.leave_s)
     finally:
         feed.close()
@@ -80,3 +88,17 @@ async def _serve(
         await asyncio.wait({following, stopping})
     if not following.cancelled():
         following.result()
+
+
+async def _wait_to_begin(told: int | None, stopping: asyncio.Task[bool]) -> None:
+    """Returns when the supervisor lets us in, has gone, or tells us to end."""
+    if told is None:
+        return
+    loop = asyncio.get_running_loop()
+    begun = asyncio.Event()
+    loop.add_reader(told, begun.set)
+    waiting = asyncio.create_task(begun.wait())
+    await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    loop.remove_reader(told)
+    os.close(told)

@@ -5,13 +5,16 @@ import errno
 import logging
 import math
 import socket
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
 
 from phiomia.platform.db import TooSlow, Unavailable
 from phiomia.streaming.arrival import CORS, PREFLIGHT, Arrival
 from phiomia.streaming.channels import SCOPES, Channel, ChannelError, check_access, parse_channel
+from phiomia.streaming.client import StreamClient
 from phiomia.streaming.feed import Feed
-from phiomia.streaming.hall import Hall
+from phiomia.streaming.hall import Guest, Hall
 from phiomia.streaming.ports import Authenticator, StreamViewer
 from phiomia.streaming.request import ROOT, StreamRequest, is_below_root
 from phiomia.streaming.sse import SseClient
@@ -23,8 +26,18 @@ ACCEPTED_AT_ONCE = 64
 FULL_PAUSE_S = 0.5
 SLICE_S = 0.05
 SMALLEST_SLICE = 25
+SETTLE_S = 2.0
+BATCH = 250
 _FULL = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 log = logging.getLogger(__name__)
+
+
+class Parcel(NamedTuple):
+    """Streams on their way to another process, which have got every event up to `position`."""
+
+    position: int
+    states: list[ClientState]
+    sockets: list[socket.socket]
 
 
 class StreamingServer:
@@ -53,17 +66,51 @@ class StreamingServer:
             listener.close()
         self._listeners.clear()
 
-    def states(self) -> list[ClientState]:
-        """Every stream as plain data."""
-        return [guest.state() for guest in self.hall.guests]
+    async def settle(self) -> None:
+        """Waits a little for those who are being welcomed or catch up; what is not done then another process begins."""
+        if self._tasks:
+            _done, waiting = await asyncio.wait(self._tasks, timeout=SETTLE_S)
+            for task in waiting:
+                task.cancel()
+            if waiting:
+                await asyncio.wait(waiting)
 
-    def resume(self, sock: socket.socket, state: ClientState) -> None:
-        """Goes on with a stream of another process."""
+    def pack(self) -> Iterator[Parcel]:
+        """Every stream, and every connection that was not answered yet, as parcels of which each is ours no more."""
+        while True:
+            first = next(iter(self.hall.guests), None)
+            if first is None:
+                arrivals = [one for wire in self._wires if (one := _unanswered(wire)) is not None]
+                if not arrivals:
+                    return
+                yield _make_parcel(self.feed.done, arrivals[:BATCH])
+            elif first.is_behind:
+                yield _make_parcel(first.seen, [first])
+            else:
+                level = (guest for guest in self.hall.guests if not guest.is_behind)
+                yield _make_parcel(self.feed.done, list(islice(level, BATCH)))
+
+    def take(self, parcel: Parcel) -> None:
+        """Goes on with the streams of another process."""
+        clients = []
+        for sock, state in zip(parcel.sockets, parcel.states, strict=True):
+            try:
+                if state.kind == "arrival":
+                    self.adopt(sock, state.unread)
+                else:
+                    clients.append(self._resume(sock, state, parcel.position))
+            except Exception:
+                log.exception("a stream could not be taken over")
+                sock.close()
+        self.hall.metrics.taken += len(parcel.states)
+        if clients:
+            self._start(self.feed.catch_up(clients, parcel.position))
+
+    def _resume(self, sock: socket.socket, state: ClientState, position: int) -> StreamClient:
         wire = self._take(sock)
         if state.kind == "sse":
-            SseClient.resume(wire, self.hall, state)
-        else:
-            WebSocketClient.resume(wire, self.hall, state, self.authenticator)
+            return SseClient.resume(wire, self.hall, state, position)
+        return WebSocketClient.resume(wire, self.hall, state, position, self.authenticator)
 
     async def close(self, limit_s: float) -> None:
         """Sends everybody away in slices, so that they do not all return at once; done when the limit has passed."""
@@ -128,9 +175,12 @@ class StreamingServer:
         elif request.path == ROOT + "/health":
             arrival.answer(200, [*CORS, ("content-type", "text/plain")], b"OK")
         else:
-            task = self._loop.create_task(self._welcome(arrival, request))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._start(self._welcome(arrival, request))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _welcome(self, arrival: Arrival, request: StreamRequest) -> None:
         try:
@@ -193,7 +243,7 @@ class StreamingServer:
         if request.last_event_id is None:
             self.hall.add(client.subscription)
         else:
-            await self.feed.catch_up(client, request.last_event_id)
+            await self.feed.catch_up([client], request.last_event_id)
 
     async def _authenticate(self, request: StreamRequest) -> StreamViewer:
         token = request.token
@@ -211,3 +261,16 @@ class StreamingServer:
             raise ChannelError(401, "The access token is not valid.")
         if arrival.is_gone:
             raise ChannelError(400, "The client has gone.")
+
+
+def _unanswered(wire: Wire) -> Arrival | None:
+    return wire.owner if isinstance(wire.owner, Arrival) and not wire.finishing else None
+
+
+def _make_parcel(position: int, clients: Sequence[Guest | Arrival]) -> Parcel:
+    """One step without waiting: nothing is read or sent between the state and the end of our part."""
+    states = [client.state() for client in clients]
+    sockets = [client.wire.sock for client in clients]
+    for client in clients:
+        client.detach()
+    return Parcel(position, states, sockets)

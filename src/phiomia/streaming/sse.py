@@ -3,8 +3,10 @@
 import asyncio
 import os
 import random
+from collections.abc import Iterable
 
 from phiomia.streaming.channels import Channel
+from phiomia.streaming.client import StreamClient
 from phiomia.streaming.encoding import LAST_CHUNK, SSE_COMMENT_HELLO, SSE_HEARTBEAT, Frames, Message, chunk
 from phiomia.streaming.hall import Hall
 from phiomia.streaming.ports import StreamViewer
@@ -15,69 +17,42 @@ from phiomia.streaming.wire import Wire
 RETRY_MS = (1_000, 5_000)
 
 
-class SseClient:
+class SseClient(StreamClient):
     """An open event stream."""
 
     kind = "sse"
 
     def __init__(self, wire: Wire, hall: Hall, viewer: StreamViewer, channel: Channel, *, chunked: bool) -> None:
-        self.wire = wire
-        self.hall = hall
-        self.viewer = viewer
+        super().__init__(wire, hall, viewer)
         self.chunked = chunked
-        self.seen = 0
         self.subscription = Subscription(channel, self)
-        self._held: list[bytes] | None = None
-        self._held_bytes = 0
-        self._heartbeat: asyncio.TimerHandle | None = None
 
-    def open(self) -> None:
+    def open(self, due_s: float | None = None) -> None:
         """Joins the hall; events come once the subscription is added."""
         self.wire.owner = self
         self.hall.enter(self)
-        self._beat_later()
+        self._beat_later(self.hall.limits.heartbeat_s if due_s is None else due_s)
         self.wire.read_on()
 
     def greet(self) -> None:
         """Sends the first bytes."""
         self._write(SSE_COMMENT_HELLO)
 
-    def deliver(self, subscription: Subscription, message: Message, frames: Frames) -> None:
-        """Sends an event, or keeps it while older ones are being caught up with."""
-        if frames.seq <= self.seen:
-            return
-        self.hall.metrics.messages_sent += 1
-        frame = frames.sse(message, chunked=self.chunked)
-        if self._held is None or subscription is not self.subscription:
-            self.wire.write(frame)
-            return
-        self._held.append(frame)
-        self._held_bytes += len(frame)
-        if self._held_bytes > self.wire.limit:
-            self.overflowed()
+    def listening(self) -> Iterable[Subscription]:
+        """Its channel, until it has gone."""
+        return (self.subscription,) if self.subscription.active else ()
 
-    def hold(self, seen: int) -> None:
-        """From now on keeps live events back, and never sends those up to `seen`."""
-        self.seen = seen
-        self._held = []
-
-    def release(self) -> None:
-        """Sends what was kept back; from now on events go out as they come."""
-        held, self._held = self._held or [], None
-        for frame in held:
-            self.wire.write(frame)
+    def frame(self, subscription: Subscription, message: Message, frames: Frames) -> bytes:
+        """An event of the stream."""
+        return frames.sse(message, chunked=self.chunked)
 
     def received(self, data: bytes) -> None:
         """A client of an event stream has nothing to say."""
 
-    def ended(self) -> None:
-        """The client has gone."""
-        self._leave()
-
     def overflowed(self) -> None:
         """Drops a client that does not read."""
         self.hall.metrics.dropped_slow += 1
-        self._leave()
+        self.leave()
         self.wire.forget_queue()
         self.wire.finish()
 
@@ -90,10 +65,6 @@ class SseClient:
         """Ends the stream and says when to return, not everybody at once."""
         self._write(b"retry: %d\n\n" % random.randint(*RETRY_MS))
         self._end()
-
-    def abort(self) -> None:
-        """Closes at once."""
-        self.wire.abort()
 
     def state(self) -> ClientState:
         """Everything another process needs to go on."""
@@ -109,43 +80,39 @@ class SseClient:
             unsent=self.wire.unsent,
             chunked=self.chunked,
             seen=self.seen,
+            due_s=self.due_s,
         )
 
-    def detach(self) -> None:
-        """Leaves the socket open for another process."""
-        self._leave()
-        self.wire.detach()
-
     @classmethod
-    def resume(cls, wire: Wire, hall: Hall, state: ClientState) -> "SseClient":
-        """The client of another process, open and subscribed."""
+    def resume(cls, wire: Wire, hall: Hall, state: ClientState, position: int) -> "SseClient":
+        """The client of another process, open; it is to catch up with what came after `position`."""
         client = cls(wire, hall, state.viewer(), state.listened()[0], chunked=state.chunked)
-        client.seen = state.seen
-        client.open()
-        hall.add(client.subscription)
-        wire.write(state.unsent)
+        client.hold(position)
+        client.open(state.due_s)
+        wire.go_on(state.unsent)
         return client
+
+    def leave(self) -> None:
+        """Listens to nothing more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.hall.remove(self.subscription)
+        self.hall.leave(self)
 
     def _write(self, text: bytes) -> None:
         self.wire.write(chunk(text) if self.chunked else text)
 
-    def _beat_later(self) -> None:
-        self._heartbeat = asyncio.get_running_loop().call_later(self.hall.limits.heartbeat_s, self._beat)
+    def _beat_later(self, seconds: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._beat)
 
     def _beat(self) -> None:
-        self._beat_later()
+        self._beat_later(self.hall.limits.heartbeat_s)
         # While older events are on their way the connection is not idle.
-        if self._held is None:
+        if not self.is_behind:
             self._write(SSE_HEARTBEAT)
 
     def _end(self) -> None:
-        self._leave()
+        self.leave()
         if self.chunked:
             self.wire.write(LAST_CHUNK)
         self.wire.finish()
-
-    def _leave(self) -> None:
-        if self._heartbeat is not None:
-            self._heartbeat.cancel()
-        self.hall.remove(self.subscription)
-        self.hall.leave(self)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, Tex
 
 from phiomia.platform.db import TooSlow, Unavailable
 from phiomia.streaming.channels import Channel, ChannelError, check_access, parse_channel
+from phiomia.streaming.client import StreamClient
 from phiomia.streaming.encoding import Frames, Message, text_frame
 from phiomia.streaming.frames import TooLargeError, WholeFrames
 from phiomia.streaming.hall import Hall
@@ -25,15 +27,13 @@ MAX_COMMANDS = 100
 log = logging.getLogger(__name__)
 
 
-class WebSocketClient:
+class WebSocketClient(StreamClient):
     """An open WebSocket."""
 
     kind = "websocket"
 
     def __init__(self, wire: Wire, hall: Hall, viewer: StreamViewer, authenticator: Authenticator) -> None:
-        self.wire = wire
-        self.hall = hall
-        self.viewer = viewer
+        super().__init__(wire, hall, viewer)
         self.subscriptions: dict[tuple[str, str], Subscription] = {}
         self._authenticator = authenticator
         self._protocol = Connection(ConnectionType.SERVER)
@@ -42,13 +42,12 @@ class WebSocketClient:
         self._commands: deque[dict[str, Any]] = deque()
         self._working: asyncio.Task[None] | None = None
         self._awaits_pong = False
-        self._timer: asyncio.TimerHandle | None = None
 
-    def open(self) -> None:
+    def open(self, due_s: float | None = None) -> None:
         """Joins the hall."""
         self.wire.owner = self
         self.hall.enter(self)
-        self._later(self.hall.limits.ping_s, self._ping)
+        self._later(self.hall.limits.ping_s if due_s is None else due_s, self._ping)
         self.wire.read_on()
 
     def command(self, command: dict[str, Any]) -> None:
@@ -59,10 +58,13 @@ class WebSocketClient:
         if self._working is None:
             self._working = asyncio.create_task(self._work())
 
-    def deliver(self, subscription: Subscription, message: Message, frames: Frames) -> None:
-        """Sends a message of a subscription."""
-        self.hall.metrics.messages_sent += 1
-        self.wire.write(frames.websocket(subscription.stream, message))
+    def listening(self) -> Iterable[Subscription]:
+        """Its channels."""
+        return self.subscriptions.values()
+
+    def frame(self, subscription: Subscription, message: Message, frames: Frames) -> bytes:
+        """A message of one of its channels."""
+        return frames.websocket(subscription.stream, message)
 
     def received(self, data: bytes) -> None:
         """Feeds whole frames to the protocol and does what they say."""
@@ -75,10 +77,6 @@ class WebSocketClient:
             self._protocol.receive_data(whole)
             for event in self._protocol.events():
                 self._handle(event)
-
-    def ended(self) -> None:
-        """The client has gone."""
-        self._leave()
 
     def overflowed(self) -> None:
         """Drops a client that does not read."""
@@ -95,15 +93,11 @@ class WebSocketClient:
         """Ends the stream: the process ends."""
         self.close(RESTART, "The server restarts.")
 
-    def abort(self) -> None:
-        """Closes at once."""
-        self.wire.abort()
-
     def close(self, code: int, reason: str) -> None:
         """Says goodbye and waits a little for the answer."""
         if self._protocol.state is not ConnectionState.OPEN:
             return
-        self._leave()
+        self.leave()
         self.wire.write(self._protocol.send(CloseConnection(code, reason)))
         self.wire.read_on()
         self._later(self.hall.limits.close_s, self.wire.abort)
@@ -123,22 +117,24 @@ class WebSocketClient:
             unread=self._frames.unread,
             unsent=self.wire.unsent,
             awaits_pong=self._awaits_pong,
+            commands=list(self._commands),
+            due_s=self.due_s,
         )
 
-    def detach(self) -> None:
-        """Leaves the socket open for another process."""
-        self._leave()
-        self.wire.detach()
-
     @classmethod
-    def resume(cls, wire: Wire, hall: Hall, state: ClientState, authenticator: Authenticator) -> "WebSocketClient":
-        """The client of another process, open and subscribed."""
+    def resume(
+        cls, wire: Wire, hall: Hall, state: ClientState, position: int, authenticator: Authenticator
+    ) -> "WebSocketClient":
+        """The client of another process, open; it is to catch up with what came after `position`."""
         client = cls(wire, hall, state.viewer(), authenticator)
         client._awaits_pong = state.awaits_pong
-        client.open()
+        client.hold(position)
+        client.open(state.due_s)
         for channel in state.listened():
-            client._join(channel)
-        wire.write(state.unsent)
+            client.subscriptions[channel.identity] = Subscription(channel, client)
+        wire.go_on(state.unsent)
+        for command in state.commands:
+            client.command(command)
         client.received(state.unread)
         return client
 
@@ -161,7 +157,7 @@ class WebSocketClient:
                 self._read_command(text)
 
     def _answer_close(self, event: CloseConnection) -> None:
-        self._leave()
+        self.leave()
         # A broken frame is reported as a close as well, while the protocol is still open.
         if self._protocol.state in (ConnectionState.OPEN, ConnectionState.REMOTE_CLOSING):
             self.wire.write(self._protocol.send(event.response()))
@@ -178,7 +174,10 @@ class WebSocketClient:
     async def _work(self) -> None:
         try:
             while self._commands and self._protocol.state is ConnectionState.OPEN:
-                await self._obey(self._commands.popleft())
+                # It stays in its place until it is done: it may be another process that does it.
+                await self._obey(self._commands[0])
+                if self._commands:
+                    self._commands.popleft()
                 if len(self._commands) < MAX_COMMANDS:
                     self.wire.read_on()
         finally:
@@ -237,7 +236,8 @@ class WebSocketClient:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(seconds, call)
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Listens to nothing more."""
         if self._timer is not None:
             self._timer.cancel()
         self._commands.clear()

@@ -89,6 +89,16 @@ class Wire:
         if self.queued > self.limit and self.owner is not None:
             self.owner.overflowed()
 
+    def go_on(self, unsent: bytes) -> None:
+        """Sends what another process has begun to send; from now on this wire's limit holds."""
+        sent = self._send(unsent) if unsent else 0
+        if sent == len(unsent) or self.closed:
+            return
+        self._begun = True
+        self._outgoing.append(memoryview(unsent)[sent:])
+        self.queued += len(unsent) - sent
+        self._watch_writing()
+
     def forget_queue(self) -> None:
         """Drops what has not been begun, so that a farewell still fits."""
         rest = [self._outgoing[0]] if self._begun and self._outgoing else []
