@@ -1,5 +1,6 @@
 """Notifications that are about no post: reports, follows that ended with a server, words from the moderators."""
 
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -94,7 +95,7 @@ async def test_a_member_hears_that_a_server_was_blocked(world: World) -> None:
     alice, bob, idle = [await world.account(name) for name in ("alice", "bob", "idle")]
     there = [await world.account(f"friend{number}", domain=THERE) for number in range(3)]
     for friend in there:
-        await world.write(lambda session, friend=friend: follow(session, friend.id, alice.id))
+        await world.write(partial(follow, actor_id=friend.id, target_id=alice.id))
     for who in (alice, bob):
         await _let_follow(world, who, there[0])
     await world.write(lambda session: block_domain(session, DomainBlock(THERE, Severity.SUSPEND)))
@@ -133,7 +134,7 @@ async def test_a_member_hears_what_blocking_a_server_ended(world: World) -> None
 async def test_moderators_warn_a_member(world: World) -> None:
     alice, remote = await world.account("alice"), await world.account("remote", domain=THERE)
     for text in ("Please be kind.", "Please!"):
-        await world.write(lambda session, text=text: warn_account(session, NewWarning(alice.id, f" {text} ")))
+        await world.write(partial(warn_account, new=NewWarning(alice.id, f" {text} ")))
     second, first = await _told(world, alice, "moderation_warning")
     warning = first["moderation_warning"]
     assert (warning["action"], warning["text"], warning["appeal"]) == ("none", "Please be kind.", None)
@@ -154,9 +155,7 @@ async def test_moderators_warn_a_member(world: World) -> None:
         (remote.id, "x", NotFound),
     ):
         with pytest.raises(fault):
-            await world.write(
-                lambda session, account_id=account_id, text=text: warn_account(session, NewWarning(account_id, text))
-            )
+            await world.write(partial(warn_account, new=NewWarning(account_id, text)))
 
 
 async def _let_follow(world: World, who: Account, friend: Account) -> None:

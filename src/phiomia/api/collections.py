@@ -23,6 +23,7 @@ from phiomia.entities.collection import render_collection, render_item
 from phiomia.platform import limits
 from phiomia.platform.db import ReadSession
 
+_STABLE_SINCE = "2026-06-10"
 _READ, _WRITE = ("read:collections",), ("write:collections",)
 List = Callable[[ReadSession, int, int, Part], Awaitable[list[CollectionView]]]
 
@@ -74,7 +75,7 @@ def _both(method: str, path: str, *, first_method: str = "", **more: Any) -> Cal
     """Declares an endpoint under its name and under the one it had at first."""
 
     def declare(handler: Handler) -> Handler:
-        endpoint(first_method or method, f"/api/v1_alpha{path}", **more)(handler)
+        endpoint(first_method or method, f"/api/v1_alpha{path}", deprecated=_STABLE_SINCE, **more)(handler)
         return endpoint(method, f"/api/v1{path}", **more)(handler)
 
     return declare
@@ -134,7 +135,13 @@ async def update(call: Call, params: CollectionChange) -> object:
     return await _show(call, collection_id)
 
 
-endpoint("PATCH", "/api/v1_alpha/collections/:id", scopes=_WRITE, returns="entity:WrappedCollection")(update)
+endpoint(
+    "PATCH",
+    "/api/v1_alpha/collections/:id",
+    scopes=_WRITE,
+    returns="entity:WrappedCollection",
+    deprecated=_STABLE_SINCE,
+)(update)
 
 
 @_both("DELETE", "/collections/:id", scopes=_WRITE, returns="empty")

@@ -49,7 +49,8 @@ async def confirm_again(call: Call, params: ConfirmationParams) -> object:
         raise ApiError(403, "This method is only available to the application the user originally signed-up with")
     if user.confirmed_at is not None and not changing:
         raise ApiError(403, "This method is only available while the e-mail is awaiting confirmation")
-    count_mail(call.api.rates, call.api.config.rate_limits, network_of(call.address), user.email)
+    limits, address = call.api.config.rate_limits, network_of(call.address)
+    count_mail(call.api.rates, limits, address, user.email, about="confirmation")
 
     async def send(session: WriteSession) -> None:
         if params.email:

@@ -58,6 +58,7 @@ class Endpoint(NamedTuple):
     upload_bytes: int
     unconfirmed: bool
     summary: str
+    deprecation: str = ""
 
 
 ENDPOINTS: list[Endpoint] = []
@@ -74,12 +75,14 @@ def endpoint(
     rate: str | None = None,
     upload_bytes: int = 0,
     unconfirmed: bool = False,
+    deprecated: str = "",
 ) -> Callable[[Handler], Handler]:
     """Declares an endpoint.
 
     access: public (no token looked at), optional (more with a token), app (any token), user (a person's).
     returns: the type as in the facts, `entity:Status`, `array<entity:Account>`, `empty`.
     rate: name of the further limit in `config.rate_limits`. upload_bytes: the largest file it takes.
+    deprecated: since which day, `2022-11-14`, apps are told that there is something better (RFC 9745).
     """
 
     def declare(handler: Handler) -> Handler:
@@ -89,12 +92,16 @@ def endpoint(
         ENDPOINTS.append(
             Endpoint(
                 method, path, handler, tuple(scopes), access, returns, params, paginated, rate, upload_bytes,
-                unconfirmed, summary,
+                unconfirmed, summary, _write_deprecation(deprecated),
             )
         )  # fmt: skip
         return handler
 
     return declare
+
+
+def _write_deprecation(day: str) -> str:
+    return f"@{int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp())}" if day else ""
 
 
 class Call:
@@ -207,7 +214,7 @@ def _responder(declared: Endpoint, api: Api) -> Callable[..., Awaitable[None]]:
 
     limits = api.config.rate_limits
     slow_s = api.config.log.slow_ms / 1000
-    public, method = declared.access == "public", declared.method
+    public, method, deprecation = declared.access == "public", declared.method, declared.deprecation
     reads, reads_body = reader is not None or upload_bytes > 0, method not in WITHOUT_BODY
 
     async def respond(req: falcon.asgi.Request, resp: falcon.asgi.Response, **path: str) -> None:
@@ -239,6 +246,8 @@ def _responder(declared: Endpoint, api: Api) -> Callable[..., Awaitable[None]]:
                 call.form.discard()
         resp.set_headers(_COMMON)
         resp.set_header("x-request-id", call.identify())
+        if deprecation:
+            resp.set_header("Deprecation", deprecation)
         seconds = time.perf_counter() - start
         http.observe(method, resp.status_code, seconds)
         if seconds > slow_s:
@@ -293,15 +302,18 @@ def _check_access(declared: Endpoint, bearer: Bearer | None) -> None:
 
 
 def _count(declared: Endpoint, rate: tuple[int, int] | None, call: Call) -> None:
-    rules = call.api.config.rate_limits
-    viewer = call.viewer
+    rules, rates, bearer, viewer = call.api.config.rate_limits, call.api.rates, call.bearer, call.viewer
     who: int | str = viewer if viewer is not None else network_of(call.address)
-    general = rules.account if viewer is not None else rules.ip
-    allowance = call.api.rates.count("account" if viewer is not None else "ip", who, *general)
+    if bearer is None:
+        allowance = rates.count("ip", who, *rules.ip)
+    else:
+        allowance = rates.count("token", bearer.token_id, *rules.token)
+        if viewer is not None:
+            allowance = _closest(allowance, rates.count("account", who, *rules.account))
     if call.req.query_string and not _PAGING.isdisjoint(call.req.params):
-        allowance = _closest(allowance, call.api.rates.count("paging", who, *rules.paging))
+        allowance = _closest(allowance, rates.count("paging", who, *rules.paging))
     if rate is not None and declared.rate is not None:
-        allowance = _closest(allowance, call.api.rates.count(declared.rate, who, *rate))
+        allowance = _closest(allowance, rates.count(declared.rate, who, *rate))
     call.resp.set_headers(
         [
             ("X-RateLimit-Limit", str(allowance.limit)),

@@ -44,10 +44,14 @@ async def familiar_followers(call: Call, params: FamiliarParams) -> object:
     ]
 
 
-@endpoint("GET", "/api/v1/accounts/:id/identity_proofs", returns="array<entity:IdentityProof>")
+@endpoint(
+    "GET",
+    "/api/v1/accounts/:id/identity_proofs",
+    returns="array<entity:IdentityProof>",
+    deprecated="2022-03-30",
+)
 async def identity_proofs(call: Call, params: None) -> object:
     """Proofs of other identities: a thing of the past, there are none."""
-    call.header("Deprecation", "@1648598400")
     async with call.api.db.read() as session:
         await load_account(session, call.id)
     return []

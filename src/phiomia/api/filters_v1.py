@@ -10,7 +10,7 @@ from phiomia.domain.filters.phrases import create_phrase, delete_phrase, load_ph
 from phiomia.domain.filters.queries import load_filters
 from phiomia.entities.filter import render_phrase
 
-_SINCE = "@1668384000"  # 14 November 2022
+_SINCE = "2022-11-14"
 
 
 class Phrase(Struct, kw_only=True):
@@ -23,16 +23,15 @@ class Phrase(Struct, kw_only=True):
     expires_in: Seconds | None = None
 
 
-@endpoint("GET", "/api/v1/filters", scopes=("read:filters",), returns="array<entity:V1::Filter>")
+@endpoint("GET", "/api/v1/filters", scopes=("read:filters",), returns="array<entity:V1::Filter>", deprecated=_SINCE)
 async def phrases(call: Call, params: None) -> object:
     """The account's keywords, each as a filter."""
-    call.header("Deprecation", _SINCE)
     async with call.api.db.read() as session:
         found = await load_filters(session, [call.actor])
     return [render_phrase(view, keyword) for view in found for keyword in view.keywords]
 
 
-@endpoint("POST", "/api/v1/filters", scopes=("write:filters",), returns="entity:V1::Filter")
+@endpoint("POST", "/api/v1/filters", scopes=("write:filters",), returns="entity:V1::Filter", deprecated=_SINCE)
 async def create(call: Call, params: Phrase) -> object:
     """Makes a filter of one phrase."""
     wanted = _change(call, params)
@@ -42,14 +41,14 @@ async def create(call: Call, params: Phrase) -> object:
     return await _show(call, keyword_id)
 
 
-@endpoint("GET", "/api/v1/filters/:id", scopes=("read:filters",), returns="entity:V1::Filter")
+@endpoint("GET", "/api/v1/filters/:id", scopes=("read:filters",), returns="entity:V1::Filter", deprecated=_SINCE)
 async def one(call: Call, params: None) -> object:
     """One phrase."""
     return await _show(call, call.id)
 
 
-@endpoint("PUT", "/api/v1/filters/:id", scopes=("write:filters",), returns="entity:V1::Filter")
-@endpoint("PATCH", "/api/v1/filters/:id", scopes=("write:filters",), returns="entity:V1::Filter")
+@endpoint("PUT", "/api/v1/filters/:id", scopes=("write:filters",), returns="entity:V1::Filter", deprecated=_SINCE)
+@endpoint("PATCH", "/api/v1/filters/:id", scopes=("write:filters",), returns="entity:V1::Filter", deprecated=_SINCE)
 async def update(call: Call, params: Phrase) -> object:
     """Changes a phrase."""
     keyword_id, change = call.id, _change(call, params)
@@ -59,10 +58,9 @@ async def update(call: Call, params: Phrase) -> object:
     return await _show(call, keyword_id)
 
 
-@endpoint("DELETE", "/api/v1/filters/:id", scopes=("write:filters",), returns="empty")
+@endpoint("DELETE", "/api/v1/filters/:id", scopes=("write:filters",), returns="empty", deprecated=_SINCE)
 async def delete(call: Call, params: None) -> object:
     """Removes a phrase."""
-    call.header("Deprecation", _SINCE)
     keyword_id = call.id
     await call.api.db.write(lambda session: delete_phrase(session, call.actor, keyword_id))
     return {}
@@ -78,6 +76,5 @@ def _change(call: Call, params: Phrase) -> FilterChange:
 
 
 async def _show(call: Call, keyword_id: int) -> object:
-    call.header("Deprecation", _SINCE)
     async with call.api.db.read() as session:
         return render_phrase(*await load_phrase(session, call.actor, keyword_id))

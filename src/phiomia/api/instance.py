@@ -24,7 +24,7 @@ async def instance(call: Call, params: None) -> bytes:
     return (await _documents(call))[0]
 
 
-@endpoint("GET", "/api/v1/instance", access="public", returns="entity:V1::Instance")
+@endpoint("GET", "/api/v1/instance", access="public", returns="entity:V1::Instance", deprecated="2022-11-14")
 async def instance_v1(call: Call, params: None) -> bytes:
     """The same for older apps."""
     return (await _documents(call))[1]

@@ -110,6 +110,8 @@ def _operation(one: Endpoint, params: Mapping[str, Schema], names: Mapping[type,
         "security": _security(one),
         "responses": _answers(one),
     }
+    if one.deprecation:
+        operation["deprecated"] = True
     if name and one.method in ("GET", "DELETE"):
         parameters += _query(params[name], params)
     elif name or one.upload_bytes:

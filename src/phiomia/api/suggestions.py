@@ -67,10 +67,15 @@ async def suggestions(call: Call, params: SuggestionParams) -> object:
     ]
 
 
-@endpoint("GET", "/api/v1/suggestions", scopes=("read:accounts",), returns="array<entity:Account>")
+@endpoint(
+    "GET",
+    "/api/v1/suggestions",
+    scopes=("read:accounts",),
+    returns="array<entity:Account>",
+    deprecated="2021-05-16",
+)
 async def suggestions_v1(call: Call, params: SuggestionParams) -> object:
     """Accounts to follow, for older apps."""
-    call.header("Deprecation", "@1621123200")
     limit, _ = params.part()
     ids = [one.account_id for one in await _find(call, limit, 0)]
     return await _list(call, ids)

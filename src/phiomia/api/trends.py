@@ -63,10 +63,16 @@ async def tags(call: Call, params: TrendParams) -> object:
     ]
 
 
-@endpoint("GET", "/api/v1/trends", access="optional", returns="array<entity:Tag>", paginated="link-header")
+@endpoint(
+    "GET",
+    "/api/v1/trends",
+    access="optional",
+    returns="array<entity:Tag>",
+    paginated="link-header",
+    deprecated="2022-03-30",
+)
 async def tags_v1(call: Call, params: TrendParams) -> object:
     """The same for older apps."""
-    call.header("Deprecation", "@1648598400")
     return await tags(call, params)
 
 

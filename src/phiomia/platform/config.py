@@ -78,6 +78,7 @@ class RateLimits(Struct, frozen=True, forbid_unknown_fields=True):
 
     enabled: Annotated[bool, Meta(description="off answers without counting")] = True
     account: Annotated[tuple[int, int], Meta(description="any API request of one account")] = (1500, 300)
+    token: Annotated[tuple[int, int], Meta(description="any API request with one token")] = (300, 300)
     ip: Annotated[tuple[int, int], Meta(description="API requests without a token, per address")] = (300, 300)
     media: Annotated[tuple[int, int], Meta(description="uploads of one account")] = (30, 1800)
     paging: Annotated[tuple[int, int], Meta(description="paged requests of one account or address")] = (300, 900)

@@ -31,7 +31,7 @@ async def confirm(visit: Visit) -> None:
 
 async def _send_again(visit: Visit) -> None:
     context, email = visit.context, visit.form.get("email", "").strip()
-    count_mail(context.rates, context.config.rate_limits, visit.network, email)
+    count_mail(context.rates, context.config.rate_limits, visit.network, email, about="confirmation")
 
     async def write(session: WriteSession) -> None:
         user = await find_by_email(session, email)

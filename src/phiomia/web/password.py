@@ -59,7 +59,7 @@ async def change(visit: Visit) -> None:
 
 async def _send_mail(visit: Visit) -> None:
     context, email = visit.context, visit.form.get("email", "").strip()
-    count_mail(context.rates, context.config.rate_limits, visit.network, email)
+    count_mail(context.rates, context.config.rate_limits, visit.network, email, about="password")
 
     async def write(session: WriteSession) -> None:
         user = await find_by_email(session, email)

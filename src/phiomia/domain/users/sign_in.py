@@ -1,6 +1,6 @@
 """Judges who wants to sign in."""
 
-from typing import Final
+from typing import Final, Literal
 
 from phiomia.domain.accounts.state import AccountState
 from phiomia.domain.errors import Invalid, Limited, NotAllowed
@@ -33,11 +33,13 @@ def count_sign_in(rates: Rates, rules: RateLimits, address: str, email: str) -> 
         _refuse(rates.count("sign_in_email", key_of(email), *PER_EMAIL))
 
 
-def count_mail(rates: Rates, rules: RateLimits, address: str, email: str) -> None:
-    """Counts a request for a mail. Raises Limited."""
+def count_mail(
+    rates: Rates, rules: RateLimits, address: str, email: str, *, about: Literal["confirmation", "password"]
+) -> None:
+    """Counts a request for a mail; each kind by itself. Raises Limited."""
     if rules.enabled:
-        _refuse(rates.count("mail", address, *rules.sign_in))
-        _refuse(rates.count("mail_email", key_of(email), *MAILS_PER_EMAIL))
+        _refuse(rates.count(f"mail_{about}", address, *rules.sign_in))
+        _refuse(rates.count(f"mail_{about}_email", key_of(email), *MAILS_PER_EMAIL))
 
 
 async def authenticate(db: Database, email: str, password: str) -> int:
