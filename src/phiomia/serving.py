@@ -47,13 +47,38 @@ def prepare(config: Config, *, first_run: bool = False, demo: bool = False) -> N
 
 
 def _prepare_database(config: Config, *, first_run: bool, demo: bool) -> None:
-    from phiomia.upgrade import schema  # what describes the roles does without it
-
-    applied = asyncio.run(schema.upgrade(config.database_url))
+    applied = asyncio.run(bring_up_schema(config))
     welcomed = config.data_dir / "run" / "welcomed"
     if demo or (first_run and (applied or not welcomed.exists())):
         asyncio.run(_first_run(config, demo=demo))
         welcomed.touch()
+
+
+async def bring_up_schema(config: Config) -> list[str]:
+    """Makes the database, or adds what this release needs; gives the revisions."""
+    from phiomia.upgrade import schema  # what describes the roles does without it
+
+    fresh = not await schema.current(config.database_url)
+    applied = await schema.upgrade(config.database_url)
+    if fresh:
+        await _skip_backfills(config)
+    return applied
+
+
+async def _skip_backfills(config: Config) -> None:
+    from phiomia.jobs import BACKFILLS
+    from phiomia.platform.clock import now_ms
+    from phiomia.platform.db import open_database
+    from phiomia.upgrade import backfills
+
+    if not BACKFILLS:
+        return
+    db = open_database(config.database_url, pool=1)
+    await db.start()
+    try:
+        await db.write(lambda session: backfills.skip(session, BACKFILLS, now_ms()))
+    finally:
+        await db.close()
 
 
 def _own(folder: Path) -> None:

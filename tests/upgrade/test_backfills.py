@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 from schema_world import Migrations
 
+from phiomia.platform.config import load_config
 from phiomia.platform.db import Database, Query, WriteSession, open_database
+from phiomia.serving import bring_up_schema
 from phiomia.upgrade import backfills, schema
 from phiomia.upgrade.backfills import Backfill, Batch, Pace, Progress
 
@@ -244,3 +246,25 @@ def test_the_command_lists_them(migrated_database_url: str, tmp_path: Path) -> N
 
     assert ask().split()[:6] == ["name-tags@1", "done", "3", "of", "3", "rows"]
     assert json.loads(ask("--json"))[0]["state"] == "done"
+
+
+def test_a_fresh_database_has_nothing_to_fill_in(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = load_config({"PHIOMIA_DATABASE_URL": database_url})
+    made_up = (Backfill("made-up@1", "accounts", 10, _never),)
+    monkeypatch.setattr("phiomia.jobs.BACKFILLS", made_up)
+    assert "e0001" in asyncio.run(bring_up_schema(config))
+
+    async def look() -> list[str]:
+        db = open_database(database_url)
+        await db.start()
+        try:
+            async with db.read() as session:
+                return await backfills.list_unfinished(session, made_up)
+        finally:
+            await db.close()
+
+    assert asyncio.run(look()) == []
+
+
+async def _never(session: object, after: int, limit: int) -> tuple[int | None, int]:
+    raise AssertionError("nothing has to be filled in")

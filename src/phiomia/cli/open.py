@@ -61,8 +61,6 @@ async def _run(config: Config, work: Callable[[Open], Awaitable[T]], create: boo
 
 
 async def _prepare_schema(config: Config, create: bool) -> None:
-    from phiomia.upgrade import schema
-
     if await has_schema(config):
         return
     if not create:
@@ -70,7 +68,9 @@ async def _prepare_schema(config: Config, create: bool) -> None:
             f"The database {hide_password(config.database_url)} has no tables yet."
             " Start the server once (`phiomia serve`), or create an account."
         )
-    await schema.upgrade(config.database_url)
+    from phiomia.serving import bring_up_schema
+
+    await bring_up_schema(config)
 
 
 async def has_schema(config: Config) -> bool:

@@ -120,6 +120,13 @@ async def notice(session: WriteSession, backfills: Sequence[Backfill], now: int)
     await session.execute_many(_NOTICE, [{"id": one.id, "now": now} for one in backfills])
 
 
+async def skip(session: WriteSession, backfills: Sequence[Backfill], now: int) -> None:
+    """Writes down that there is nothing to fill in: in a database that has never been another release's."""
+    await notice(session, backfills, now)
+    for one in backfills:
+        await session.execute(_FINISH, id=one.id, now=now)
+
+
 async def restart(session: WriteSession, id_: str) -> bool:
     """Lets a backfill begin anew, which does no harm; False when there is none of that id."""
     return bool(await session.execute(_RESET, id=id_))
