@@ -148,7 +148,7 @@ def build_web(parts: Parts) -> Any:
     federation = Federation(config, parts.db, parts.links, shelves, exchange.rules, exchange.keys)
     mount_inboxes(app, Inbox(parts.db, exchange.keys, exchange.rules, exchange.own), config.base_url)
     pages = mount_federation(app, federation)
-    mount_pages(pages, WebContext(config=config, db=parts.db, rates=rates, fragments=fragments))
+    mount_pages(pages, WebContext(config, parts.db, rates, fragments, lookup))
     return app
 
 

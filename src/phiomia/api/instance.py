@@ -10,6 +10,7 @@ from phiomia.api.endpoint import Call, endpoint
 from phiomia.domain.accounts.contact import find_contact
 from phiomia.domain.accounts.statistics import count_all
 from phiomia.domain.instance.vapid_key import load_vapid_key
+from phiomia.domain.moderation.texts import TextKind, has_text
 from phiomia.entities.instance import render_instance, render_instance_v1
 from phiomia.platform.clock import DAY, now_ms
 from phiomia.platform.languages import LANGUAGES
@@ -53,10 +54,11 @@ async def _documents(call: Call) -> tuple[bytes, bytes]:
         numbers = await count_all(session, now_ms() - 30 * DAY)
         contact_id = await find_contact(session, api.config.instance.contact_account)
         found = await api.fragments.accounts(session, [contact_id]) if contact_id else {}
+        has_terms = await has_text(session, TextKind.TERMS)
     contact = msgspec.json.decode(found[contact_id]) if contact_id in found else None
     vapid = await vapid_public_key(call)
     documents = (
-        msgspec.json.encode(render_instance(api.config, numbers, contact, vapid)),
+        msgspec.json.encode(render_instance(api.config, numbers, contact, vapid, has_terms=has_terms)),
         msgspec.json.encode(render_instance_v1(api.config, numbers, contact)),
     )
     api.answers["instance"] = (time.monotonic() + _KEEP_SECONDS, documents)

@@ -10,7 +10,7 @@ from msgspec import Struct
 from phiomia.api.endpoint import Call, endpoint
 from phiomia.domain.accounts.peers import find_peers, list_peers
 from phiomia.domain.moderation.activity import load_activity
-from phiomia.domain.moderation.texts import TermsView, TextKind, find_beginning, load_terms, load_text
+from phiomia.domain.moderation.texts import NO_POLICY, TermsView, TextKind, find_beginning, load_terms, load_text
 from phiomia.platform.clock import iso
 from phiomia.platform.db import ReadSession
 
@@ -18,7 +18,6 @@ _SECONDS = 5.0
 _KEEP_ACTIVITY_SECONDS = 3_600.0
 _KEEP_PEERS_SECONDS = 300.0
 _MOST_PEERS_FOUND = 10
-_NO_POLICY = "<p>Nobody has written a privacy policy for this server yet. Ask those who run it before you trust it.</p>"
 
 
 class PeerSearch(Struct, kw_only=True):
@@ -33,7 +32,7 @@ async def privacy_policy(call: Call, params: None) -> object:
     async with call.api.db.read() as session:
         text = await load_text(session, TextKind.PRIVACY)
         if text is None:
-            return {"updated_at": iso(await find_beginning(session)), "content": _NO_POLICY}
+            return {"updated_at": iso(await find_beginning(session)), "content": NO_POLICY}
     return {"updated_at": iso(text.updated_at), "content": text.content}
 
 

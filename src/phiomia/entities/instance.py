@@ -11,7 +11,9 @@ MASTODON = "4.6.5"
 API_VERSION = 11
 
 
-def render_instance(config: Config, numbers: Statistics, contact: dict[str, Any] | None, vapid: str) -> dict[str, Any]:
+def render_instance(
+    config: Config, numbers: Statistics, contact: dict[str, Any] | None, vapid: str, *, has_terms: bool
+) -> dict[str, Any]:
     """The document of /api/v2/instance."""
     base = config.base_url
     return {
@@ -30,8 +32,8 @@ def render_instance(config: Config, numbers: Statistics, contact: dict[str, Any]
                 "streaming": config.streaming_url,
                 "status": None,
                 "about": f"{base}/about",
-                "privacy_policy": None,
-                "terms_of_service": None,
+                "privacy_policy": f"{base}/privacy-policy",
+                "terms_of_service": f"{base}/terms-of-service" if has_terms else None,
             },
             "vapid": {"public_key": vapid},
             "accounts": {

@@ -1,7 +1,8 @@
 """What the pages stand on, made once by the composition root."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from phiomia.domain.accounts.resolver import Lookup, NoLookup
 from phiomia.entities.fragments import Fragments
 from phiomia.platform.config import Config
 from phiomia.platform.db import Database
@@ -16,3 +17,4 @@ class WebContext:
     db: Database
     rates: Rates
     fragments: Fragments
+    lookup: Lookup = field(default_factory=NoLookup)

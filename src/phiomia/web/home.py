@@ -1,5 +1,6 @@
 """The front door."""
 
+from phiomia.domain.moderation.texts import TextKind, has_text, load_text
 from phiomia.domain.timelines.public import load_public
 from phiomia.platform.paging import Page
 from phiomia.web.shown import read_posts, words_for
@@ -19,4 +20,7 @@ async def show_home(visit: Visit) -> None:
 
 async def show_about(visit: Visit) -> None:
     """More about it: whom to write to, and the rules."""
-    visit.show("about")
+    async with visit.context.db.read() as session:
+        longer = await load_text(session, TextKind.DESCRIPTION)
+        has_terms = await has_text(session, TextKind.TERMS)
+    visit.show("about", longer="" if longer is None else longer.content, has_terms=has_terms)

@@ -9,13 +9,16 @@ from phiomia.web import (
     authorized_applications,
     confirm,
     home,
+    interact,
     mails,
     password,
     profile,
+    settings,
     sign_in,
     sign_up,
     status,
     tag,
+    texts,
 )
 from phiomia.web.assets import Static
 from phiomia.web.context import WebContext
@@ -48,4 +51,11 @@ def mount(app: "falcon.asgi.App[Any, Any]", context: WebContext) -> None:
     app.add_route(mails.PATH, page(context, get=mails.show_choice, post=mails.choose))
     app.add_route("/unsubscribe", page(context, get=mails.ask_to_stop, post=mails.stop))
     app.add_route("/unsubscribe/now", mails.OneClick(context))
+    app.add_route("/privacy-policy", page(context, get=texts.show_privacy))
+    app.add_route("/terms-of-service", page(context, get=texts.show_terms))
+    app.add_route("/terms-of-service/{date}", page(context, get=texts.show_terms))
+    app.add_route(settings.SETTINGS, page(context, get=settings.show_settings))
+    app.add_route(settings.EMAIL, page(context, get=settings.show_email, post=settings.change_email))
+    app.add_route(settings.READING, page(context, get=settings.show_languages, post=settings.change_languages))
+    app.add_route(interact.PATH, page(context, get=interact.ask, post=interact.act))
     app.add_route("/static/{name}", Static())

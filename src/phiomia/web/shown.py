@@ -165,9 +165,11 @@ async def find_shown_account(session: ReadSession, username: str) -> AccountView
     return view
 
 
-async def read_posts(fragments: Fragments, session: ReadSession, rows: Sequence[FeedRow]) -> list[Post]:
-    """The rows of a page that was asked for without a viewer."""
-    return _read_posts.decode(await fragments.page(session, rows, None)) if rows else []
+async def read_posts(
+    fragments: Fragments, session: ReadSession, rows: Sequence[FeedRow], viewer: int | None = None
+) -> list[Post]:
+    """The rows of a page, as the viewer sees them for whom it was asked for."""
+    return _read_posts.decode(await fragments.page(session, rows, viewer)) if rows else []
 
 
 async def read_person(fragments: Fragments, session: ReadSession, view: AccountView) -> Person:

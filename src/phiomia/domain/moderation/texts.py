@@ -16,6 +16,8 @@ from phiomia.platform.db.query import column_parameter
 from phiomia.platform.html import sanitise
 from phiomia.platform.ids import new_id
 
+NO_POLICY = "<p>Nobody has written a privacy policy for this server yet. Ask those who run it before you trust it.</p>"
+
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOST = 100_000
 
@@ -69,6 +71,13 @@ async def load_text(session: ReadSession, kind: TextKind) -> TextView | None:
     """The text of a kind that has one version only."""
     found = await session.views(TextView, _VERSIONS, of_kind=kind.value)
     return found[-1] if found else None
+
+
+async def has_text(session: ReadSession, kind: TextKind) -> bool:
+    """Whether there is a text of a kind that holds today."""
+    today = iso_day(now_ms())
+    found = await session.views(TextView, _VERSIONS, of_kind=kind.value)
+    return any(one.effective_date <= today for one in found)
 
 
 async def find_beginning(session: ReadSession) -> int:

@@ -1,5 +1,7 @@
 """What somebody has chosen for posting and reading."""
 
+from collections.abc import Sequence
+
 import msgspec
 from sqlalchemy import func, select, update
 
@@ -63,6 +65,8 @@ _UPDATE = Query(
         default_quote_policy=func.coalesce(P("quote_policy", str), users.c.default_quote_policy),
     )
 )
+_SETTINGS = Query(select(users.c.settings).where(users.c.account_id == P("account")))
+_STORE = Query(update(users).where(users.c.account_id == P("account")).values(settings=P("chosen", str)))
 _decode_reading = msgspec.json.Decoder(Reading).decode
 
 
@@ -77,3 +81,10 @@ async def load_preferences(session: ReadSession, account_id: int) -> Preferences
 async def change_posting_defaults(session: WriteSession, account_id: int, chosen: PostingDefaults) -> None:
     """Writes what new posts begin with."""
     await session.execute(_UPDATE, account=account_id, **msgspec.structs.asdict(chosen))
+
+
+async def choose_languages(session: WriteSession, account_id: int, languages: Sequence[str]) -> None:
+    """Shows public timelines in these languages only; none: in all."""
+    reading = _decode_reading(await session.value(_SETTINGS, account=account_id) or "{}")
+    chosen = msgspec.structs.replace(reading, chosen_languages=tuple(languages))
+    await session.execute(_STORE, account=account_id, chosen=msgspec.json.encode(chosen).decode())
