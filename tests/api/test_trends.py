@@ -106,6 +106,11 @@ async def test_suggestions(world: World) -> None:
     assert [one["account"]["id"] for one in rest.json] == [str(carol.id)]
     assert (await world.client.delete(f"/api/v1/suggestions/{dora.id}", alice)).json == {}
     assert (await world.client.get("/api/v1/suggestions", alice)).ids == [str(carol.id)]
+    await world.execute("UPDATE accounts SET hide_collections = true WHERE id = :id", id=bob.id)
+    (one,) = await world.client.check("GET /api/v2/suggestions", alice)
+    assert (one["account"]["id"], one["sources"]) == (str(carol.id), ["most_followed"])
+    await world.write(lambda session: block(session, carol.id, alice.id))
+    assert (await world.client.check("GET /api/v2/suggestions", alice)) == []
     assert (await world.client.delete("/api/v1/suggestions/1", alice)).status == 404
     assert (await world.client.get("/api/v2/suggestions")).status == 401
 

@@ -1,9 +1,9 @@
 """Whom somebody might like to follow, and why."""
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, FromClause, Select, and_, false, func, literal, or_, select
 
 from phiomia.domain.accounts.models import accounts
 from phiomia.domain.accounts.state import AccountState
@@ -42,39 +42,51 @@ class DirectoryPart(NamedTuple):
 _can_be_shown: ColumnElement[bool] = and_(
     accounts.c.state == AccountState.ACTIVE, accounts.c.moved_to_id.is_(None), accounts.c.discoverable.is_(True)
 )
-_dismissed = (
-    select(suggestion_dismissals.c.target_id)
-    .where(suggestion_dismissals.c.account_id == _VIEWER, suggestion_dismissals.c.target_id == accounts.c.id)
-    .correlate(accounts)
-    .exists()
-)
-_is_new: ColumnElement[bool] = and_(
-    _can_be_shown,
-    accounts.c.id != _VIEWER,
-    ~exists_pair(follows, _VIEWER, accounts.c.id),
-    ~exists_pair(follow_requests, _VIEWER, accounts.c.id),
-    not_blocked_or_muted(accounts.c.id, _VIEWER),
-    ~_dismissed,
-)
-_mine, _theirs = follows.alias("mine"), follows.alias("theirs")
-_FRIENDS = Query(
-    select(accounts.c.id)
+# What few accounts are in the way of is asked of few: those that lead before it is asked.
+_LEADING: Final = 200
+_unknown: ColumnElement[bool] = and_(accounts.c.id != _VIEWER, ~exists_pair(follows, _VIEWER, accounts.c.id))
+_mine, _theirs, _friend = follows.alias("mine"), follows.alias("theirs"), accounts.alias("friend")
+_ways = (
+    select(_theirs.c.target_id, func.count().label("ways"))
     .select_from(
-        _mine.join(_theirs, _theirs.c.account_id == _mine.c.target_id).join(
-            accounts, accounts.c.id == _theirs.c.target_id
-        )
+        _mine.join(_friend, _friend.c.id == _mine.c.target_id).join(_theirs, _theirs.c.account_id == _mine.c.target_id)
     )
-    .where(_mine.c.account_id == _VIEWER, func.coalesce(accounts.c.hide_collections, false()).is_(false()), _is_new)
-    .group_by(accounts.c.id)
-    .order_by(func.count().desc(), accounts.c.followers_count.desc(), accounts.c.id)
-    .limit(P("limit"))
+    # Who hides whom they follow gives nobody away here either.
+    .where(_mine.c.account_id == _VIEWER, func.coalesce(_friend.c.hide_collections, false()).is_(false()))
+    .group_by(_theirs.c.target_id)
+    .subquery("ways")
 )
-_MOST_FOLLOWED = Query(
-    select(accounts.c.id)
-    .where(accounts.c.followers_count > 0, _is_new)
-    .order_by(accounts.c.followers_count.desc(), accounts.c.id)
-    .limit(P("limit"))
-)
+
+
+def _leading(source: FromClause, rank: ColumnElement[int], *conditions: ColumnElement[bool]) -> Query:
+    """Of those that lead by `rank`, then by followers, the first that nothing is in the way of."""
+    followers = accounts.c.followers_count
+    leading = (
+        select(accounts.c.id, rank.label("rank"), followers)
+        .select_from(source)
+        .where(_can_be_shown, _unknown, *conditions)
+        .order_by(rank.desc(), followers.desc(), accounts.c.id)
+        .limit(P("limit") + literal(_LEADING))
+        .subquery("leading")
+    )
+    dismissed = suggestion_dismissals.alias("dismissed")
+    refused = select(dismissed.c.target_id).where(
+        dismissed.c.account_id == _VIEWER, dismissed.c.target_id == leading.c.id
+    )
+    return Query(
+        select(leading.c.id)
+        .where(
+            ~exists_pair(follow_requests, _VIEWER, leading.c.id),
+            not_blocked_or_muted(leading.c.id, _VIEWER),
+            ~refused.correlate_except(dismissed).exists(),
+        )
+        .order_by(leading.c.rank.desc(), leading.c.followers_count.desc(), leading.c.id)
+        .limit(P("limit"))
+    )
+
+
+_FRIENDS = _leading(_ways.join(accounts, accounts.c.id == _ways.c.target_id), _ways.c.ways)
+_MOST_FOLLOWED = _leading(accounts, accounts.c.followers_count, accounts.c.followers_count > 0)
 _DISMISS = Query(
     lambda insert: (
         insert(suggestion_dismissals).values(account_id=P("account"), target_id=P("target")).on_conflict_do_nothing()
