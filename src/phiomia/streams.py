@@ -62,9 +62,7 @@ class Renderings:
     async def public_audience(self, status: StatusEvent, viewers: Sequence[StreamViewer]) -> Mapping[int, bytes]:
         """Who of the viewers is shown a public status."""
         wanting = [
-            viewer.account_id
-            for viewer in viewers
-            if not viewer.languages or status.language in viewer.languages
+            viewer.account_id for viewer in viewers if not viewer.languages or status.language in viewer.languages
         ]
         async with self._db.read() as session:
             shown = await find_public_audience(session, status.id, wanting)

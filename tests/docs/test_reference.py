@@ -69,4 +69,6 @@ def _commands(path: str, command: Any) -> Iterator[tuple[str, Any]]:
         yield path, command
         return
     for name in command.list_commands(None):
+        if command.get_command(None, name).hidden:
+            continue
         yield from _commands(f"{path} {name}", command.get_command(None, name))

@@ -12,7 +12,7 @@ class AccountState(IntEnum):
 
 
 class StateOrigin(IntEnum):
-    """Who has decided: a moderator on the account, the rule for its server, its server itself, or who left from here."""
+    """Who decided: a moderator on the account, the rule for its server, its server itself, or who left from here."""
 
     MODERATION = 0
     DOMAIN = 1

@@ -33,5 +33,3 @@ def hash_of(*parts: str) -> int:
 async def trim_received(session: WriteSession) -> int:
     """Forgets the oldest, some at a time; gives their number."""
     return await session.execute(_TRIM, before=now_ms() - KEPT_MS, limit=_TRIM_AT_ONCE)
-
-
