@@ -29,6 +29,7 @@ from phiomia.domain.timelines.deliver import FanOut, run_fan_out
 from phiomia.domain.timelines.feeds import trim_feeds
 from phiomia.domain.trends.rank import HANDLERS as TRENDS
 from phiomia.domain.trends.rank import PERIODIC as TRENDS_PERIODIC
+from phiomia.domain.users.fill_app_of_users import find_apps_of_users
 from phiomia.domain.users.jobs import HANDLERS as NOTICES
 from phiomia.domain.users.jobs import SendConfirmation, SendPasswordReset, send_confirmation, send_password_reset
 from phiomia.domain.users.mail import Mailer, OutboxMailer
@@ -117,7 +118,7 @@ async def run_tidy(context: Any, _job: Tidy) -> None:
     await db.write(trim_codes)
 
 
-BACKFILLS: tuple[Backfill, ...] = ()
+BACKFILLS: tuple[Backfill, ...] = (Backfill("app-of-users@1", "users", 200, find_apps_of_users, until="c0001"),)
 
 _HANDLERS = (
     Handler(FanOut, run_fan_out),

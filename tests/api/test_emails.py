@@ -36,7 +36,7 @@ async def test_the_mail_is_sent_again(world: World) -> None:
     alice, bob = await world.account("alice"), await world.account("bob")
     token = await _token(world, "App", alice.user_id)
     stranger = await _token(world, "Other", alice.user_id)
-    await world.execute("UPDATE users SET invited_with_app = 'App'")
+    await world.execute("UPDATE users SET created_by_app_id = (SELECT id FROM apps WHERE name = 'App')")
     assert (await world.client.post(AGAIN, token)).status == 403, "it is confirmed"
     await world.execute("UPDATE users SET confirmed_at = NULL WHERE id = :id", id=alice.user_id)
     for who in (stranger, alice):

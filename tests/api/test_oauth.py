@@ -368,7 +368,7 @@ async def test_signing_up_gives_a_token_that_works_once_the_address_is_confirmed
         "SELECT count(*) FROM jobs WHERE type IN ('users.send_confirmation', 'accounts.make_keys')"
     )
     assert types == 2
-    assert await world.value("SELECT invited_with_app FROM users") == "Client"
+    assert await world.value("SELECT a.name FROM users u JOIN apps a ON a.id = u.created_by_app_id") == "Client"
 
 
 @story("apps", "oauth", "accounts_sign_up")

@@ -5,7 +5,6 @@ import msgspec
 from phiomia.api.endpoint import Call, endpoint
 from phiomia.api.errors import ApiError
 from phiomia.api.oauth import Token, render_token
-from phiomia.domain.oauth.queries import find_app
 from phiomia.domain.oauth.tokens import IssuedToken, issue_token
 from phiomia.domain.users.sign_up import SignUpForm, draft_sign_up, sign_up
 from phiomia.platform.db import WriteSession
@@ -30,9 +29,7 @@ async def create_account(call: Call, params: SignUpParams) -> Token:
     bearer = call.bearer
     if bearer is None or bearer.user_id is not None:
         raise ApiError(403, "This method requires a token of an app, not of a person")
-    async with call.api.db.read() as session:
-        app = await find_app(session, bearer.app_id) if bearer.app_id is not None else None
-    form = SignUpForm(**msgspec.structs.asdict(params), app_name=app.name if app else None)
+    form = SignUpForm(**msgspec.structs.asdict(params), app_id=bearer.app_id)
     draft = await draft_sign_up(form, call.api.config.registrations)
 
     async def write(session: WriteSession) -> IssuedToken:

@@ -4,10 +4,9 @@ import msgspec
 
 from phiomia.api.endpoint import Call, endpoint
 from phiomia.api.errors import ApiError
-from phiomia.domain.oauth.queries import find_app
 from phiomia.domain.users.change_email import request_email_change
 from phiomia.domain.users.jobs import SendConfirmation, SendEmailChange
-from phiomia.domain.users.queries import find_joining_app, find_new_email, load_user
+from phiomia.domain.users.queries import find_new_email, load_user
 from phiomia.domain.users.sign_in import count_mail
 from phiomia.platform.addresses import network_of
 from phiomia.platform.db import WriteSession
@@ -42,10 +41,8 @@ async def confirm_again(call: Call, params: ConfirmationParams) -> object:
     user_id, app_id = call.bearer.user_id or 0, call.bearer.app_id
     async with call.api.db.read() as session:
         user = await load_user(session, user_id)
-        joined_with = await find_joining_app(session, user_id)
-        app = await find_app(session, app_id) if app_id is not None else None
         changing = await find_new_email(session, user_id)
-    if app is None or app.name != joined_with:
+    if app_id is None or app_id != user.created_by_app_id:
         raise ApiError(403, "This method is only available to the application the user originally signed-up with")
     if user.confirmed_at is not None and not changing:
         raise ApiError(403, "This method is only available while the e-mail is awaiting confirmation")

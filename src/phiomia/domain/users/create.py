@@ -23,7 +23,7 @@ class UserDraft(NamedTuple):
     locale: str = "en"
     time_zone: str = ""
     reason: str = ""
-    app_name: str | None = None
+    app_id: int | None = None
     created_at: int | None = None  # for somebody who joined elsewhere, or long ago
 
 
@@ -47,7 +47,7 @@ _INSERT = insert_into(
     "locale",
     "time_zone",
     "reason",
-    "invited_with_app",
+    "created_by_app_id",
 )
 
 
@@ -69,7 +69,7 @@ async def create_user(session: WriteSession, draft: UserDraft) -> CreatedUser:
         locale=draft.locale,
         time_zone=draft.time_zone,
         reason=draft.reason,
-        invited_with_app=draft.app_name,
+        created_by_app_id=draft.app_id,
     )
     if draft.role != Role.NONE:
         await set_role(session, user_id, draft.role)

@@ -1,6 +1,6 @@
 """Tables of those who may sign in."""
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, Table, text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, text
 
 from phiomia.platform.db.tables import count, flag, id_column, metadata, moment, reference, revision, small, words
 
@@ -21,7 +21,7 @@ users = Table(
     words("locale", default="en"),
     words("time_zone"),
     words("reason"),  # why they want to join
-    words("invited_with_app", nullable=True),
+    Column("created_by_app_id", BigInteger, nullable=True),  # which app they signed up with
     small("default_visibility"),
     flag("default_sensitive"),
     words("default_language", nullable=True),
@@ -30,6 +30,13 @@ users = Table(
     moment("last_active_at", nullable=True),
     Column("mail_alerts", Integer, nullable=False, server_default=text("7")),  # bits: see mail_alerts.py
     words("new_email"),  # not confirmed yet
+    Index(
+        "ix_users_created_by_app",
+        "created_by_app_id",
+        "id",
+        sqlite_where=text("created_by_app_id IS NOT NULL"),
+        postgresql_where=text("created_by_app_id IS NOT NULL"),
+    ),
     Index("uq_users_email_key", "email_key", unique=True),
 )
 

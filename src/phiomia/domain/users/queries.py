@@ -26,6 +26,7 @@ class UserView(msgspec.Struct, frozen=True):
     last_active_at: int | None
     locale: str
     reason: str
+    created_by_app_id: int | None
 
 
 class Credentials(msgspec.Struct, frozen=True):
@@ -54,10 +55,10 @@ _VIEW = select(
     users.c.last_active_at,
     users.c.locale,
     users.c.reason,
+    users.c.created_by_app_id,
 ).select_from(_joined)
 
 _NEW_EMAIL = Query(select(users.c.new_email).where(users.c.id == P("user")))
-_JOINED_WITH = Query(select(users.c.invited_with_app).where(users.c.id == P("user")))
 _BY_ID = Query(_VIEW.where(users.c.id == P("id")))
 _BY_NAME = Query(_VIEW.where(accounts.c.username_key == P("key", str), accounts.c.domain == ""))
 _BY_EMAIL = Query(_VIEW.where(users.c.email_key == P("key", str)))
@@ -110,9 +111,3 @@ async def find_credentials(session: ReadSession, email: str) -> Credentials | No
 async def find_new_email(session: ReadSession, user_id: int) -> str:
     """The address that somebody wants to use and has not confirmed; empty if there is none."""
     return await session.value(_NEW_EMAIL, user=user_id) or ""
-
-
-async def find_joining_app(session: ReadSession, user_id: int) -> str | None:
-    """The name of the app with which somebody signed up; None for those who did on the page."""
-    found: str | None = await session.value(_JOINED_WITH, user=user_id)
-    return found

@@ -32,7 +32,7 @@ class SignUpForm(NamedTuple):
     reason: str = ""
     locale: str = "en"
     time_zone: str = ""
-    app_name: str | None = None
+    app_id: int | None = None
     invite_code: str = ""
 
 
@@ -89,7 +89,7 @@ async def sign_up(session: WriteSession, draft: SignUpDraft) -> int:
             locale=form.locale,
             time_zone=form.time_zone,
             reason=form.reason,
-            app_name=form.app_name,
+            app_id=form.app_id,
         ),
     )
     await record(session, UserSignedUp(created.user_id, created.account_id, pending=not draft.approved))
