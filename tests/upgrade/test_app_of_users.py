@@ -48,6 +48,25 @@ def test_those_who_were_there_are_filled_in(before: str) -> None:
     _with(before, work)
 
 
+def test_the_name_goes_when_everybody_is_filled_in(before: str) -> None:
+    asyncio.run(schema.apply_expand(before))
+    with pytest.raises(schema.SchemaError, match="app-of-users@1"):
+        asyncio.run(schema.apply_contract(before))
+
+    async def fill(db: Database) -> None:
+        assert await backfills.run(db, BACKFILLS)
+
+    _with(before, fill)
+    assert "c0001" in asyncio.run(schema.apply_contract(before))
+
+    async def work(db: Database) -> None:
+        app_id = await _register(db, "Tusky")
+        assert await _app_of(db, await _sign_up(db, "after", app_id=app_id)) == app_id
+        assert await backfills.run(db, BACKFILLS)
+
+    _with(before, work)
+
+
 def _with(url: str, work: object) -> None:
     async def opened() -> None:
         db = open_database(url)
