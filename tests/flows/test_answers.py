@@ -5,9 +5,9 @@ from __future__ import annotations
 import requests
 
 from contract import assert_entity, assert_returns
+from lived_in import Rich, make_rich
 from phiomia.api.endpoint import ENDPOINTS, Endpoint
 from phiomia.api.routes import load_endpoints
-from lived_in import Rich, make_rich
 from server import PATIENCE, Member, RunningServer
 
 # Of ours alone, so that no facts tell what they answer.
