@@ -15,6 +15,9 @@ from bench.seed import Facts
 from bench.server import Server
 from bench.writes import post
 
+_PING = 9
+_PONG = b"\x8a\x80" + bytes(4)
+
 
 class Listener:
     """One WebSocket that reads what the server sends."""
@@ -47,6 +50,8 @@ class Listener:
             opcode, payload, self.buffer = frame
             if opcode == 1:
                 messages.append(payload)
+            elif opcode == _PING:
+                self.socket.sendall(_PONG)
         return messages
 
     def _read(self) -> bytes:

@@ -8,13 +8,16 @@ import re
 import secrets
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import pyvips
 import requests
+from toot.cli import cli
 
 from server import PATIENCE, Member, RunningServer
 
@@ -37,6 +40,7 @@ class Toot:
 
     def __init__(self, home: Path, cleanup: ExitStack) -> None:
         home.mkdir()
+        self.used: set[str] = set()
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "TOOT_"))}
         self.environment = kept | {"HOME": str(home), "XDG_CONFIG_HOME": str(home / "config"), "BROWSER": "true"}
         self._process = subprocess.Popen(
@@ -50,6 +54,7 @@ class Toot:
 
     def __call__(self, *arguments: str) -> str:
         """What the command prints."""
+        self.used |= {arguments[0], " ".join(arguments[:2])}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(arguments) + "\n")
@@ -87,6 +92,92 @@ class Toot:
 def test_a_day_with_toot(phiomia: RunningServer, tmp_path: Path) -> None:
     with ExitStack() as cleanup:
         spend_day(phiomia, Toot(tmp_path / "alice", cleanup), tmp_path)
+
+
+# What this test leaves out of toot's commands.
+LEFT_OUT = {
+    "login": "how `log_in` above signs in",
+    "login_cli": "signs in with a password, which no client may handle here",
+    "login-cli": "signs in with a password, which no client may handle here",
+    "diag": "shows toot's own settings",
+    "env": "shows toot's own settings",
+    "tui": "wants a terminal",
+    "timelines link": "there is nothing before a page of another server was fetched",
+}
+
+
+def list_commands(group: click.Group, before: str = "") -> Iterator[str]:
+    """Every command with the groups it stands in; older names of the same command are hidden."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from list_commands(command, f"{before}{name} ")
+        elif not command.hidden:
+            yield before + name
+
+
+def test_every_command(phiomia: RunningServer, tmp_path: Path) -> None:
+    with ExitStack() as cleanup:
+        toot = Toot(tmp_path / "alice", cleanup)
+        use_everything(phiomia, toot, tmp_path)
+    unused = [one for one in list_commands(cli) if one not in LEFT_OUT and one not in toot.used]
+    assert unused == []
+
+
+def use_everything(phiomia: RunningServer, toot: Toot, folder: Path) -> None:
+    """Each of toot's commands once."""
+    alice, bob, carol = (phiomia.sign_up(name) for name in ("alice", "bob", "carol"))
+    toot.log_in(phiomia, alice)
+    for command in ("auth", "whoami", "instance", "bookmarks", "followers", "muted", "blocked", "notifications"):
+        toot(command)
+    picture = folder / "picture.png"
+    pyvips.Image.black(64, 48).write_to_file(str(picture))
+    toot("upload", str(picture))
+    toot("update-account", "--display-name", "Alice", "--locked")
+    for name in ("follow", "mute", "unmute", "block", "unblock", "follow", "whois"):
+        toot(name, bob.username)
+    assert bob.username in toot("following")
+    for member in (bob, carol):
+        address = f"{phiomia.url}/api/v1/accounts/{alice.id}/follow"
+        assert requests.post(address, headers=member.headers, timeout=PATIENCE).ok
+    assert bob.username in toot("follow-requests", "list")
+    toot("follow-requests", "accept", bob.username)
+    toot("follow-requests", "reject", carol.username)
+    toot("lists", "create", "Friends")
+    assert "Friends" in toot("lists", "list")
+    toot("lists", "add", "Friends", bob.username)
+    assert bob.username in toot("lists", "accounts", "Friends")
+    toot("timelines", "list", "Friends", "--no-pager")
+    toot("lists", "remove", "Friends", bob.username)
+    toot("lists", "delete", "Friends")
+    word = f"medlar{secrets.token_hex(4)}"
+    post = toot.json("post", f"The #{word} is out", "--poll-option", "yes", "--poll-option", "no")
+    assert "yes" in toot("polls", "show", post["poll"]["id"])
+    ask = requests.post(
+        f"{phiomia.url}/api/v1/statuses",
+        headers=bob.headers,
+        json={"status": "Which?", "poll": {"options": ["this", "that"], "expires_in": 3600}},
+        timeout=PATIENCE,
+    ).json()
+    toot("polls", "vote", ask["poll"]["id"], "0")
+    for name in ("favourite", "unfavourite", "reblog", "unreblog", "bookmark", "unbookmark", "status", "thread"):
+        toot(name, ask["id"])
+    toot("pin", post["id"])
+    toot("unpin", post["id"])
+    toot("reblogged-by", post["id"])
+    toot("timeline", "--once")
+    toot("search", word)
+    for name in ("info", "follow", "unfollow", "feature", "unfeature"):
+        toot("tags", name, word)
+    toot("tags", "followed")
+    toot("tags", "featured")
+    for name in ("home", "public", "favourites", "trending"):
+        toot("timelines", name, "--no-pager")
+    toot("timelines", "tag", word, "--no-pager")
+    toot("timelines", "account", alice.username, "--no-pager")
+    toot("delete", post["id"])
+    toot("unfollow", bob.username)
+    toot("activate", f"{alice.username}@{phiomia.bind}")
+    toot("logout", f"{alice.username}@{phiomia.bind}")
 
 
 def spend_day(phiomia: RunningServer, toot: Toot, folder: Path) -> None:

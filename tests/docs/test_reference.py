@@ -69,6 +69,6 @@ def _commands(path: str, command: Any) -> Iterator[tuple[str, Any]]:
         yield path, command
         return
     for name in command.list_commands(None):
-        if command.get_command(None, name).hidden:
-            continue
-        yield from _commands(f"{path} {name}", command.get_command(None, name))
+        inner = command.get_command(None, name)
+        if not inner.hidden:  # another name of one that is shown
+            yield from _commands(f"{path} {name}", inner)

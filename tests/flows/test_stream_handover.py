@@ -54,9 +54,10 @@ class Listening:
             if size > 125:
                 size = int.from_bytes(self.file.read(2 if size == 126 else 8), "big")
             body = self.file.read(size)
-            assert head[0] in (0x81, 0x88), head
-            if head[0] == 0x88:
-                return
+            if head[0] == 0x89:
+                self.socket.sendall(b"\x8a\x80" + bytes(4))
+                continue
+            assert head[0] == 0x81, head
             message = json.loads(body)
             if message["event"] == "update":
                 yield json.loads(message["payload"])["id"]
@@ -105,7 +106,12 @@ def posting(server: RunningServer, member: Member) -> Iterator[list[str]]:
 
 @pytest.mark.timeout(240)
 def test_streams_outlive_their_process(tmp_path: Path) -> None:
-    with RunningServer(tmp_path) as server:
+    config = tmp_path / "config.toml"
+    config.touch()
+    with (
+        RunningServer(tmp_path, settings={"PHIOMIA_CONFIG": str(config)}) as server,
+        socket.create_server(("127.0.0.1", 0)) as occupied,
+    ):
         alice = server.sign_up("alice")
         heard = [
             Listening(server.port, alice, "?stream=user", UPGRADE),
@@ -119,6 +125,14 @@ def test_streams_outlive_their_process(tmp_path: Path) -> None:
             for change in (control.reload, control.restart):
                 assert change(run, ["streaming"]) == (True, "")
                 pids.append(server.pids("streaming"))
+            # A release whose streaming does not start leaves the streams where they are.
+            config.write_text(f'[processes]\nstreaming_health_bind = "127.0.0.1:{occupied.getsockname()[1]}"\n')
+            for change in (control.reload, control.restart):
+                ok, reason = change(run, ["streaming"])
+                assert not ok
+                assert "streaming exited" in reason
+            assert server.pids("streaming") == pids[-1]
+            config.write_text("")
             assert control.reload(run) == (True, "")
             pids.append(server.pids("streaming"))
             server.until(lambda: len(server.status["children"]) == len(server.status["roles"]) + 1, "the old ones end")

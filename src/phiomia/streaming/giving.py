@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import socket
+import time
 from itertools import cycle
 from pathlib import Path
 
@@ -76,6 +77,7 @@ def _list_others(folder: Path, generation: int) -> list[list[Path]]:
 
 async def give_away(server: StreamingServer, following: asyncio.Task[None], heirs: list[Heir]) -> None:
     """Ends the feed between two events and gives every stream away; what nobody takes is as before."""
+    begun = time.monotonic()
     server.feed.finish()
     await asyncio.wait({following}, timeout=FINISH_S)
     following.cancel()
@@ -87,7 +89,7 @@ async def give_away(server: StreamingServer, following: asyncio.Task[None], heir
             break
         given += len(parcel.states)
     server.hall.metrics.given += given
-    log.info("gave %s streams to the next process", given)
+    log.info("gave %s streams to the next process in %.2f s", given, time.monotonic() - begun)
 
 
 async def _give(server: StreamingServer, parcel: Parcel, heir: Heir) -> bool:
