@@ -14,14 +14,8 @@ NOT_OURS = ("tests/facts/", "tests/node/package-lock.json", "uv.lock", "LICENSE"
 BINARY = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".ico", ".woff2", ".gz", ".sqlite3", ".heic", ".bmp")
 
 FORBIDDEN = {
-<<<<<<< HEAD
-    "a path of one machine": re.compile(
-        r"(?<![\w.:/])/(?:work|root|Users|home/(?!phiomia/)\w+|tmp/\w)/"
-    ),  # /home/phiomia is where everybody installs it
-=======
     # /home/phiomia is where everybody installs it.
     "a path of one machine": re.compile(r"(?<![\w.:/])/(?:work|root|Users|home/(?!phiomia/)\w+|tmp/\w)/"),
->>>>>>> origin/main
     "the number of an issue": re.compile(
         r"(?i)\b(?:issues?|tickets?|bugs?|pull requests?|pr)\s+#?\d+\b|\bGH-\d+|\(#\d+\)"
     ),
