@@ -7,18 +7,24 @@ import queue
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 import requests
+from bench.proxy import find_nginx, run_nginx
 
+from bench import proxy
 from phiomia.platform import control
 from server import PATIENCE, Member, RunningServer
 
 UPGRADE = (
     "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
+WITH_UPGRADES = (
+    'proxy_set_header Connection "";',
+    'proxy_set_header Connection "upgrade"; proxy_set_header Upgrade $http_upgrade;',
 )
 
 
@@ -105,12 +111,13 @@ def posting(server: RunningServer, member: Member) -> Iterator[list[str]]:
 
 
 @pytest.mark.timeout(240)
-def test_streams_outlive_their_process(tmp_path: Path) -> None:
+def test_streams_outlive_their_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tmp_path / "config.toml"
     config.touch()
     with (
         RunningServer(tmp_path, settings={"PHIOMIA_CONFIG": str(config)}) as server,
         socket.create_server(("127.0.0.1", 0)) as occupied,
+        ExitStack() as stack,
     ):
         alice = server.sign_up("alice")
         heard = [
@@ -119,6 +126,11 @@ def test_streams_outlive_their_process(tmp_path: Path) -> None:
             Listening(server.port, alice, "/user"),
         ]
         assert [one.status.split()[1] for one in heard] == [b"101", b"101", b"200"]
+        if find_nginx():
+            monkeypatch.setattr(proxy, "_CONFIGURATION", proxy._CONFIGURATION.replace(*WITH_UPGRADES))
+            _, port = stack.enter_context(run_nginx(tmp_path / "nginx", server.port))
+            heard += [Listening(port, alice, "?stream=user", UPGRADE), Listening(port, alice, "/user")]
+            assert [one.status.split()[1] for one in heard[3:]] == [b"101", b"200"]
         pids = [server.pids("streaming")]
         run = server.data / "run"
         with posting(server, alice) as ids:
