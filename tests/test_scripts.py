@@ -12,13 +12,16 @@ import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import apsw
 import asyncpg
 import pytest
 
-from conftest import Databases
 from postgresql import BIN_VARIABLE, URL_VARIABLE
+
+if TYPE_CHECKING:
+    from conftest import Databases
 
 ROOT = Path(__file__).parent.parent
 SYSTEM_PATH = "/usr/bin:/bin"

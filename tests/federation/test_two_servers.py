@@ -39,6 +39,7 @@ def test_following_both_ways_brings_statuses_home(peers: Peers) -> None:
 def test_each_visibility_reaches_those_it_is_for(peers: Peers) -> None:
     alice, bob, carol = peers.alpha.sign_up("alice"), peers.beta.sign_up("bob"), peers.beta.sign_up("carol")
     peers.follow(peers.beta, bob, peers.alpha, alice)
+    peers.beta.patch("/api/v2/notifications/policy", carol, for_private_mentions="accept")
     made = {word: post(peers, alice, word, visibility=word) for word in ("public", "unlisted", "private")}
     named = post(peers, alice, f"{peers.beta.handle(carol)} psst", visibility="direct")
     for word, status in made.items():

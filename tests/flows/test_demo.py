@@ -55,7 +55,7 @@ def test_a_server_with_people(tmp_path: Path) -> None:
         assert any(one["poll"] for one in home)
         assert all(one["media_attachments"] for one in ask("timelines/public?local=true&only_media=true"))
         assert len(ask("conversations")) == 1
-        assert {one["type"] for one in ask("notifications?limit=80")} == {"follow", "mention"}
+        assert {one["type"] for one in ask("notifications?limit=80")} == {"admin.sign_up", "follow", "mention"}
         people = [one["account"] for one in ask("timelines/public?local=true&limit=40")]
         assert all("/media/" in one["avatar"] and one["fields"] and one["note"] for one in people)  # type: ignore[index]
         server.stop()

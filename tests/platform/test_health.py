@@ -233,7 +233,7 @@ def test_ids_are_believed_from_trusted_proxies_and_when_they_are_sound() -> None
 async def test_lines_of_a_request_say_whose_they_are(world: World) -> None:
     alice = await world.account("alice")
 
-    async def fail(_token: str) -> None:
+    def fail(_token: str) -> None:
         raise RuntimeError("unthought of")
 
     world.api.config = _with_slow_log(world.api.config)
@@ -242,7 +242,7 @@ async def test_lines_of_a_request_say_whose_they_are(world: World) -> None:
         path = "/api/v1/timelines/home"
         answer = await world.client.request("GET", path, alice, query={"limit": 1, "x": "secret"}, headers=headers)
         assert answer.headers["x-request-id"] == "from-the-proxy"
-        world.api.bearers.find = fail
+        world.api.bearers.recall = fail
         broken = await world.client.get(path, alice)
         log.get_logger("after").warning("idle")
     common = {"method": "GET", "path": path}

@@ -213,7 +213,6 @@ def _responder(declared: Endpoint, api: Api) -> Callable[..., Awaitable[None]]:
     rate = getattr(api.config.rate_limits, declared.rate) if declared.rate else None
 
     limits = api.config.rate_limits
-    slow_s = api.config.log.slow_ms / 1000
     public, method, deprecation = declared.access == "public", declared.method, declared.deprecation
     reads, reads_body = reader is not None or upload_bytes > 0, method not in WITHOUT_BODY
 
@@ -250,7 +249,7 @@ def _responder(declared: Endpoint, api: Api) -> Callable[..., Awaitable[None]]:
             resp.set_header("Deprecation", deprecation)
         seconds = time.perf_counter() - start
         http.observe(method, resp.status_code, seconds)
-        if seconds > slow_s:
+        if seconds * 1000 > api.config.log.slow_ms:
             log.warning("slow request", status=resp.status_code, ms=round(seconds * 1000))
         call.over = True
         unbind_request()
