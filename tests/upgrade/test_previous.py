@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -29,6 +30,8 @@ def upgrade() -> None:
 '''
 
 
+# Asked for by name: tests of 0.1.1 expected of posts what was no longer so, and releases can't be mended.
+@pytest.mark.skipif("PHIOMIA_TEST_PREVIOUS" not in os.environ, reason="runs with PHIOMIA_TEST_PREVIOUS set")
 @pytest.mark.timeout(600)
 def test_the_release_before(tmp_path: Path) -> None:
     found = find_previous(ROOT, __version__)
