@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -34,6 +35,7 @@ from phiomia.upgrade.manifest import (
     Step,
     check_releases,
     read_manifest,
+    render_step,
     write_manifest,
 )
 from phiomia.upgrade.notes import merge_notes
@@ -152,6 +154,17 @@ def test_a_fragment_reads_back() -> None:
         read_fragment(text.replace("kind =", "colour =", 1), "more.toml")
 
 
+def test_what_is_internal_is_for_nobody() -> None:
+    text = write_fragment(Change("internal", "Two parsers are one.", ()))
+    assert "audience" not in text
+    assert read_fragment(text, "parsers.toml").is_internal
+    for more in ('audience = ["admin"]\n', f"[[step]]\n{render_step(FULL.steps[0])}"):
+        with pytest.raises(ManifestError, match="somebody has to know of it"):
+            read_fragment(f"{text}{more}", "parsers.toml")
+    with pytest.raises(ManifestError, match="kind"):
+        read_manifest(write_manifest(replace(FULL, changes=(Change("internal", "Two.", ()),))), "1.0.0.toml")
+
+
 def test_the_page_of_a_release() -> None:
     page = render_release(FULL)
     assert page == render_release(read_manifest(write_manifest(FULL), "1.6.0.toml"))
@@ -230,8 +243,11 @@ def repository(tmp_path: Path) -> Repository:
 
 def test_releases_from_fragments(repository: Repository) -> None:
     root = repository.root
+    assert change.main(["--name", "same", "--kind", "internal", "--text", "Nothing to see."], root) == 0
+    assert "## Unreleased" not in (root / "CHANGELOG.md").read_text()
     repository.change("First thing!", "The first thing.")
     assert "## Unreleased" in (root / "CHANGELOG.md").read_text()
+    assert "Nothing to see" not in (root / "CHANGELOG.md").read_text()
     first = repository.release("1.0.0")
     assert [one.text for one in first.changes] == ["The first thing."]
     assert first.schema.expands == ("e0001",)

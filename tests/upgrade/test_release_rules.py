@@ -62,6 +62,9 @@ def test_changes_are_told_of(tree: Tree) -> None:
     assert "script/change" in check_checkout(tree.root)[0]
     tree.write("changelog.d/tidier.toml", 'kind = "fixed"\ntext = "It is tidy."\naudience = ["admin"]\n')
     assert check_checkout(tree.root) == []
+    (tree.root / "changelog.d/tidier.toml").unlink()
+    tree.write("changelog.d/tidier.toml", 'kind = "internal"\ntext = "The code is tidy."\n')
+    assert check_checkout(tree.root) == []
 
 
 def test_instructions_are_kept_until_min_from_has_passed_them(tree: Tree) -> None:

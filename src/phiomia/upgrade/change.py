@@ -2,6 +2,7 @@
 
 script/change                                        asks
 script/change --name fast-search --kind changed --text "Search answers in half the time." [--audience user …]
+script/change --name one-parser --kind internal --text "Both parsers are one."    nobody would notice: told to nobody
 script/change --render                               only renders the changelog, --check only compares it
 """
 
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from phiomia.upgrade.fragments import read_fragment, write_fragment
+from phiomia.upgrade.fragments import INTERNAL, read_fragment, write_fragment
 from phiomia.upgrade.manifest import AUDIENCES, KINDS, Change, ManifestError
 from phiomia.upgrade.render import render_tree
 
@@ -41,10 +42,12 @@ def _check(root: Path) -> int:
 def _write(options: argparse.Namespace, root: Path) -> Path:
     name = options.name or _ask("What is it about, in a few words for the file's name?")
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    kind = options.kind or _ask(f"Which kind: {', '.join(KINDS)}?")
+    kind = options.kind or _ask(f"Which kind: {', '.join((*KINDS, INTERNAL))}?")
     text = options.text or _ask("What is different now, and for whom? One to three sentences.")
     audience = options.audience
-    if audience is None:
+    if audience is None and kind == INTERNAL:
+        audience = []
+    elif audience is None:
         audience = _ask(f"Who should know: {', '.join(AUDIENCES)}? (several with spaces)").split()
     path = root / "changelog.d" / f"{slug}.toml"
     if not slug or path.exists():
@@ -63,7 +66,7 @@ def _ask(question: str) -> str:
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="script/change", description="Writes a fragment of the changelog.")
     parser.add_argument("--name", help="what it is about; becomes the file's name")
-    parser.add_argument("--kind", choices=KINDS)
+    parser.add_argument("--kind", choices=(*KINDS, INTERNAL))
     parser.add_argument("--text", help="one to three sentences for those who read the changelog")
     parser.add_argument("--audience", nargs="*", choices=AUDIENCES)
     parser.add_argument("--render", action="store_true", help="only render CHANGELOG.md again")

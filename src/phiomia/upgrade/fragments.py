@@ -4,8 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from phiomia.upgrade.manifest import Change, ManifestError, Reader, Step, read_change, read_steps, render_step
+from phiomia.upgrade.manifest import KINDS, Change, ManifestError, Reader, Step, read_change, read_steps, render_step
 from phiomia.upgrade.toml import render_table
+
+# What nobody who runs or uses a server would notice. It ends with the fragment: manifests have no such kind, and
+# releases that are out there already would refuse to read one.
+INTERNAL = "internal"
 
 
 class Fragment(NamedTuple):
@@ -14,6 +18,11 @@ class Fragment(NamedTuple):
     name: str
     change: Change
     steps: tuple[Step, ...] = ()
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether it only says that there is nothing to tell."""
+        return self.change.kind == INTERNAL
 
 
 def read_fragments(folder: Path) -> list[Fragment]:
@@ -30,10 +39,16 @@ def read_fragment(text: str, name: str) -> Fragment:
     """Reads one. Raises ManifestError."""
     reader = Reader(text, name)
     reader.allow(reader.table, "", ("kind", "text", "audience", "step"))
-    return Fragment(name.removesuffix(".toml"), read_change(reader, reader.table), read_steps(reader))
+    change = read_change(reader, reader.table, kinds=(*KINDS, INTERNAL))
+    fragment = Fragment(name.removesuffix(".toml"), change, read_steps(reader))
+    if fragment.is_internal and (change.audience or fragment.steps):
+        reader.fail("kind", "is internal, but somebody has to know of it or to do something: choose another")
+    return fragment
 
 
 def write_fragment(change: Change, steps: Sequence[Step] = ()) -> str:
     """The text of a fragment."""
-    head = {"kind": change.kind, "text": change.text, "audience": change.audience}
+    head: dict[str, object] = {"kind": change.kind, "text": change.text}
+    if change.kind != INTERNAL:
+        head["audience"] = change.audience
     return "\n".join([render_table(head), *(f"[[step]]\n{render_step(step)}" for step in steps)])

@@ -366,14 +366,16 @@ def read_steps(reader: Reader) -> tuple[Step, ...]:
     return steps
 
 
-def read_change(reader: Reader, table: Mapping[str, Any], section: str = "", place: int = 0) -> Change:
+def read_change(
+    reader: Reader, table: Mapping[str, Any], section: str = "", place: int = 0, kinds: Sequence[str] = KINDS
+) -> Change:
     """Kind, text and audience."""
     where: dict[str, Any] = {"section": section, "place": place}
     audience = reader.texts(table, "audience", **where)
     for one in audience:
         if one not in AUDIENCES:
             reader.fail("audience", f"has {one!r}, but may have {', '.join(AUDIENCES)}", **where)
-    kind = reader.choice(table, "kind", KINDS, "", **where)
+    kind = reader.choice(table, "kind", kinds, "", **where)
     return Change(kind, reader.text(table, "text", required=True, **where).strip(), audience)
 
 

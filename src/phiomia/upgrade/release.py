@@ -172,7 +172,7 @@ def _steps(fragments: Sequence[Fragment]) -> tuple[Step, ...]:
 
 
 def _changes(fragments: Sequence[Fragment]) -> tuple[Change, ...]:
-    return tuple(fragment.change for fragment in fragments)
+    return tuple(fragment.change for fragment in fragments if not fragment.is_internal)
 
 
 def _revisions(folder: Path) -> dict[str, tuple[str, ...]]:

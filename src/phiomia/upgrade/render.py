@@ -22,10 +22,11 @@ def render_changelog(releases: Mapping[str, Manifest], fragments: Sequence[Fragm
     parts = ["# Changelog\n", "<!-- Made by script/change and script/release; do not edit. -->\n"]
     if not releases:
         parts.append("There is no release yet.\n")
-    if fragments:
-        steps = [step for fragment in fragments for step in fragment.steps]
+    told = [fragment for fragment in fragments if not fragment.is_internal]
+    if told:
+        steps = [step for fragment in told for step in fragment.steps]
         parts.append("## Unreleased\n")
-        parts += _sections([fragment.change for fragment in fragments], steps, "###")
+        parts += _sections([fragment.change for fragment in told], steps, "###")
     for version in sorted(releases, key=version_order, reverse=True):
         manifest = releases[version]
         parts.append(f"## {version} ({manifest.date.isoformat()})\n")
