@@ -187,6 +187,19 @@ class Translation(Struct, frozen=True, forbid_unknown_fields=True):
     key: Annotated[str, Meta(description="the key that belongs to it")] = ""
 
 
+class Upgrade(Struct, frozen=True, forbid_unknown_fields=True):
+    """How releases are taken up."""
+
+    signatures: Annotated[
+        Literal["auto", "require", "off"],
+        Meta(description="auto: demanded once the installed release names who signs; require: always; off: never"),
+    ] = "auto"
+    check: Annotated[bool, Meta(description="look about once a day whether there is a newer release")] = True
+    feed: Annotated[
+        str, Meta(description="https address of a feed of releases; empty: the tags of where the checkout came from")
+    ] = ""
+
+
 class Log(Struct, frozen=True, forbid_unknown_fields=True):
     """What is written to standard error."""
 
@@ -229,6 +242,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     mail: Mail = field(default_factory=Mail)
     media: Media = field(default_factory=Media)
     translation: Translation = field(default_factory=Translation)
+    upgrade: Upgrade = field(default_factory=Upgrade)
     log: Log = field(default_factory=Log)
 
     @property
@@ -330,9 +344,11 @@ def load_config(environ: Mapping[str, str] | None = None, path: str | None = Non
     origin = str(file) if file else "the defaults"
     known = variables()
     for name, value in environ.items():
-        if not name.startswith("PHIOMIA_") or name in INTERNAL_NAMES or name.startswith(_INTERNAL_PREFIXES):
+        if not name.startswith("PHIOMIA_") or name in INTERNAL_NAMES:
             continue
         if name not in known:
+            if name.startswith(_INTERNAL_PREFIXES):
+                continue
             raise ConfigError(f"{name} is not a setting. `phiomia config show` lists those that exist.")
         _put(tree, known[name], _parse(known[name], value, name))
     try:
