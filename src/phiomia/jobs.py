@@ -43,7 +43,6 @@ from phiomia.federation.lookup import ExchangeLookup
 from phiomia.federation.outbox.deliver import Outbox
 from phiomia.federation.outbox.jobs import HANDLERS as OUTBOX
 from phiomia.federation.outbox.jobs import PERIODIC as OUTBOX_PERIODIC
-from phiomia.federation.outbox.quotes import HANDLERS as OUTBOX_QUOTES
 from phiomia.federation.outside import Outside
 from phiomia.platform import limits
 from phiomia.platform.bus import Bus
@@ -140,7 +139,6 @@ _HANDLERS = (
     *NOTICES,
     *NOTIFICATIONS,
     *OUTBOX,
-    *OUTBOX_QUOTES,
     *PUSH,
     *SEARCH,
     *TIES,

@@ -7,7 +7,7 @@ from typing import Any
 from phiomia.domain.statuses.featured_tags import feature_tag, list_featured_tags
 from phiomia.federation.inbox.context import Activity, Result
 from phiomia.federation.inbox.featured import handle_add, handle_remove
-from phiomia.federation.outbox.featured_tags import SendFeaturedTag, send_featured_tag
+from phiomia.federation.outbox.featured import SendFeaturedTag, send_featured_tag
 from phiomia.federation.outbox.flags import SendFlag, send_flag
 from world import BASE, Account, World, story
 

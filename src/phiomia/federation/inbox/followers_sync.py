@@ -9,7 +9,7 @@ from phiomia.domain.relationships.followers_digest import digest_of, list_local_
 from phiomia.domain.relationships.queries import find_follow_between
 from phiomia.federation.inbox import ours
 from phiomia.federation.inbox.context import Unresolved
-from phiomia.federation.outbox.jobs import Act, SendAct
+from phiomia.federation.outbox.acts import Act, SendAct
 from phiomia.federation.parse.values import id_of, same_host, values
 from phiomia.platform.db import WriteSession
 from phiomia.platform.ids import new_id

@@ -1,1 +1,1 @@
-"""What goes to other servers: `effects` notice, `jobs` write the document, `audience` says to whom, `deliver` sends."""
+"""What goes to other servers: `effects` notice, jobs write the document, `audience` says to whom, `deliver` sends."""

@@ -6,20 +6,11 @@ from phiomia.domain.relationships import events as relationships
 from phiomia.domain.statuses import events as statuses
 from phiomia.domain.statuses.documents import load_references
 from phiomia.domain.tags.events import TagFeatured
-from phiomia.federation.outbox.featured_tags import SendFeaturedTag
-from phiomia.federation.outbox.jobs import (
-    Act,
-    SendAct,
-    SendBoost,
-    SendDelete,
-    SendFarewell,
-    SendFavourite,
-    SendMove,
-    SendPin,
-    SendProfile,
-    SendStatus,
-    SendVote,
-)
+from phiomia.federation.outbox.acts import Act, SendAct
+from phiomia.federation.outbox.featured import SendFeaturedTag, SendPin
+from phiomia.federation.outbox.marks import SendFavourite, SendVote
+from phiomia.federation.outbox.profiles import SendFarewell, SendMove, SendProfile
+from phiomia.federation.outbox.statuses import SendBoost, SendDelete, SendStatus
 from phiomia.platform.clock import SECOND, now_ms
 from phiomia.platform.db import WriteSession
 from phiomia.platform.jobs import defer

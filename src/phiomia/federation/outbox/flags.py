@@ -1,6 +1,6 @@
 """Other servers hear of reports that members want to be forwarded."""
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from phiomia.domain.accounts.queries import load_accounts
 from phiomia.domain.errors import NotFound
@@ -9,12 +9,10 @@ from phiomia.domain.moderation.report import ReportView, list_forwarded_to, load
 from phiomia.domain.statuses.documents import load_references
 from phiomia.domain.statuses.recipients import list_inboxes_of
 from phiomia.federation.documents import activities, ids
-from phiomia.federation.outbox.deliver import Outbox
 from phiomia.federation.outbox.post import Post, send
+from phiomia.federation.outbox.telling import Context, scan
 from phiomia.platform.db import ReadSession, WriteSession
 from phiomia.platform.jobs import Job, defer
-
-_SCAN_SECONDS = 60.0
 
 
 class SendFlag(Job, frozen=True):
@@ -24,15 +22,6 @@ class SendFlag(Job, frozen=True):
 
     report_id: int
     domains: list[str]
-
-
-class Context(Protocol):
-    """What the handler needs of the worker's context."""
-
-    @property
-    def outbox(self) -> Outbox:
-        """The way out."""
-        ...
 
 
 class _Flag(NamedTuple):
@@ -63,7 +52,7 @@ async def send_flag(context: Context, job: SendFlag) -> None:
         addresses = [ids.status(outbox.links, reference) for reference in references.values()]
         return _Flag(view, outbox.links.actor(target), addresses, inboxes)
 
-    found = await outbox.db.scan(load, _SCAN_SECONDS)
+    found = await scan(outbox, load)
     if found is not None:
         actor, view = ids.instance_actor(outbox.links), found.view
         document = activities.flag(actor, found.target, found.statuses, view.comment, view.id)

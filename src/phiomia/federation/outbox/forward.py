@@ -7,12 +7,12 @@ from phiomia.domain.statuses.answered import find_answered_member
 from phiomia.domain.statuses.recipients import list_follower_inboxes
 from phiomia.federation.outbox.deliver import host_of
 from phiomia.federation.outbox.post import Post, send
+from phiomia.federation.outbox.telling import Context, scan
 from phiomia.federation.parse.values import id_of
 from phiomia.platform.db import Database, WriteSession
 from phiomia.platform.jobs import Job, defer
 
 PASSED_ON: Final = frozenset({"Create", "Update", "Delete"})
-_SCAN_SECONDS: Final = 60.0
 
 
 class ForwardReply(Job, frozen=True):
@@ -41,9 +41,9 @@ async def forward_later(session: WriteSession, account_id: int, body: str, sende
     await defer(session, ForwardReply(account_id, body, host_of(sender)))
 
 
-async def forward_reply(context: Any, job: ForwardReply) -> None:
+async def forward_reply(context: Context, job: ForwardReply) -> None:
     """Handler of ForwardReply."""
     outbox = context.outbox
-    inboxes = await outbox.db.scan(lambda session: list_follower_inboxes(session, job.account_id), _SCAN_SECONDS)
+    inboxes = await scan(outbox, lambda session: list_follower_inboxes(session, job.account_id))
     post = Post(job.body.encode(), job.account_id, without_host=job.without_host)
     await send(outbox, post, inboxes)

@@ -1,8 +1,7 @@
 """What other servers hear of quotes: our requests, our answers, and that a consent is taken back."""
 
-from typing import Any, Protocol
+from typing import Any
 
-from phiomia.domain.accounts.queries import load_accounts
 from phiomia.domain.statuses import events as statuses
 from phiomia.domain.statuses.consent import QuotePair, find_pair
 from phiomia.domain.statuses.documents import NoteView, load_documents
@@ -12,22 +11,13 @@ from phiomia.entities.links import Links
 from phiomia.federation.documents import ids
 from phiomia.federation.documents.contexts import bare, declare
 from phiomia.federation.documents.note import render_note
-from phiomia.federation.outbox.deliver import Outbox
-from phiomia.federation.outbox.jobs import SendStatus
 from phiomia.federation.outbox.post import Post, send
+from phiomia.federation.outbox.statuses import SendStatus
+from phiomia.federation.outbox.telling import Context, find_two
 from phiomia.platform.db import WriteSession
 from phiomia.platform.ids import new_id
 from phiomia.platform.jobs import Job, defer
 from phiomia.platform.jobs.handlers import Handler
-
-
-class Context(Protocol):
-    """What the handlers need of the worker's context."""
-
-    @property
-    def outbox(self) -> Outbox:
-        """The way out."""
-        ...
 
 
 class AskToQuote(Job, frozen=True):
@@ -84,12 +74,10 @@ async def ask_to_quote(context: Context, job: AskToQuote) -> None:
 async def send_quote_answer(context: Context, job: SendQuoteAnswer) -> None:
     """Handler of SendQuoteAnswer."""
     outbox = context.outbox
-    async with outbox.db.read() as session:
-        people = await load_accounts(session, [job.account_id, job.target_id])
-        inbox = await find_own_inbox(session, job.target_id)
-    if inbox is None or len(people) < 2:
+    two = await find_two(outbox, job.account_id, job.target_id)
+    if two is None:
         return
-    actor, asking = outbox.links.actor(people[job.account_id]), outbox.links.actor(people[job.target_id])
+    actor, asking = two.actor, two.target
     kind = "Accept" if job.quoting_id else "Reject"
     answer: dict[str, Any] = {
         "id": f"{actor}#{kind.lower()}s/quote_requests/{new_id()}",
@@ -100,13 +88,13 @@ async def send_quote_answer(context: Context, job: SendQuoteAnswer) -> None:
             "id": job.request_uri,
             "type": "QuoteRequest",
             "actor": asking,
-            "object": outbox.links.status_uri(people[job.account_id].username, job.quoted_id),
+            "object": outbox.links.status_uri(two.username, job.quoted_id),
             "instrument": job.instrument,
         },
     }
     if job.quoting_id:
         answer["result"] = ids.stamp_of_quote(actor, job.quoting_id)
-    await send(outbox, Post(declare(answer), job.account_id), [inbox])
+    await send(outbox, Post(declare(answer), job.account_id), [two.inbox])
 
 
 async def take_consent_back(context: Context, job: TakeConsentBack) -> None:

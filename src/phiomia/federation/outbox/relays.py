@@ -1,9 +1,8 @@
 """Joining and leaving relays. In Mastodon's way one follows the public at the relay, in LitePub's its actor."""
 
-from typing import Any
-
 from phiomia.federation.documents import activities, ids
 from phiomia.federation.outbox.post import Post, send
+from phiomia.federation.outbox.telling import Context
 from phiomia.platform.ids import new_id
 from phiomia.platform.jobs import Job
 
@@ -24,7 +23,7 @@ def name_follow(base_url: str) -> str:
     return f"{base_url}/actor#relays/{new_id()}"
 
 
-async def ask_relay(context: Any, job: AskRelay) -> None:
+async def ask_relay(context: Context, job: AskRelay) -> None:
     """Handler of AskRelay."""
     outbox = context.outbox
     actor = ids.instance_actor(outbox.links)

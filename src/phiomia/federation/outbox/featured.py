@@ -1,19 +1,27 @@
-"""Followers elsewhere learn which hashtags a member shows on the profile."""
-
-from typing import Protocol
+"""Followers elsewhere learn what a member shows on the profile: statuses that are pinned, and hashtags."""
 
 from phiomia.domain.accounts.queries import load_accounts
 from phiomia.domain.accounts.views import AccountView
+from phiomia.domain.statuses.documents import StatusReference, load_references
 from phiomia.domain.statuses.recipients import list_follower_inboxes
 from phiomia.federation.documents import activities, ids
 from phiomia.federation.documents.tags import render_hashtag
-from phiomia.federation.outbox.deliver import Outbox
 from phiomia.federation.outbox.post import Post, send
+from phiomia.federation.outbox.telling import Context, scan
 from phiomia.platform.db import ReadSession
 from phiomia.platform.ids import new_id
 from phiomia.platform.jobs import Job
+from phiomia.platform.jobs.handlers import Handler
 
-_SCAN_SECONDS = 60.0
+
+class SendPin(Job, frozen=True):
+    """Tell followers that a status was pinned, or is no longer."""
+
+    TYPE = "outbox.send_pin"
+
+    status_id: int
+    account_id: int
+    gone: bool = False
 
 
 class SendFeaturedTag(Job, frozen=True):
@@ -27,13 +35,21 @@ class SendFeaturedTag(Job, frozen=True):
     gone: bool = False
 
 
-class Context(Protocol):
-    """What the handler needs of the worker's context."""
+async def send_pin(context: Context, job: SendPin) -> None:
+    """Handler of SendPin."""
+    outbox = context.outbox
 
-    @property
-    def outbox(self) -> Outbox:
-        """The way out."""
-        ...
+    async def load(session: ReadSession) -> tuple[StatusReference | None, list[str]]:
+        found = await load_references(session, [job.status_id])
+        return found.get(job.status_id), await list_follower_inboxes(session, job.account_id)
+
+    status, inboxes = await scan(outbox, load)
+    if status is None:
+        return
+    actor = ids.author(outbox.links, status)
+    change = activities.remove if job.gone else activities.add
+    document = change(actor, ids.status(outbox.links, status), ids.featured(actor), new_id())
+    await send(outbox, Post(document, job.account_id), inboxes)
 
 
 async def send_featured_tag(context: Context, job: SendFeaturedTag) -> None:
@@ -44,10 +60,13 @@ async def send_featured_tag(context: Context, job: SendFeaturedTag) -> None:
         people = await load_accounts(session, [job.account_id])
         return people.get(job.account_id), await list_follower_inboxes(session, job.account_id)
 
-    view, inboxes = await outbox.db.scan(load, _SCAN_SECONDS)
+    view, inboxes = await scan(outbox, load)
     if view is None:
         return
     actor = outbox.links.actor(view)
     change = activities.remove if job.gone else activities.add
     hashtag = render_hashtag(job.key, job.name, outbox.links)
     await send(outbox, Post(change(actor, hashtag, ids.featured_tags(actor), new_id()), job.account_id), inboxes)
+
+
+HANDLERS = (Handler(SendPin, send_pin), Handler(SendFeaturedTag, send_featured_tag))
