@@ -79,3 +79,16 @@ activity_weeks = Table(
     Column("week", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
     count("logins"),
 )
+
+upgrade_probes = Table(
+    "upgrade_probes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    words("secret_hash", default=None),  # SHA-256, in hexadecimal
+    words("public_key"),  # PEM
+    moment("expires_at"),
+    count("writes"),  # what was asked for and done
+    count("letters"),  # what arrived in the inbox and was accepted
+    count("taken"),  # what workers made of that
+    Index("uq_upgrade_probes_secret_hash", "secret_hash", unique=True),
+)
