@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from phiomia.domain.instance.probes import PROBE_ACCOUNT, PROBE_BEARER, find_probe_by_secret
 from phiomia.domain.oauth.bearers import Bearers
 from phiomia.domain.oauth.scopes import expand
 from phiomia.domain.timelines.streams import find_public_audience, owns_list
@@ -18,6 +19,8 @@ from phiomia.streaming.log_events import StatusEvent
 from phiomia.streaming.ports import StreamViewer
 
 _NO_FILTERS = b"[]"
+# Tokens of people have other numbers.
+_PROBE_TOKEN_ID = 0
 
 
 class Listeners:
@@ -28,7 +31,9 @@ class Listeners:
         self._bearers = bearers
 
     async def viewer(self, token: str) -> StreamViewer | None:
-        """The person behind a token."""
+        """The person behind a token, or the upgrade that is under way."""
+        if token.startswith(PROBE_BEARER):
+            return await self._find_probe(token)
         bearer = await self._bearers.find(token)
         if bearer is None or bearer.account_id is None or bearer.disabled or bearer.suspended:
             return None
@@ -36,6 +41,12 @@ class Listeners:
             return None
         languages = list(bearer.languages) or None
         return StreamViewer(bearer.account_id, bearer.token_id, expand(bearer.scopes), languages)
+
+    async def _find_probe(self, token: str) -> StreamViewer | None:
+        async with self._db.read() as session:
+            probe = await find_probe_by_secret(session, token)
+        scopes = frozenset({"read:statuses"})
+        return None if probe is None else StreamViewer(PROBE_ACCOUNT, _PROBE_TOKEN_ID, scopes, None)
 
     def forget(self) -> None:
         """Looks every token up anew from now on."""

@@ -19,6 +19,7 @@ from phiomia.streaming.log_events import (
     MergedEvent,
     NotificationEvent,
     Posted,
+    ProbeEvent,
     ReactionEvent,
     StatusEvent,
     decode_body,
@@ -57,6 +58,9 @@ def plan(kind: str, text: str, listeners: Subscriptions) -> Render | None:
         return _plan_reaction(body, listeners)
     if isinstance(body, FiltersEvent):
         return _plan_filters(body, listeners)
+    if isinstance(body, ProbeEvent):
+        told = {"probe": body.probe, "n": body.n}
+        return _plan_plain(Message("probe", msgspec.json.encode(told)), listeners.find("home", [body.account]))
     return None
 
 

@@ -87,6 +87,14 @@ class ReactionEvent(Struct, frozen=True):
     count: int
 
 
+class ProbeEvent(Struct, frozen=True):
+    """`probe`: an upgrade finds out whether streams hear of what happens. `account` is nobody's."""
+
+    account: int
+    probe: str
+    n: int
+
+
 class TokenEvent(Struct, frozen=True):
     """`token`: access tokens were revoked."""
 
@@ -103,6 +111,7 @@ Body = (
     | TokenEvent
     | AnnouncementEvent
     | ReactionEvent
+    | ProbeEvent
 )
 
 KINDS: Final[Mapping[str, type[Any]]] = {
@@ -117,6 +126,7 @@ KINDS: Final[Mapping[str, type[Any]]] = {
     "announcement": AnnouncementEvent,
     "announcement_delete": AnnouncementEvent,
     "announcement_reaction": ReactionEvent,
+    "probe": ProbeEvent,
 }
 _DECODERS: Final = {kind: msgspec.json.Decoder(body, strict=False) for kind, body in KINDS.items()}
 

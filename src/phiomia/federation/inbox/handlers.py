@@ -4,6 +4,7 @@ from phiomia.domain.statuses.replies import FindReplies
 from phiomia.federation.inbox.accounts import EraseAccount, MoveFollowers, run_erase_account, run_move_followers
 from phiomia.federation.inbox.followers_sync import SyncFollowers, sync_followers
 from phiomia.federation.inbox.jobs import TakeActivity
+from phiomia.federation.inbox.probe import TakeProbe, take_probe
 from phiomia.federation.inbox.quote_jobs import CheckQuote
 from phiomia.federation.inbox.quotes import run_check_quote
 from phiomia.federation.inbox.refresh import refresh_account
@@ -28,4 +29,5 @@ HANDLERS = (
     Handler(EraseAccount, run_erase_account),
     Handler(SyncFollowers, sync_followers, limit_s=120.0),
     Handler(MoveFollowers, run_move_followers),
+    Handler(TakeProbe, take_probe, limit_s=120.0),
 )
