@@ -20,6 +20,7 @@ from phiomia.domain.peers.rules import DomainRules
 from phiomia.federation.documents_of_others import is_deep, is_same_id
 from phiomia.federation.inbox.followers_sync import HEADER, SyncFollowers, sync_key
 from phiomia.federation.inbox.jobs import TakeActivity
+from phiomia.federation.inbox.probe import accept_probe
 from phiomia.federation.keys import Keys, KeyUnavailable, mark_of
 from phiomia.federation.parse.values import address, host_of, id_of, same_host, types
 from phiomia.platform.clock import now_ms
@@ -73,7 +74,7 @@ async def receive(inbox: Inbox, request: Request, content_type: str, username: s
         return Receipt(400, str(error))
     host = host_of(letter.actor)
     if host in inbox.own:
-        return Receipt(403, "nobody of this server sends to it from outside")
+        return await _receive_own(inbox, request, letter.actor)
     await inbox.rules.refresh()
     if inbox.rules.blocks(host):
         return Receipt(403, f"nothing is taken from {host}")
@@ -86,6 +87,14 @@ async def receive(inbox: Inbox, request: Request, content_type: str, username: s
         if recipient is None:
             return Receipt(404, "nobody of that name is here")
     return await _verify(inbox, request, letter, recipient)
+
+
+async def _receive_own(inbox: Inbox, request: Request, actor: str) -> Receipt:
+    try:
+        accepted = await accept_probe(inbox.db, request, actor)
+    except SignatureRefused as error:
+        return Receipt(401, str(error))
+    return ACCEPTED if accepted else Receipt(403, "nobody of this server sends to it from outside")
 
 
 async def _verify(inbox: Inbox, request: Request, letter: _Letter, recipient: int | None) -> Receipt:
