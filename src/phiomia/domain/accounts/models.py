@@ -1,6 +1,6 @@
 """The table of accounts, local and remote."""
 
-from sqlalchemy import Index, Table, text
+from sqlalchemy import Column, Index, Integer, Table, text
 
 from phiomia.platform.db.tables import count, flag, id_column, metadata, moment, reference, revision, small, words
 
@@ -41,6 +41,7 @@ accounts = Table(
     small("state"),  # see state.py: active, limited, suspended
     small("shown_role"),  # the user's role when it is shown on the profile; 0: none
     reference("moved_to_id", "accounts.id", nullable=True, on_delete="SET NULL"),
+    moment("moved_at", nullable=True),  # when it was last announced
     words("public_key"),
     words("private_key"),
     words("inbox_url"),
@@ -53,6 +54,8 @@ accounts = Table(
     words("outbox_url"),
     words("featured_url"),
     words("featured_tags_url"),
+    words("collections_url"),  # of a remote account: where its recommendations are listed
+    Column("feature_policy", Integer, nullable=False, server_default=text("0")),  # like quote_policy
     words("also_known_as", default="[]"),
     words("avatar_remote_url"),
     words("header_remote_url"),

@@ -33,7 +33,8 @@ collection_items = Table(
     reference("account_id", "accounts.id"),
     small("state"),  # see item_state.py
     words("uri"),
-    words("approval_uri"),
+    words("approval_uri"),  # where another server says that its member agrees
+    words("request_uri"),  # by what name consent was asked for
     moment("created_at"),
     Index("uq_collection_items_pair", "collection_id", "account_id", unique=True),
     Index("ix_collection_items_account", "account_id", "id"),

@@ -1,5 +1,7 @@
 """Tables of statuses and of what hangs on them."""
 
+from typing import Any
+
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, PrimaryKeyConstraint, SmallInteger, Table, text
 
 from phiomia.platform.db.tables import count, flag, id_column, metadata, moment, reference, revision, small, words
@@ -127,7 +129,7 @@ status_edits = Table(
 )
 
 
-def _mark(name: str) -> Table:
+def _mark(name: str, *more: Column[Any]) -> Table:
     """Something an account did to a status once."""
     return Table(
         name,
@@ -136,13 +138,14 @@ def _mark(name: str) -> Table:
         reference("account_id", "accounts.id"),
         reference("status_id", "statuses.id"),
         moment("created_at"),
+        *more,
         Index(f"uq_{name}_pair", "account_id", "status_id", unique=True),
         Index(f"ix_{name}_account", "account_id", "id"),
         Index(f"ix_{name}_status", "status_id", "id"),
     )
 
 
-favourites = _mark("favourites")
+favourites = _mark("favourites", words("uri"))  # the name another server gave it; empty: ours
 bookmarks = _mark("bookmarks")
 pins = _mark("pins")
 
