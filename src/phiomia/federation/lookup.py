@@ -2,11 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from phiomia.federation.exchange import Exchange
 from phiomia.federation.unresolved import Unresolved
+from phiomia.platform.http import FetchRefused
 from phiomia.platform.log import get_logger
+
+if TYPE_CHECKING:
+    from phiomia.federation.resolve import Found
 
 log = get_logger("lookup")
 
@@ -28,8 +32,17 @@ class ExchangeLookup:
 
     async def address(self, url: str) -> tuple[Literal["account", "status"], int] | None:
         """What is at an address."""
-        found = await self._in_time(url, self._exchange.resolver.any(url))
+        found = await self._in_time(url, self._look(url))
         return None if found is None else (found.kind, found.id)
+
+    async def _look(self, url: str) -> "Found":
+        if not url.isascii():
+            # Browsers show names of hosts in letters that ids don't have.
+            try:
+                url = self._exchange.outside.fetcher.normalise(url)
+            except FetchRefused as error:
+                raise Unresolved(str(error)) from error
+        return await self._exchange.resolver.any(url)
 
     async def _in_time(self, what: str, asking: Awaitable[T]) -> T | None:
         try:

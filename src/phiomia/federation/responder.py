@@ -14,7 +14,7 @@ from phiomia.federation.documents.contexts import declare
 from phiomia.federation.documents.rendered import Rendered, encode
 from phiomia.federation.keys import KeyUnavailable
 from phiomia.federation.negotiation import takes_document, takes_gzip
-from phiomia.federation.signed_fetch import Asker, find_asker, is_signed
+from phiomia.federation.signed_fetch import Asker, find_asker, find_claimed_host, is_signed
 from phiomia.platform.addresses import client_address
 from phiomia.platform.db import Conflict, TooSlow, Unavailable
 from phiomia.platform.log import bind_request, get_logger, unbind_request
@@ -183,6 +183,8 @@ def _refuse(ask: Ask, error: Exception) -> None:
     resp = ask.resp
     if status == 500:
         log.error("unforeseen error", status=500, exc_info=error)
+    if status in (400, 401, 403):
+        log.info("a request was refused", status=status, reason=str(error), host=find_claimed_host(ask.req))
     if status == 503:
         log.warning("a request had to be put off", status=503, reason=str(error))
         resp.set_header("Retry-After", _RETRY_SECONDS)

@@ -4,8 +4,9 @@ Two servers that both want a signature do not wait for each other: to check one,
 whose document, like the keys of all actors, is given to anybody.
 """
 
+import re
 import time
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 import falcon.asgi
@@ -15,6 +16,10 @@ from phiomia.activitypub.signatures.verify import verify
 from phiomia.domain.accounts.remote import find_actor
 from phiomia.domain.errors import NotAllowed
 from phiomia.federation.context import Federation
+from phiomia.federation.parse.values import host_of
+
+_KEY_ID: Final = re.compile(r'key_?id="([^"]{1,2048})"', re.IGNORECASE)
+_READ: Final = 8_192
 
 
 class Asker(NamedTuple):
@@ -27,6 +32,15 @@ class Asker(NamedTuple):
 def is_signed(req: falcon.asgi.Request) -> bool:
     """Whether a request claims to be signed."""
     return req.get_header("Signature") is not None or req.get_header("Signature-Input") is not None
+
+
+def find_claimed_host(req: falcon.asgi.Request) -> str:
+    """Which server's key a request claims to be signed with, for the log alone; empty if that can't be read."""
+    for name in ("Signature", "Signature-Input"):
+        found = _KEY_ID.search((req.get_header(name) or "")[:_READ])
+        if found is not None:
+            return host_of(found[1])
+    return ""
 
 
 def read_request(req: falcon.asgi.Request, base_url: str, body: bytes = b"") -> Request:

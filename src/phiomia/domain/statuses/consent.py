@@ -77,7 +77,9 @@ _PROVEN = Query(
     .values(approval_uri=P("approval", str))
 )
 _BY_APPROVAL = Query(
-    select(quotes.c.status_id).where(quotes.c.approval_uri == P("uri", str), quotes.c.approval_uri != "")
+    select(quotes.c.status_id).where(
+        quotes.c.approval_uri == P("uri", str), quotes.c.approval_uri != "", quotes.c.quoted_account_id == P("author")
+    )
 )
 
 
@@ -103,9 +105,9 @@ async def note_request(session: WriteSession, status_id: int, request_uri: str) 
     await session.execute(_ASKED, status=status_id, request=request_uri)
 
 
-async def withdraw_consent(session: WriteSession, approval_uri: str) -> bool:
-    """The proof at an address is gone; False if no quote rests on it."""
-    found = await session.column(_BY_APPROVAL, uri=approval_uri)
+async def withdraw_consent(session: WriteSession, author_id: int, approval_uri: str) -> bool:
+    """The author's proof at an address is gone; False if no quote of theirs rests on it."""
+    found = await session.column(_BY_APPROVAL, uri=approval_uri, author=author_id)
     for status_id in found:
         await settle_quote(session, status_id, QuoteState.REVOKED)
     return bool(found)

@@ -25,7 +25,7 @@ async def handle(context: InboxContext, activity: Activity) -> Outcome:
     async def delete(session: WriteSession) -> Outcome:
         stored = await find_by_uri(session, uri)
         if stored is None:
-            if await withdraw_consent(session, uri):
+            if await withdraw_consent(session, activity.actor.id, uri):
                 return PROCESSED
             await bury(session, uri)
             return ignored("not known here")

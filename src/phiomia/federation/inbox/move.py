@@ -1,6 +1,8 @@
 """Move: an account lives elsewhere from now on."""
 
 from phiomia.domain.accounts.move import mark_moved, names_as_former
+from phiomia.domain.accounts.remote import load_actor
+from phiomia.domain.peers.received import hash_of, note_received
 from phiomia.federation.inbox import ours
 from phiomia.federation.inbox.accounts import MoveFollowers
 from phiomia.federation.inbox.context import PROCESSED, Activity, InboxContext, Outcome, ignored, rejected
@@ -21,13 +23,19 @@ async def handle(context: InboxContext, activity: Activity) -> Outcome:
     if target_id is None:
         target_id = (await context.resolver.account(target, fresh=True)).id
     async with context.db.read() as session:
+        found = await load_actor(session, target_id)
+        if found is not None and (found.suspended or found.moved_to_id is not None):
+            return rejected("the new account is suspended, or has moved itself")
         if not await names_as_former(session, target_id, actor.uri):
             return rejected("the new account does not name the old one")
 
-    async def move(session: WriteSession) -> None:
+    async def move(session: WriteSession) -> Outcome:
+        # Who moves every hour drags followers about. The mark is forgotten after a day.
+        if not await note_received(session, hash_of("move", actor.uri)):
+            return rejected("the account has moved a short while ago")
         await mark_moved(session, actor.id, target_id)
         # Also when the move was known: the profile may have told it first.
         await defer(session, MoveFollowers(actor.id, target_id), unique=f"{MoveFollowers.TYPE}:{actor.id}")
+        return PROCESSED
 
-    await context.db.write(move)
-    return PROCESSED
+    return await context.db.write(move)

@@ -16,7 +16,9 @@ from phiomia.federation.parse.values import first, id_of, same_host, types
 from phiomia.platform.db import WriteSession
 from phiomia.platform.jobs import defer
 from phiomia.platform.jobs.handlers import Retry
+from phiomia.platform.log import get_logger
 
+log = get_logger("quotes")
 _REQUEST = "/quote_request"
 
 
@@ -119,6 +121,7 @@ async def run_check_quote(context: Any, job: CheckQuote) -> None:
     except Unresolved as error:
         if error.retry:
             raise Retry(error.reason) from error
+        log.info("a quote can't be checked", status=job.status_id, reason=error.reason)
 
 
 async def _check(context: InboxContext, job: CheckQuote) -> None:

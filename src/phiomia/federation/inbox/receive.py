@@ -13,10 +13,12 @@ import msgspec
 from phiomia.activitypub.signatures.request import Request, SignatureMalformed, SignatureMissing, SignatureRefused
 from phiomia.activitypub.signatures.verify import hold, read
 from phiomia.activitypub.types import ACTIVITY, LINKED_DATA
-from phiomia.domain.accounts.named import find_ours
+from phiomia.domain.accounts.documents import find_actor_head
 from phiomia.domain.accounts.remote import is_actor_known
+from phiomia.domain.accounts.state import AccountState, StateOrigin
 from phiomia.domain.peers.received import hash_of, note_received
 from phiomia.domain.peers.rules import DomainRules
+from phiomia.domain.statuses.tombstones import find_tombstone
 from phiomia.federation.documents_of_others import is_deep, is_same_id
 from phiomia.federation.inbox.followers_sync import HEADER, SyncFollowers, sync_key
 from phiomia.federation.inbox.jobs import TakeActivity
@@ -35,12 +37,26 @@ _SYNC_LENGTH: Final = 2_000
 _ONCE: Final = frozenset({"Create", "Announce", "Delete"})
 
 
+class Letter(NamedTuple):
+    """What has to be known of an activity to receive it."""
+
+    id: str
+    kinds: frozenset[str]
+    actor: str
+    object: str
+    has_proof: bool
+
+
+UNREADABLE: Final = Letter("", frozenset(), "", "", has_proof=False)
+
+
 class Receipt(NamedTuple):
-    """The answer to a delivery: a status, and why."""
+    """The answer to a delivery: a status, why, and what it is about as far as that could be read."""
 
     status: int
     reason: str = ""
     retry_after: int = 0
+    about: Letter = UNREADABLE
 
 
 ACCEPTED: Final = Receipt(202)
@@ -56,14 +72,6 @@ class Inbox:
     own: frozenset[str]
 
 
-class _Letter(NamedTuple):
-    id: str
-    kinds: frozenset[str]
-    actor: str
-    object: str
-    has_proof: bool
-
-
 async def receive(inbox: Inbox, request: Request, content_type: str, username: str | None = None) -> Receipt:
     """The answer to one delivery, to the inbox of `username` or to the shared one."""
     if content_type.partition(";")[0].strip().lower() not in _FORMS:
@@ -72,6 +80,10 @@ async def receive(inbox: Inbox, request: Request, content_type: str, username: s
         letter = _read(request.body)
     except ValueError as error:
         return Receipt(400, str(error))
+    return (await _judge(inbox, request, letter, username))._replace(about=letter)
+
+
+async def _judge(inbox: Inbox, request: Request, letter: Letter, username: str | None) -> Receipt:
     host = host_of(letter.actor)
     if host in inbox.own:
         return await _receive_own(inbox, request, letter.actor)
@@ -80,13 +92,23 @@ async def receive(inbox: Inbox, request: Request, content_type: str, username: s
         return Receipt(403, f"nothing is taken from {host}")
     if await _is_farewell_of_a_stranger(inbox, letter):
         return ACCEPTED
-    recipient = None
-    if username is not None:
-        async with inbox.db.read() as session:
-            recipient = (await find_ours(session, [username])).get(username.lower())
-        if recipient is None:
+    if username is None:
+        return await _verify(inbox, request, letter, None)
+    found = await _find_recipient(inbox, username, request.url.removesuffix("/inbox"))
+    return found if isinstance(found, Receipt) else await _verify(inbox, request, letter, found)
+
+
+async def _find_recipient(inbox: Inbox, username: str, uri: str) -> int | Receipt:
+    """Whose inbox it is, or why it is nobody's."""
+    async with inbox.db.read() as session:
+        head = await find_actor_head(session, username)
+        if head is None and await find_tombstone(session, uri) is None:
             return Receipt(404, "nobody of that name is here")
-    return await _verify(inbox, request, letter, recipient)
+    if head is None or head.state_origin == StateOrigin.LEFT:
+        return Receipt(410, "who had that name has left")
+    if head.state == AccountState.SUSPENDED:
+        return Receipt(403, "nothing is taken for that account")
+    return head.id
 
 
 async def _receive_own(inbox: Inbox, request: Request, actor: str) -> Receipt:
@@ -97,7 +119,7 @@ async def _receive_own(inbox: Inbox, request: Request, actor: str) -> Receipt:
     return ACCEPTED if accepted else Receipt(403, "nobody of this server sends to it from outside")
 
 
-async def _verify(inbox: Inbox, request: Request, letter: _Letter, recipient: int | None) -> Receipt:
+async def _verify(inbox: Inbox, request: Request, letter: Letter, recipient: int | None) -> Receipt:
     try:
         claim = read(request, now=time.time())
         key_host = host_of(claim.key_id)
@@ -140,14 +162,14 @@ async def _keep(inbox: Inbox, job: TakeActivity, mark: int, sync: str | None) ->
     await inbox.db.write(write)
 
 
-def _mark(letter: _Letter, sender: str, signature: bytes) -> int:
+def _mark(letter: Letter, sender: str, signature: bytes) -> int:
     """By what a second delivery is recognised: the sender's own name for it, or the very same signature."""
     if letter.id and letter.kinds & _ONCE:
         return hash_of(sender, letter.id)
     return hash_of(sender, signature.hex())
 
 
-async def _is_farewell_of_a_stranger(inbox: Inbox, letter: _Letter) -> bool:
+async def _is_farewell_of_a_stranger(inbox: Inbox, letter: Letter) -> bool:
     """Whether somebody leaves, or has a new picture, of whom nobody here has heard: servers tell it all they know."""
     if letter.object != letter.actor or not letter.kinds & {"Delete", "Update"}:
         return False
@@ -155,7 +177,7 @@ async def _is_farewell_of_a_stranger(inbox: Inbox, letter: _Letter) -> bool:
         return not await is_actor_known(session, letter.actor)
 
 
-def _read(body: bytes) -> _Letter:
+def _read(body: bytes) -> Letter:
     """What has to be known of an activity to receive it. Raises ValueError."""
     try:
         document: Any = msgspec.json.decode(body)
@@ -168,7 +190,7 @@ def _read(body: bytes) -> _Letter:
     return _read_letter(document)
 
 
-def _read_letter(document: Mapping[str, Any]) -> _Letter:
+def _read_letter(document: Mapping[str, Any]) -> Letter:
     kinds, actor = types(document), id_of(document.get("actor"))
     if not kinds:
         raise ValueError("an activity needs a type")
@@ -177,4 +199,4 @@ def _read_letter(document: Mapping[str, Any]) -> _Letter:
     id_ = address(document.get("id"))
     if id_ and not same_host(id_, actor):
         raise ValueError("the id of an activity must be of its actor's server")
-    return _Letter(id_, kinds, actor, id_of(document.get("object")), "proof" in document)
+    return Letter(id_, kinds, actor, id_of(document.get("object")), "proof" in document)

@@ -17,6 +17,9 @@ from phiomia.platform.db import WriteSession
 from phiomia.platform.jobs import Job, defer
 from phiomia.platform.jobs.handlers import Retry
 from phiomia.platform.limits import REPLIES_WITH_STATUS, REPLY_PAGES, THREAD_DEPTH, UNKNOWN_MENTIONS
+from phiomia.platform.log import get_logger
+
+log = get_logger("threads")
 
 
 class FindMentions(Job, frozen=True):
@@ -69,9 +72,9 @@ async def find_mentions(context: InboxContext, job: FindMentions) -> None:
     for uri in job.uris:
         try:
             found.append((await context.resolver.account(uri)).id)
-        except Unresolved:
+        except Unresolved as error:
             # Whoever can't be had stays a link in the text.
-            continue
+            log.debug("somebody named can't be had", status=job.status_id, reason=error.reason)
     if found:
         await context.db.write(lambda session: add_mentions(session, job.status_id, found))
 
@@ -83,6 +86,7 @@ async def find_parent(context: InboxContext, job: FindParent) -> None:
     except Unresolved as error:
         if error.retry:
             raise Retry(error.reason) from error
+        log.info("what a status answers can't be had", status=job.status_id, reason=error.reason)
         return
     await context.db.write(lambda session: adopt_reply(session, job.status_id, parent_id))
 
@@ -99,6 +103,7 @@ async def find_replies(context: InboxContext, job: FindReplies) -> None:
     except Unresolved as error:
         if error.retry:
             raise Retry(error.reason) from error
+        log.info("answers to a status can't be had", status=job.status_id, reason=error.reason)
         return
     async with context.db.read() as session:
         known = await find_ids_by_uri(session, uris)
@@ -109,9 +114,9 @@ async def find_replies(context: InboxContext, job: FindReplies) -> None:
 async def _fetch(context: InboxContext, uri: str) -> None:
     try:
         await context.resolver.status(uri, 1)
-    except Unresolved:
+    except Unresolved as error:
         # One answer that can't be had is no reason to do without the others.
-        return
+        log.debug("an answer can't be had", reason=error.reason)
 
 
 async def _ask_for_collection(context: InboxContext, uri: str) -> str:

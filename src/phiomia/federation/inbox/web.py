@@ -7,7 +7,8 @@ import falcon.asgi
 import msgspec
 
 from phiomia.federation.inbox.receive import Inbox, Receipt, receive
-from phiomia.federation.signed_fetch import read_request
+from phiomia.federation.parse.values import host_of
+from phiomia.federation.signed_fetch import find_claimed_host, read_request
 from phiomia.platform.asgi import App
 from phiomia.platform.db import TooSlow, Unavailable
 from phiomia.platform.limits import JSON_BODY_BYTES
@@ -42,7 +43,7 @@ class InboxResource:
         _answer(resp, receipt)
         http.observe("POST", receipt.status, time.perf_counter() - start)
         if receipt.status != 202:
-            log.info("a delivery was refused", status=receipt.status, reason=receipt.reason)
+            _tell(req, receipt)
 
     async def _take(self, req: falcon.asgi.Request, username: str | None) -> Receipt:
         body = await _read(req)
@@ -65,6 +66,20 @@ async def _read(req: falcon.asgi.Request) -> bytes | None:
         return None
     found = await req.stream.read(JSON_BODY_BYTES + 1)
     return found if len(found) <= JSON_BODY_BYTES else None
+
+
+def _tell(req: falcon.asgi.Request, receipt: Receipt) -> None:
+    """Writes down why not. What could not be read is of who claims to have signed it."""
+    about = receipt.about
+    log.info(
+        "a delivery was refused",
+        status=receipt.status,
+        reason=receipt.reason,
+        activity=about.id,
+        type=min(about.kinds, default="")[:40],
+        host=host_of(about.actor) or find_claimed_host(req),
+        path=req.path,
+    )
 
 
 def _answer(resp: falcon.asgi.Response, receipt: Receipt) -> None:

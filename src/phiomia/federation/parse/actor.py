@@ -116,6 +116,9 @@ def parse_actor(document: Any) -> ActorDraft:
         raise Rejected("an actor without a usable name")
     if not inbox:
         raise Rejected("an actor without inbox")
+    if not same_host(inbox, uri):
+        # Else whoever names somebody else's inbox would have us send there what we write.
+        raise Rejected("an actor whose inbox is on another server")
     return _describe(document, uri, min(kinds), username, inbox)
 
 

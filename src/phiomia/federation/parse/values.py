@@ -68,7 +68,10 @@ def address(value: Any) -> str:
 
 @lru_cache(4_096)
 def host_of(url: str) -> str:
-    """The host of an address in lower case, with the port unless it is the usual one; empty if it has none."""
+    """The host of an address in lower case, with the port unless it is the usual one; empty if it has none.
+
+    A host has one spelling here, so that rules hold for all its ids: names are in ASCII and end without a dot.
+    """
     if _NOT_IN_URL.search(url):
         return ""
     try:
@@ -77,6 +80,8 @@ def host_of(url: str) -> str:
     except ValueError:
         return ""
     if not host or "@" in parts.netloc or parts.scheme not in ("https", "http"):
+        return ""
+    if not host.isascii() or host.endswith(".") or "%" in host:
         return ""
     usual = 443 if parts.scheme == "https" else 80
     return host if port is None or port == usual else f"{host}:{port}"
