@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
+
+import msgspec
 
 from phiomia.domain.accounts.remote import Actor
 from phiomia.domain.peers.rules import DomainRules
@@ -18,10 +20,14 @@ from phiomia.federation.inbox.create import store_status
 from phiomia.federation.inbox.dispatch import dispatch
 from phiomia.federation.resolve import RemoteResolver
 from phiomia.platform.clock import iso, now_ms
+from phiomia.platform.db import Query
 from phiomia.platform.http import Response
+from phiomia.platform.jobs import Job
 from world import BASE, DOMAIN, Account, World
 
 HOST = "far.example"
+J = TypeVar("J", bound=Job)
+_JOBS = Query.raw(sqlite="SELECT args FROM jobs WHERE type = :type ORDER BY id")
 PUBLIC = "https://www.w3.org/ns/activitystreams#Public"
 Json = dict[str, Any]
 
@@ -95,6 +101,12 @@ class Far:
         """A stored status by its id."""
         async with self.world.db.read() as session:
             return await find_by_uri(session, uri)
+
+    async def jobs(self, kind: type[J]) -> list[J]:
+        """The jobs of a kind that wait, in their order."""
+        async with self.world.db.read() as session:
+            found = await session.column(_JOBS, type=kind.TYPE)
+        return [msgspec.json.decode(one, type=kind) for one in found]
 
     async def befriend(self, member: Account, actor: Actor) -> None:
         """The member follows the actor."""

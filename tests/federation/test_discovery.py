@@ -43,11 +43,17 @@ async def test_the_answer_names_page_and_picture(site: Site) -> None:
     path = f"{WEBFINGER}acct:alice@phiomia.example"
     before = (await site.get(path)).document["links"]
     page = {"rel": "http://webfinger.net/rel/profile-page", "type": "text/html", "href": f"{BASE}/@alice"}
-    assert before == [page, {"rel": "self", "type": "application/activity+json", "href": ALICE}]
+    template = f"{BASE}/authorize_interaction"
+    assert before == [
+        page,
+        {"rel": "self", "type": "application/activity+json", "href": ALICE},
+        {"rel": "http://ostatus.org/schema/1.0/subscribe", "template": f"{template}?uri={{uri}}"},
+        {"rel": "https://w3id.org/fep/3b86/Object", "template": f"{template}?uri={{object}}"},
+    ]
     await site.execute("UPDATE accounts SET rev = rev + 1, avatar = 'a/1.png' WHERE id = :id", id=alice.id)
     after = (await site.get(path)).document["links"]
     picture = {"rel": "http://webfinger.net/rel/avatar", "type": "image/png", "href": f"{BASE}/media/a/1.png"}
-    assert after == [*before, picture]
+    assert sorted(after, key=str) == sorted([*before, picture], key=str)
 
 
 @publishing()

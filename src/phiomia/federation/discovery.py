@@ -23,6 +23,7 @@ from phiomia.platform.clock import DAY, MINUTE, now_ms
 
 NODEINFO: Final = "http://nodeinfo.diaspora.software/ns/schema/"
 _APPLICATION: Final = "https://www.w3.org/ns/activitystreams#Application"
+_INTERACT: Final = "https://w3id.org/fep/3b86/Object"
 _JRD: Final = f"{JRD}; charset=utf-8"
 _JSON: Final = "application/json; charset=utf-8"
 _FOR_DAYS: Final = "public, max-age=259200"
@@ -130,8 +131,10 @@ async def _describe_account(federation: Federation, username: str) -> Rendered:
         Handle(account.username, links.domain),
         links.actor(account),
         profile=links.account(account),
+        subscribe=f"{links.base}/authorize_interaction?uri={{uri}}",
         avatar=(guess_type(picture, "image/jpeg"), links.media(picture)) if picture else None,
     )
+    answer["links"].append({"rel": _INTERACT, "template": f"{links.base}/authorize_interaction?uri={{object}}"})
     return federation.shelves.handles.put(head.id, encode(answer, account.rev))
 
 

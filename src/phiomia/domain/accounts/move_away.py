@@ -4,7 +4,7 @@ from sqlalchemy import select, update
 
 from phiomia.domain.accounts.events import AccountMoved, AccountUpdated
 from phiomia.domain.accounts.models import accounts
-from phiomia.domain.accounts.move import mark_moved, names_as_former
+from phiomia.domain.accounts.move import mark_moved, names_as_former, note_move
 from phiomia.domain.errors import Invalid, NotFound
 from phiomia.platform.db import P, Query, ReadSession, WriteSession
 from phiomia.platform.events import record
@@ -44,4 +44,6 @@ async def move_away(session: WriteSession, account_id: int, uri: str, target_id:
         raise Invalid("Validation failed: The new account does not name this one as its former one")
     if not await mark_moved(session, account_id, target_id):
         raise Invalid("Validation failed: The account has moved there already")
+    if not await note_move(session, account_id):
+        raise Invalid("Validation failed: The account has moved some days ago; followers are sent along once a week")
     await record(session, AccountMoved(account_id, target_id, new_id()))

@@ -17,12 +17,12 @@ async def handle(context: InboxContext, activity: Activity) -> Outcome:
         if await was_taken_back(session, activity.id):
             return ignored("taken back before")
     try:
-        await context.db.write(lambda session: favourite(session, activity.actor.id, status.id))
+        await context.db.write(lambda session: favourite(session, activity.actor.id, status.id, activity.id))
     except DomainError as error:
         return rejected(str(error))
     return PROCESSED
 
 
 async def handle_reaction(_context: InboxContext, _activity: Activity) -> Outcome:
-    """Ignores EmojiReact: one may react to a post several times, but favourite it only once."""
+    """Ignores EmojiReact, as Mastodon does: one may react to a post several times, but favourite it only once."""
     return ignored("reactions are not kept")

@@ -1,8 +1,7 @@
 """Move: an account lives elsewhere from now on."""
 
-from phiomia.domain.accounts.move import mark_moved, names_as_former
+from phiomia.domain.accounts.move import mark_moved, names_as_former, note_move
 from phiomia.domain.accounts.remote import load_actor
-from phiomia.domain.peers.received import hash_of, note_received
 from phiomia.federation.inbox import ours
 from phiomia.federation.inbox.accounts import MoveFollowers
 from phiomia.federation.inbox.context import PROCESSED, Activity, InboxContext, Outcome, ignored, rejected
@@ -30,9 +29,9 @@ async def handle(context: InboxContext, activity: Activity) -> Outcome:
             return rejected("the new account does not name the old one")
 
     async def move(session: WriteSession) -> Outcome:
-        # Who moves every hour drags followers about. The mark is forgotten after a day.
-        if not await note_received(session, hash_of("move", actor.uri)):
-            return rejected("the account has moved a short while ago")
+        # Who moves every hour drags followers about.
+        if not await note_move(session, actor.id):
+            return rejected("the account has moved some days ago")
         await mark_moved(session, actor.id, target_id)
         # Also when the move was known: the profile may have told it first.
         await defer(session, MoveFollowers(actor.id, target_id), unique=f"{MoveFollowers.TYPE}:{actor.id}")

@@ -11,7 +11,7 @@ from phiomia.domain.relationships.unblock import unblock
 from phiomia.domain.relationships.unfollow import unfollow
 from phiomia.domain.statuses.boost import unboost
 from phiomia.domain.statuses.delete import delete_status
-from phiomia.domain.statuses.favourite import unfavourite
+from phiomia.domain.statuses.favourite import find_favourited, unfavourite
 from phiomia.domain.statuses.known import find_by_uri
 from phiomia.federation.inbox import ours
 from phiomia.federation.inbox.context import PROCESSED, Activity, Document, InboxContext, Outcome, ignored, rejected
@@ -58,6 +58,8 @@ async def _by_id(session: WriteSession, _context: InboxContext, activity: Activi
     if (pair := await find_block(session, actor_id, uri)) is not None:
         await unblock(session, actor_id, pair.target_id)
         return True
+    if (status_id := await find_favourited(session, actor_id, uri)) is not None:
+        return await unfavourite(session, actor_id, status_id)
     return False
 
 

@@ -3,11 +3,10 @@
 from typing import Final
 
 from phiomia.domain.peers.parcels import trim_parcels
-from phiomia.federation.outbox import acts, featured, marks, profiles, quotes, statuses
+from phiomia.federation.outbox import acts, featured, marks, profiles, quotes, relays, statuses
 from phiomia.federation.outbox.deliver import Deliver, run_deliver
 from phiomia.federation.outbox.flags import SendFlag, send_flag
 from phiomia.federation.outbox.forward import ForwardReply, forward_reply
-from phiomia.federation.outbox.relays import AskRelay, ask_relay
 from phiomia.federation.outbox.telling import Context
 from phiomia.platform.clock import HOUR
 from phiomia.platform.jobs import Job
@@ -35,8 +34,8 @@ HANDLERS: Final = (
     *profiles.HANDLERS,
     *featured.HANDLERS,
     *quotes.HANDLERS,
+    *relays.HANDLERS,
     Handler(SendFlag, send_flag),
-    Handler(AskRelay, ask_relay),
     Handler(ForwardReply, forward_reply),
     Handler(TrimOutbox, trim_outbox),
 )
