@@ -398,7 +398,8 @@ class Applier:
         self._probes = True
         config = self.site.config
         if not find_probe(self._samples):
-            start_probe(self._samples, list_targets(config.bind, config.public_url, config.web_domain))
+            targets = list_targets(config.bind, config.public_url, config.web_domain)
+            start_probe(self._samples, targets, config.database_url)
             self.journal.write("probing", job_age_s=oldest_job(config.database_url))
             time.sleep(BASELINE_S)
 
@@ -410,7 +411,7 @@ class Applier:
         stop_probe(self._samples)
         summary = sum_up(self._samples, self.journal.entries)
         age = {"before": begun[0]["job_age_s"], "after": oldest_job(self.site.config.database_url)}
-        self.journal.write("probed", summary={**summary, "job_age_s": age, "verdict": judge(summary)})
+        self.journal.write("probed", summary={**summary, "job_age_s": {**age, **summary["job_age_s"]}, "verdict": judge(summary)})
         self._samples.unlink(missing_ok=True)
 
     def _mirror(self) -> None:
