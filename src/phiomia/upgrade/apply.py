@@ -410,8 +410,9 @@ class Applier:
         time.sleep(BASELINE_S)
         stop_probe(self._samples)
         summary = sum_up(self._samples, self.journal.entries)
-        age = {"before": begun[0]["job_age_s"], "after": oldest_job(self.site.config.database_url)}
-        self.journal.write("probed", summary={**summary, "job_age_s": {**age, **summary["job_age_s"]}, "verdict": judge(summary)})
+        oldest = {"before": begun[0]["job_age_s"], "after": oldest_job(self.site.config.database_url)}
+        ages = {**oldest, **summary["job_age_s"]}
+        self.journal.write("probed", summary={**summary, "job_age_s": ages, "verdict": judge(summary)})
         self._samples.unlink(missing_ok=True)
 
     def _mirror(self) -> None:
