@@ -83,12 +83,15 @@ def test_instructions_are_kept_until_min_from_has_passed_them(tree: Tree) -> Non
 def test_the_previous_release_needs_no_tag(tree: Tree) -> None:
     assert find_previous(tree.root, "0.1.0.dev0") is None
     first = tree.release("0.1.0")
-    second = tree.release("0.1.1")
-    tree.write("src/phiomia/upgrade/steps.py", "")
-    tree.release("0.2.0")
     assert find_previous(tree.root, "0.1.0") is None
+    second = tree.release("0.1.1")
     assert find_previous(tree.root, "0.1.1") == ("0.1.0", first)
+    tree.write("src/phiomia/upgrade/steps.py", "")
+    third = tree.release("0.2.0")
     assert find_previous(tree.root, "0.2.0") == ("0.1.1", second)
+    # Until the next one is cut, what changes still has that number.
+    tree.write("src/phiomia/upgrade/steps.py", "async def tidy(context): ...\n")
+    assert find_previous(tree.root, "0.2.0") == ("0.2.0", third)
     assert find_previous(tree.root, "0.1.0.dev0") is None
 
 

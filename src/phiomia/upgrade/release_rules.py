@@ -33,8 +33,15 @@ def find_cut(root: Path, version: str) -> Cut | None:
 
 
 def find_previous(root: Path, version: str) -> Cut | None:
-    """The newest release before a version; None when there is none. Raises GitError, ManifestError."""
-    older = [one for one in read_releases(root / "releases") if base_version(one) < base_version(version)]
+    """The release that a checkout of this version follows; None when there is none. Raises GitError, ManifestError.
+
+    The number stays until the next release is cut, so what has changed since follows the release of its own number.
+    """
+    releases = read_releases(root / "releases")
+    own = find_cut(root, version) if version in releases else None
+    if own is not None and _list_changed(root, own):
+        return own
+    older = [one for one in releases if base_version(one) < base_version(version)]
     return find_cut(root, max(older, key=version_order)) if older else None
 
 
@@ -43,15 +50,19 @@ def _untold(root: Path) -> Iterator[str]:
     last = find_cut(root, max(releases, key=version_order)) if releases else None
     if last is None or read_fragments(root / "changelog.d"):
         return
-    changed = _git(root, "diff", "--name-only", last.commit, "--", "src", "uv.lock").split()
-    # A release sets its number after its manifest was made.
-    changed = [name for name in changed if name != "src/phiomia/__init__.py"]
+    changed = _list_changed(root, last)
     if changed:
         names = ", ".join(changed[:5])
         yield (
             f"{len(changed)} files changed since {last.version} ({names}), and no fragment in changelog.d"
             " says what is different: script/change writes one."
         )
+
+
+def _list_changed(root: Path, since: Cut) -> list[str]:
+    changed = _git(root, "diff", "--name-only", since.commit, "--", "src", "uv.lock").split()
+    # A release sets its number after its manifest was made.
+    return [name for name in changed if name != "src/phiomia/__init__.py"]
 
 
 def _lost_steps(root: Path) -> Iterator[str]:
