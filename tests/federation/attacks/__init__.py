@@ -1,0 +1,1 @@
+"""The attacks of docs/develop/attacks.md, mounted."""
