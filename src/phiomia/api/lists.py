@@ -9,6 +9,7 @@ from phiomia.api.endpoint import Call, endpoint
 from phiomia.api.paging import Paging
 from phiomia.api.params import Id
 from phiomia.api.timelines import show
+from phiomia.domain.accounts.queries import load_account
 from phiomia.domain.relationships.lists import (
     RepliesPolicy,
     add_to_list,
@@ -127,7 +128,10 @@ async def remove(call: Call, params: Members) -> object:
 async def lists_with(call: Call, params: None) -> object:
     """The account's lists that hold somebody."""
     async with call.api.db.read() as session:
-        return [render_list(view) for view in await load_lists_with(session, call.actor, call.id)]
+        views = await load_lists_with(session, call.actor, call.id)
+        if not views:
+            await load_account(session, call.id)
+    return [render_list(view) for view in views]
 
 
 @endpoint(

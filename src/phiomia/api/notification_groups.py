@@ -76,7 +76,7 @@ async def unread_groups(call: Call, params: UnreadGroupParams) -> object:
                 session,
                 call.actor,
                 marker.last_read_id if marker else 0,
-                min(params.limit, 1_000),
+                min(params.limit, limits.PAGE_UNREAD[1]),
                 params.types,
                 params.exclude_types,
                 params.account_id,

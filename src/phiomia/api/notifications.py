@@ -35,7 +35,7 @@ class SupportParams(Struct, kw_only=True):
 class UnreadParams(Struct, kw_only=True):
     """Which unread notifications to count."""
 
-    limit: Annotated[int, Meta(ge=1)] = 100
+    limit: Annotated[int, Meta(ge=1)] = limits.PAGE_UNREAD[0]
     types: list[str] = []
     exclude_types: list[str] = []
     account_id: Id | None = None
@@ -79,7 +79,7 @@ async def unread_count(call: Call, params: UnreadParams) -> object:
                 session,
                 call.actor,
                 marker.last_read_id if marker else 0,
-                min(params.limit, 1_000),
+                min(params.limit, limits.PAGE_UNREAD[1]),
                 params.types,
                 params.exclude_types,
                 params.account_id,

@@ -13,6 +13,7 @@ import msgspec
 
 import phiomia
 from phiomia.api.endpoint import ENDPOINTS, Endpoint
+from phiomia.api.refusals import WORDS, list_refusals
 from phiomia.domain.oauth.scopes import SCOPES
 
 Schema = dict[str, Any]
@@ -25,6 +26,8 @@ _BASIC: dict[str, Schema] = {
     "html": {"type": "string"},
     "text": {"type": "string"},
 }
+# Ways that lead elsewhere, and an answer without a body.
+_BODILESS = {"/.well-known/change-password": "302", "/.well-known/proxy": "302", "/api/v1/donation_campaigns": "204"}
 _LARGEST_ID = 2**63 - 1
 _ID: Schema = {"type": "string", "pattern": "^[0-9]{1,19}$"}
 # Files stand beside the parameters, so no Struct names them.
@@ -34,16 +37,6 @@ FILES = {
     "/api/v1/media/:id": ("thumbnail",),
     "/api/v1/accounts/update_credentials": ("avatar", "header"),
     "/api/v1/profile": ("avatar", "header"),
-}
-_REFUSALS = {
-    "400": "The request can't be read.",
-    "401": "The access token, or the client, is missing or not valid.",
-    "403": "The token, or its owner, may not do this.",
-    "404": "There is no such thing, or it is not for the viewer's eyes.",
-    "413": "The body is too large.",
-    "422": "The parameters are not acceptable.",
-    "429": "Too many requests; `Retry-After` says when to come back.",
-    "503": "The server can't do it right now; `Retry-After` says when to come back.",
 }
 
 
@@ -67,7 +60,7 @@ def build_document(base_url: str) -> Schema:
         "paths": paths,
         "components": {
             "schemas": dict(sorted(schemas.items())),
-            "responses": {status: _refusal(status, words) for status, words in _REFUSALS.items()},
+            "responses": {status: _refusal(status, words) for status, words in WORDS.items()},
             "securitySchemes": _security_schemes(base_url),
         },
     }
@@ -143,6 +136,9 @@ def _security(one: Endpoint) -> list[Schema]:
 
 
 def _answers(one: Endpoint) -> Schema:
+    refusals = {status: {"$ref": f"#/components/responses/{status}"} for status in list_refusals(one)}
+    if one.path in _BODILESS:
+        return {_BODILESS[one.path]: {"description": one.summary or "Done."}} | refusals
     good: Schema = {
         "description": one.summary or "Done.",
         "content": {_content_type(one.returns): {"schema": returned_schema(one.returns)}},
@@ -154,27 +150,11 @@ def _answers(one: Endpoint) -> Schema:
     answers = {"200": good}
     if one.returns == "entity:MediaAttachment" and one.method != "DELETE":
         answers["202" if one.method == "POST" else "206"] = good | {"description": "It is still being decoded."}
-    return answers | {status: {"$ref": f"#/components/responses/{status}"} for status in sorted(_refusals_of(one))}
+    return answers | refusals
 
 
 def _content_type(returns: str) -> str:
     return {"text": "text/plain", "html": "text/html"}.get(returns, "application/json")
-
-
-def _refusals_of(one: Endpoint) -> Iterator[str]:
-    yield from ("429", "503")
-    is_oauth = one.path.startswith("/oauth/")
-    has_body = one.method not in ("GET", "DELETE") and (one.params is not None or one.upload_bytes > 0)
-    if one.params or one.upload_bytes or is_oauth:
-        yield "400"
-    if one.access != "public" or is_oauth:
-        yield from ("401", "403")
-    if one.params or one.access == "user":
-        yield "422"
-    if has_body:
-        yield "413"
-    if ":" in one.path or one.params:
-        yield "404"
 
 
 def _refusal(status: str, description: str) -> Schema:

@@ -12,7 +12,10 @@ from phiomia.api.context import Api
 from phiomia.api.endpoint import mount
 from phiomia.platform.asgi import App
 
-_PLUMBING = {"context", "endpoint", "errors", "idempotency", "paging", "params", "routes", "openapi", "account_lists"}
+_PLUMBING = {
+    *("account_lists", "context", "endpoint", "errors", "idempotency"),
+    *("openapi", "paging", "params", "refusals", "routes"),
+}
 
 
 def load_endpoints() -> None:

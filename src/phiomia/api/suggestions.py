@@ -29,9 +29,9 @@ class SuggestionParams(Struct, kw_only=True):
     limit: int | None = None
     offset: int | None = None
 
-    def part(self) -> tuple[int, int]:
+    def part(self, sizes: tuple[int, int]) -> tuple[int, int]:
         """(limit, offset) within bounds."""
-        usual, most = limits.PAGE_ACCOUNTS
+        usual, most = sizes
         limit = usual if self.limit is None else max(1, min(self.limit, most))
         return limit, min(max(self.offset or 0, 0), _LARGEST_OFFSET)
 
@@ -52,7 +52,7 @@ class DirectoryParams(SuggestionParams, kw_only=True):
 )
 async def suggestions(call: Call, params: SuggestionParams) -> object:
     """Accounts to follow, with the reasons."""
-    limit, offset = params.part()
+    limit, offset = params.part(limits.PAGE_ACCOUNTS)
     found = await _find(call, limit, offset)
     shown = await _show(call, [one.account_id for one in found])
     link_offsets(call, limit, offset, full=len(found) >= limit)
@@ -76,7 +76,7 @@ async def suggestions(call: Call, params: SuggestionParams) -> object:
 )
 async def suggestions_v1(call: Call, params: SuggestionParams) -> object:
     """Accounts to follow, for older apps."""
-    limit, _ = params.part()
+    limit, _ = params.part(limits.PAGE_ACCOUNTS)
     ids = [one.account_id for one in await _find(call, limit, 0)]
     return await _list(call, ids)
 
@@ -92,7 +92,7 @@ async def dismiss(call: Call, params: None) -> object:
 @endpoint("GET", "/api/v1/directory", access="optional", returns="array<entity:Account>", paginated="offset")
 async def directory(call: Call, params: DirectoryParams) -> object:
     """Accounts that want to be found."""
-    limit, offset = params.part()
+    limit, offset = params.part(limits.PAGE_ACCOUNTS)
     part = DirectoryPart(limit, offset, params.order == "new", params.local)
     ids = await call.api.db.scan(lambda session: list_directory(session, call.viewer or 0, part), _SECONDS)
     link_offsets(call, limit, offset, full=len(ids) >= limit)
