@@ -8,8 +8,9 @@ import typer
 
 from phiomia.cli.upgrade_site import open_site
 from phiomia.upgrade import ledger
-from phiomia.upgrade.ancestry import GitError, find_release
+from phiomia.upgrade.ancestry import GitError
 from phiomia.upgrade.apply import Site, UpgradeError, become
+from phiomia.upgrade.assurance import assure
 from phiomia.upgrade.build import BuildError, Release, build_release
 from phiomia.upgrade.checkout import Checkout, open_checkout, source_root
 from phiomia.upgrade.facts import gather_facts
@@ -112,7 +113,7 @@ def _selected(site: Site, checkout: Checkout) -> Release | None:
     version = checkout.history.here.name
     if not site.places.installed or version not in checkout.history.contains:
         return None
-    return build_release(site.places, version, find_release(checkout.root, version), PlainReport())
+    return build_release(site.places, version, assure(site.places, site.config, version), PlainReport())
 
 
 def _list_missing(site: Site, checkout: Checkout) -> list[PlannedStep]:

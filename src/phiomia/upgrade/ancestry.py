@@ -1,5 +1,6 @@
 """What git says of releases: which ones a commit contains, and what stood in the tree of one."""
 
+import os
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -71,12 +72,9 @@ def find_place(root: Path, commit: str) -> Place:
     return _place(tags, commit, _contained(root, tags, [commit])[commit])
 
 
-def fetch_tags(root: Path) -> bool:
-    """Gets new releases from where the checkout came from; False when it came from nowhere. Raises GitError."""
-    if not _git(root, "remote").split():
-        return False
-    _git(root, "fetch", "--tags", "--quiet")
-    return True
+def ask_git(root: Path, *arguments: str, seconds: float | None = None) -> str:
+    """What git prints. Raises GitError, also when it takes longer than that."""
+    return _run(root, *arguments, seconds=seconds).decode("utf-8")
 
 
 def _place(tags: Mapping[str, str], commit: str, contains: frozenset[str]) -> Place:
@@ -122,11 +120,21 @@ def _git(root: Path, *arguments: str) -> str:
     return _run(root, *arguments).decode("utf-8")
 
 
-def _run(root: Path, *arguments: str) -> bytes:
+def _run(root: Path, *arguments: str, seconds: float | None = None) -> bytes:
+    # What a tag stands for must be what its hash says; and nobody is here to type a password.
+    environment = {**os.environ, "GIT_NO_REPLACE_OBJECTS": "1", "GIT_TERMINAL_PROMPT": "0"}
     try:
-        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True)
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            env=environment,
+            timeout=seconds,
+        )
     except FileNotFoundError:
         raise GitError("git is not installed") from None
+    except subprocess.TimeoutExpired:
+        raise GitError(f"git {arguments[0]} in {root}: no answer within {seconds:.0f} s") from None
     if done.returncode != 0:
         said = done.stderr.decode("utf-8", "replace").strip() or "no such thing"
         raise GitError(f"git {arguments[0]} in {root}: {said}")

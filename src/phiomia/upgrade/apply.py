@@ -17,8 +17,8 @@ from typing import Any, NamedTuple, NoReturn
 
 from phiomia.platform.config import Config
 from phiomia.upgrade import backfills, ledger, schema
-from phiomia.upgrade.ancestry import find_release
 from phiomia.upgrade.assets import drop_assets
+from phiomia.upgrade.assurance import assure
 from phiomia.upgrade.backfills import Backfill
 from phiomia.upgrade.backup import make_backup
 from phiomia.upgrade.build import Release, build_release, list_releases, read_release, remove_release
@@ -226,7 +226,8 @@ class Applier:
 
     def _fetch(self, action: Action) -> dict[str, Any]:
         version, commit = self._goal(action.leg)
-        found = find_release(self.site.places.checkout, version)
+        # It was looked at when it was planned; what counts is what is built.
+        found = assure(self.site.places, self.site.config, version)
         pin(self.site.places.state, version, found)
         if found != commit:
             raise UpgradeError(f"v{version} was {commit[:12]} when this was planned and is {found[:12]} now.")

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from phiomia.upgrade import ledger
 from phiomia.upgrade.apply import Site
+from phiomia.upgrade.assurance import examine
 from phiomia.upgrade.checkout import Checkout, open_checkout
 from phiomia.upgrade.facts import Known, gather_facts
 from phiomia.upgrade.installed import find_installed
@@ -49,7 +50,8 @@ class Way(NamedTuple):
 def find_way(site: Site) -> Way:
     """The way to what is checked out. Raises GitError, ManifestError, PlanError."""
     checkout = open_checkout(site.places.checkout)
-    installed = find_installed(site.places, checkout).place
+    selected = find_installed(site.places, checkout)
+    installed = selected.place
     target = checkout.history.here.name
     if target == installed.name:
         return Way(installed.name, target)
@@ -58,6 +60,9 @@ def find_way(site: Site) -> Way:
         return Way(installed.name, target, refusal=why)
     if target in installed.contains:
         return Way(installed.name, target, back=True)
+    verdict = examine(site.places, site.config, checkout, selected, [target])
+    if verdict.refusals:
+        return Way(installed.name, target, refusal=" ".join(str(one) for one in verdict.refusals))
     releases = checkout.releases_of(target)
     known = gather_facts(site.config, site.places, own_lock=True)
     made = plan(installed, target, releases, known.ledger, known.facts, allow_prerelease=True)

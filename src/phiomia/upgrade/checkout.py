@@ -1,6 +1,8 @@
 """Reads a checkout for the planner: which releases there are, their manifests, and where the checkout is."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from phiomia.upgrade.ancestry import GitError, History, Place, read_history, read_release_files
@@ -14,6 +16,8 @@ class Checkout(NamedTuple):
 
     root: Path
     history: History
+    # Releases whose tag is another one where the checkout came from, with what it is there.
+    moved: Mapping[str, str] = MappingProxyType({})
 
     @property
     def versions(self) -> list[str]:

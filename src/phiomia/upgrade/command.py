@@ -8,12 +8,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import NamedTuple
 
-from phiomia.upgrade.ancestry import GitError, fetch_tags, find_commit, find_release
+from phiomia.upgrade.ancestry import GitError, find_commit, find_release
 from phiomia.upgrade.apply import Applier, Site, UpgradeError, find_open
+from phiomia.upgrade.assurance import examine
 from phiomia.upgrade.backup import check_tools
 from phiomia.upgrade.build import read_release
 from phiomia.upgrade.checkout import Checkout, open_checkout
 from phiomia.upgrade.facts import Known, gather_facts
+from phiomia.upgrade.fetch import fetch_tags
 from phiomia.upgrade.installed import Selected, find_installed
 from phiomia.upgrade.journal import FAILED, RUNNING, SETTLING, STOPPED, Journal, create_journal, list_journals
 from phiomia.upgrade.lock import hold_lock, pass_on
@@ -22,7 +24,7 @@ from phiomia.upgrade.plan import Plan, Refusal, Refused, Releases, plan
 from phiomia.upgrade.plan_text import hash_plan, plan_json
 from phiomia.upgrade.report import Report
 from phiomia.upgrade.switch import check_follows
-from phiomia.upgrade.trust import TagMoved, check_pin, read_trust
+from phiomia.upgrade.tags import is_branch
 
 _SHORTEST_HASH = 8
 
@@ -71,11 +73,12 @@ def open_installed(places: Places, options: Options) -> tuple[Checkout, Selected
         )
     if not (places.checkout / ".git").exists():
         raise NotInstalled(f"{places.checkout} is no git checkout: name the right one with PHIOMIA_CHECKOUT.")
+    moved: Mapping[str, str] = {}
     if not options.offline:
         # Without a network, what was fetched before is what there is.
         with suppress(GitError):
-            fetch_tags(places.checkout)
-    checkout = open_checkout(places.checkout)
+            moved = fetch_tags(places.checkout)
+    checkout = open_checkout(places.checkout)._replace(moved=moved)
     return checkout, find_installed(places, checkout)
 
 
@@ -101,10 +104,13 @@ def make_plan(site: Site, options: Options, *, own_lock: bool = False) -> Planne
     )
     ends = [leg.end for leg in made.legs] if isinstance(made, Plan) else [target]
     commits = {version: find_release(checkout.root, version) for version in ends}
-    refusals = list(_refuse(site, installed, made, commits, options))
+    verdict = examine(site.places, site.config, checkout, installed, ends)
+    refusals = [*_refuse(site, installed, made, options), *(Refusal(one.code, str(one)) for one in verdict.refusals)]
     if refusals:
         before = made.refusals if isinstance(made, Refused) else ()
         made = Refused(installed.place.name, target, (*before, *refusals))
+    elif isinstance(made, Plan) and made.legs:
+        made = made._replace(warnings=(*made.warnings, *verdict.notes), signed=verdict.signed)
     pending = find_settling(site.places)
     if pending is not None and isinstance(made, Plan) and made.legs:
         first = (
@@ -201,6 +207,8 @@ def _with_pending(known: Known, places: Places, releases: Releases) -> Known:
 def _refuse_name(checkout: Checkout, target: str) -> Refusal | None:
     if target in checkout.history.contains:
         return None
+    if is_branch(checkout.root, target):
+        return Refusal("branch", f"v{target} is a branch. There is no tag of that name, so it is no release.")
     try:
         commit = find_commit(checkout.root, target)
     except GitError:
@@ -208,18 +216,10 @@ def _refuse_name(checkout: Checkout, target: str) -> Refusal | None:
     return Refusal("unreleased", f"{target} ({commit[:12]}) is no release: what has no manifest can't be planned.")
 
 
-def _refuse(
-    site: Site, installed: Selected, made: Plan | Refused, commits: Mapping[str, str], options: Options
-) -> Iterator[Refusal]:
+def _refuse(site: Site, installed: Selected, made: Plan | Refused, options: Options) -> Iterator[Refusal]:
     if installed.place.name.endswith("+unreleased") and not options.allow_unreleased:
         reason = f"{installed.place.name} is installed, which is no release: nobody knows what it has done already."
         yield Refusal("unreleased", f"{reason} --allow-unreleased goes on all the same.")
-    trust = read_trust(site.places.state)
-    for version, commit in commits.items():
-        try:
-            check_pin(trust, version, commit)
-        except TagMoved as error:
-            yield Refusal("tag", str(error))
     if isinstance(made, Plan) and made.legs:
         if follows := check_follows(site.places, site.run_dir):
             yield Refusal("layout", follows)

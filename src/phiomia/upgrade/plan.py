@@ -95,12 +95,13 @@ class Refused(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What will be done, leg after leg; none when there is nothing to do."""
+    """What will be done, leg after leg; none when there is nothing to do. `signed` says who has signed what."""
 
     installed: str
     target: str
     legs: tuple[Leg, ...]
     warnings: tuple[str, ...]
+    signed: tuple[str, ...] = ()
 
 
 class Releases(NamedTuple):

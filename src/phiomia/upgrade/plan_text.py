@@ -23,7 +23,8 @@ def plan_json(plan: Plan | Refused) -> dict[str, Any]:
     if isinstance(plan, Refused):
         return {**head, "refusals": [one._asdict() for one in plan.refusals]}
     legs = [_leg_json(leg) for leg in plan.legs]
-    return {**head, "hash": hash_plan(plan), "legs": legs, "warnings": list(plan.warnings), "refusals": []}
+    told = {"legs": legs, "warnings": list(plan.warnings), "signed": list(plan.signed), "refusals": []}
+    return {**head, "hash": hash_plan(plan), **told}
 
 
 def render_plan(plan: Plan | Refused) -> str:
@@ -34,6 +35,7 @@ def render_plan(plan: Plan | Refused) -> str:
     lines = [f"Upgrade from {plan.installed} to {plan.target}"]
     if not plan.legs:
         return f"{plan.target} is installed: nothing to do.\n"
+    lines += [f"Signed: {one}" for one in plan.signed]
     lines += [f"Mind: {warning}" for warning in plan.warnings]
     for number, leg in enumerate(plan.legs, 1):
         lines += ["", *_leg_lines(leg, number, len(plan.legs))]
