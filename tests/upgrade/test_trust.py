@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
 import pytest
 from trust_world import DAY, START, World
 
-from phiomia.upgrade.signers import FEED, SignersError, read_signers
+from phiomia.upgrade import release
+from phiomia.upgrade.manifest import Change, Manifest, write_manifest
+from phiomia.upgrade.signers import FEED, SignersError, read_signers, read_signers_of
 from phiomia.upgrade.trust import pin
 
 pytestmark = pytest.mark.timeout(120)
@@ -190,3 +193,36 @@ def test_what_is_wrong_with_signers(world: World) -> None:
     path = world.places.current / "releases/allowed_signers"
     path.write_text("nonsense\n")
     assert world.refusal("1.1.0")[0] == "signers"
+
+
+def test_the_key_signs(world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tag is looked at as servers will, and not made when they would refuse it."""
+    for name, value in (("COMMITTER_NAME", "T"), ("COMMITTER_EMAIL", "t@mail.example")):
+        monkeypatch.setenv(f"GIT_{name}", value)
+    monkeypatch.setenv("HOME", str(world.folder))
+
+    def tag(version: str, *options: str) -> tuple[int, str]:
+        status = release.main([version, "--tag", *options], world.origin)
+        said = capsys.readouterr()
+        return status, said.out + said.err
+
+    manifest = write_manifest(Manifest("1.1.0", datetime.date(2026, 11, 30), changes=(Change("fixed", "It."),)))
+    (world.origin / "releases/1.1.0.toml").write_text(manifest)
+    world.git("add", "--all")
+    world.git("commit", "--quiet", "--message", "Release")
+    assert tag("1.1.0") == (
+        1,
+        "script/release: servers will refuse v1.1.0 unless it is signed: --sign KEY, or git config user.signingkey\n",
+    )
+    status, said = tag("1.1.0", "--sign", str(world.theirs.path))
+    assert status == 1 and "servers would refuse it, so it is not made: v1.1.0 is signed by somebody else" in said
+    assert "v1.1.0" not in world.git("tag")
+    status, said = tag("1.1.0", "--sign", str(world.ours.path))
+    assert status == 0 and said.startswith("tagged v1.1.0, signed by releases@phiomia, ED25519")
+    assert world.look("1.1.0").refusals == ()
+    assert "It." in world.git("cat-file", "tag", "v1.1.0")
+
+
+def test_the_file_that_is_shipped() -> None:
+    """When there is one, everything in it can be read."""
+    read_signers(read_signers_of(Path(__file__).resolve().parents[2]))

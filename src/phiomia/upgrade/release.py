@@ -7,7 +7,6 @@ import argparse
 import ast
 import datetime
 import io
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -20,6 +19,7 @@ from typing import Any
 from phiomia.upgrade.ancestry import GitError, History, export_tree, read_history
 from phiomia.upgrade.closure import hash_roles
 from phiomia.upgrade.fragments import Fragment, read_fragments
+from phiomia.upgrade.make_tag import make_tag
 from phiomia.upgrade.manifest import (
     URGENCIES,
     Change,
@@ -35,7 +35,7 @@ from phiomia.upgrade.manifest import (
     write_manifest,
 )
 from phiomia.upgrade.min_code import newest
-from phiomia.upgrade.render import render_release, render_tree
+from phiomia.upgrade.render import render_tree
 from phiomia.upgrade.versions import is_prerelease, version_order
 
 # The least that a role does when something in it has changed.
@@ -59,8 +59,8 @@ def main(arguments: Sequence[str], root: Path) -> int:
     try:
         version_order(options.version)
         if options.tag:
-            make_tag(root, options.version)
-            print(f"tagged v{options.version}")
+            signed = make_tag(root, options.version, options.sign)
+            print(f"tagged v{options.version}{f', signed by {signed}' if signed else ''}")
             return 0
         order = Order(
             version=options.version,
@@ -148,17 +148,6 @@ def read_schema(root: Path, releases: Sequence[Manifest]) -> Schema:
     )
 
 
-def make_tag(root: Path, version: str) -> None:
-    """Makes the annotated tag with the release's page as its message. Raises GitError, ManifestError."""
-    path = f"releases/{version}.toml"
-    _git(root, "cat-file", "-e", f"HEAD:{path}")
-    manifest = read_manifest((root / path).read_text("utf-8"), f"{version}.toml")
-    changed = _git(root, "status", "--porcelain", "--untracked-files=no").strip()
-    if changed:
-        raise GitError("there are changes that are not committed")
-    _git(root, "tag", "--annotate", f"v{version}", "--cleanup=verbatim", "--message", render_release(manifest))
-
-
 def _channel(version: str) -> str:
     return ("nightly" if "dev" in version else "rc") if is_prerelease(version) else "stable"
 
@@ -211,13 +200,6 @@ def _required_python(root: Path) -> str:
     return str(table.get("project", {}).get("requires-python", ""))
 
 
-def _git(root: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise GitError(done.stderr.strip() or f"git {arguments[0]} failed")
-    return done.stdout
-
-
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="script/release", description="Cuts a release out of the fragments.")
     parser.add_argument("version")
@@ -226,6 +208,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--min-from", default="", help="the oldest release that upgrades to this one directly")
     parser.add_argument("--stop", default="", metavar="REASON", help="no upgrade passes this release by")
     parser.add_argument("--tag", action="store_true", help="only make the annotated tag of a committed release")
+    parser.add_argument("--sign", default="", metavar="KEY", help="the SSH key to sign it with, unless git knows it")
     return parser.parse_args(arguments)
 
 
