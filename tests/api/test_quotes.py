@@ -53,6 +53,21 @@ async def test_a_quote_stands_at_once(world: World) -> None:
 
 
 @story("statuses", "quotes")
+async def test_every_version_shows_what_is_quoted(world: World) -> None:
+    alice, bob = await world.account("alice"), await world.account("bob")
+    said = await say(world, alice, "Hello")
+    made = await say(world, bob, "Look", quoted_status_id=said["id"])
+    await world.client.check("PUT /api/v1/statuses/:id", bob, id=made["id"], json={"status": "Look there"})
+    history = "GET /api/v1/statuses/:id/history"
+    versions = await world.client.check(history, alice, id=made["id"])
+    assert [one["quote"]["quoted_status"]["id"] for one in versions] == [said["id"]] * 2
+    await world.client.delete(f"/api/v1/statuses/{said['id']}", alice)
+    versions = await world.client.check(history, None, id=made["id"])
+    assert [one["quote"] for one in versions] == [{"state": "deleted", "quoted_status": None}] * 2
+    assert (await world.client.check(history, None, id=(await say(world, bob, "x"))["id"]))[0]["quote"] is None
+
+
+@story("statuses", "quotes")
 async def test_who_may_quote(world: World) -> None:
     alice, bob, carol = [await world.account(name) for name in ("alice", "bob", "carol")]
     await world.write(lambda session: follow(session, bob.id, alice.id))

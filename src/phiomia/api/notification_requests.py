@@ -25,7 +25,7 @@ from phiomia.platform.db import WriteSession
 class RequestsParams(msgspec.Struct, kw_only=True):
     """Which of them."""
 
-    id: Annotated[list[Id], Meta(min_length=1, max_length=1_000)]
+    id: Annotated[list[Id], Meta(max_length=1_000)] = []
 
 
 @endpoint(

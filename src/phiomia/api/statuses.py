@@ -229,8 +229,10 @@ async def history(call: Call, params: None) -> list[dict[str, Any]]:
     """Every version, the oldest first."""
     async with call.api.db.read() as session:
         found = await load_history(session, call.id, call.viewer)
-        account = await call.api.fragments.account(session, await load_account(session, found.account_id))
-    return [render_version(version, account, call.api.fragments.links) for version in found.versions]
+        fragments = call.api.fragments
+        account = await fragments.account(session, await load_account(session, found.account_id))
+        quote = None if found.quote is None else await fragments.quote(session, call.id, found.quote, call.viewer)
+    return [render_version(version, account, quote, fragments.links) for version in found.versions]
 
 
 @endpoint(

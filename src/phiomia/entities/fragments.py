@@ -255,7 +255,8 @@ class Fragments:
         """Puts what was made apart where it belongs: a fixed number of statements for all the holes."""
         polled = [hole.apart.poll for hole in holes if hole.apart.poll is not None]
         polls = await self._polls(session, polled, viewer) if polled else {}
-        quotes = await self._quotes(session, holes, viewer, inner)
+        quoting = {hole.status_id: hole.apart.quote for hole in holes if hole.apart.quote is not None}
+        quotes = await self._quotes(session, quoting, viewer, inner=inner) if quoting else {}
         written = {hole.apart.card.author_id for hole in holes if hole.apart.card is not None}
         authors = await self.accounts(session, sorted(one for one in written if one is not None)) if written else {}
         dependent = {hole.account_id for hole in holes if hole.apart.policy is not None and hole.kind == _SOMEBODY}
@@ -276,12 +277,9 @@ class Fragments:
             pieces[at] = b"".join(made)
 
     async def _quotes(
-        self, session: ReadSession, holes: Sequence[_Hole], viewer: int | None, inner: bool
+        self, session: ReadSession, made: Mapping[int, QuoteView], viewer: int | None, *, inner: bool
     ) -> dict[int, bytes]:
         """The quotes of statuses; inside of what is quoted nothing but the ids of further ones."""
-        made = {hole.status_id: hole.apart.quote for hole in holes if hole.apart.quote is not None}
-        if not made:
-            return {}
         wanted = {
             quote.quoted_id
             for quote in made.values()
@@ -300,6 +298,10 @@ class Fragments:
             status_id: render_quote(quote, standings.get(quote.quoted_id or 0), shown.get(quote.quoted_id or 0))
             for status_id, quote in made.items()
         }
+
+    async def quote(self, session: ReadSession, status_id: int, quote: QuoteView, viewer: int | None) -> bytes:
+        """The Quote entity of a status that was just loaded."""
+        return (await self._quotes(session, {status_id: quote}, viewer, inner=False))[status_id]
 
     async def accounts(self, session: ReadSession, ids: Sequence[int]) -> dict[int, bytes]:
         """Account entities by id, always as they stand now."""

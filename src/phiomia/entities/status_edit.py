@@ -11,8 +11,8 @@ from phiomia.entities.media_attachment import render_media
 from phiomia.platform.clock import iso
 
 
-def render_version(view: VersionView, account: bytes, links: Links) -> dict[str, Any]:
-    """One version of a status; `account` is the author's entity."""
+def render_version(view: VersionView, account: bytes, quote: bytes | None, links: Links) -> dict[str, Any]:
+    """One version of a status; `account` is the author's entity, `quote` that of what is quoted."""
     version: dict[str, Any] = {
         "content": view.content,
         "spoiler_text": view.spoiler_text,
@@ -21,7 +21,7 @@ def render_version(view: VersionView, account: bytes, links: Links) -> dict[str,
         "account": msgspec.Raw(account),
         "media_attachments": [render_media(media, links) for media in view.media],
         "emojis": [render_emoji(emoji, links) for emoji in view.emojis],
-        "quote": None,
+        "quote": None if quote is None else msgspec.Raw(quote),
     }
     if view.poll_options is not None:
         version["poll"] = {"options": [{"title": title} for title in view.poll_options]}

@@ -11,6 +11,7 @@ from phiomia.domain.media.queries import load_media
 from phiomia.domain.media.views import MediaView
 from phiomia.domain.statuses.models import status_edits
 from phiomia.domain.statuses.queries import load_status, load_statuses
+from phiomia.domain.statuses.quote_views import QuoteView
 from phiomia.domain.statuses.views import StatusView
 from phiomia.platform.db import P, Query, ReadSession
 from phiomia.platform.json import decode, decode_strings
@@ -33,6 +34,7 @@ class History(msgspec.Struct, frozen=True):
 
     account_id: int
     versions: list[VersionView]
+    quote: QuoteView | None  # edits leave it as it is
 
 
 _EARLIER = Query(
@@ -71,7 +73,7 @@ async def load_history(session: ReadSession, status_id: int, viewer: int | None)
         )
         for content, spoiler_text, sensitive, created_at, options, attached, used in earlier
     ]
-    return History(row.account_id, [*versions, _present(present)])
+    return History(row.account_id, [*versions, _present(present)], present.quote)
 
 
 async def _load_media(session: ReadSession, earlier: Any) -> dict[int, MediaView]:
