@@ -23,6 +23,7 @@ from phiomia.upgrade.backfills import Backfill
 from phiomia.upgrade.backup import make_backup
 from phiomia.upgrade.build import Release, build_release, list_releases, read_release, remove_release
 from phiomia.upgrade.database import connect
+from phiomia.upgrade.follow import follow
 from phiomia.upgrade.installed import running_release
 from phiomia.upgrade.journal import FINISHED, SETTLING, STOPPED, Journal, JournalError, Told
 from phiomia.upgrade.lock import hold_database, pass_on
@@ -140,6 +141,11 @@ class Applier:
         self._sum_up()
         target = str(self.told.plan["target"])
         see(self.site.places.state, target)
+        if stays := follow(self.site.places, str(self.told.plan["installed"]), target):
+            self.report.say(stays)
+        for samples in self.journal.path.parent.glob("*.probe"):
+            # Of upgrades that failed and were not resumed.
+            samples.unlink()
         if any(not action.step["skipped"] for action in late):
             self.journal.write("settling", left=[action.id for action in late])
             return SETTLING

@@ -9,6 +9,7 @@ from phiomia.upgrade.apply import Site, UpgradeError, find_open, go_back, pointe
 from phiomia.upgrade.backup import how_to_restore
 from phiomia.upgrade.build import read_release
 from phiomia.upgrade.compat import TooOld, refuse_if_too_old
+from phiomia.upgrade.follow import follow
 from phiomia.upgrade.journal import FAILED, FINISHED, RUNNING, SETTLING, STOPPED, Journal, list_journals
 from phiomia.upgrade.lock import hold_lock
 from phiomia.upgrade.mirror import mirror_journal
@@ -43,6 +44,9 @@ def roll_back(site: Site, report: Report) -> WentBack:
         failures = go_back(site, first)
         if failures:
             raise UpgradeError(f"{release.version} is the current release again, but {'; '.join(failures)}")
+        if stays := follow(site.places, str(told.plan["target"]), release.version):
+            report.say(stays)
+        journal.path.with_suffix(".probe").unlink(missing_ok=True)
         journal.write("rolled_back", to=release.version, reason="somebody asked for it")
         mirror_journal(journal, site.config.database_url)
         return WentBack(journal, release.version, tuple(_notes(journal)))
