@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from phiomia.cli.upgrade_report import render_history, render_report
 from phiomia.cli.upgrade_site import open_site
-from phiomia.cli.upgrade_text import render_history, render_outcome, render_standing
+from phiomia.cli.upgrade_text import render_outcome, render_standing
 from phiomia.cli.upgrade_view import PLAIN, VIEW, choose_view
 from phiomia.platform.config import load_config
 from phiomia.platform.version import describe_version
@@ -21,7 +22,7 @@ from phiomia.upgrade.by_hand import find_way, list_left, render_way
 from phiomia.upgrade.checkout import Checkout, open_checkout, source_root
 from phiomia.upgrade.command import NothingReleased, NotInstalled, Options
 from phiomia.upgrade.facts import gather_facts
-from phiomia.upgrade.history import describe_journal, list_upgrades
+from phiomia.upgrade.history import NoSuchUpgrade, describe_journal, list_upgrades, report_json, report_upgrade
 from phiomia.upgrade.journal import STOPPED, Journal, JournalError, open_journal
 from phiomia.upgrade.lock import Locked
 from phiomia.upgrade.manifest import ManifestError
@@ -76,6 +77,7 @@ ContractNow = Annotated[
     bool, typer.Option("--contract-now", help="Also remove from the schema at once; then only the backup goes back.")
 ]
 Hash = Annotated[str, typer.Option("--plan", metavar="HASH", help="Only if the plan is still this one.")]
+Past = Annotated[str | None, typer.Argument(metavar="[ID]", help="Which upgrade: its id or how it begins, or `last`.")]
 Range = Annotated[str, typer.Argument(metavar="A..B", help="Two releases; an empty A is what is checked out.")]
 
 _NONE = "Nothing is released yet."
@@ -251,10 +253,18 @@ def roll_back_upgrade(as_json: AsJson = False) -> None:
 
 
 @app.command("history")
-def show_history(as_json: AsJson = False) -> None:
-    """List past upgrades: from where to where, when, by whom, how long each phase took, how it ended."""
-    upgrades = list_upgrades(find_places(), load_config().database_url)
-    print(json.dumps([one._asdict() for one in upgrades], indent=2) if as_json else render_history(upgrades))
+def show_history(name: Past = None, as_json: AsJson = False) -> None:
+    """List past upgrades, or show one in full: each step, and what was seen of the server from outside meanwhile."""
+    places, url = find_places(), load_config().database_url
+    if name is None:
+        upgrades = list_upgrades(places, url)
+        print(json.dumps([one._asdict() for one in upgrades], indent=2) if as_json else render_history(upgrades))
+        return
+    try:
+        report = report_upgrade(places, url, name)
+    except NoSuchUpgrade as error:
+        _fail(str(error))
+    print(json.dumps(report_json(report), indent=2) if as_json else render_report(report))
 
 
 _JSON = "PHIOMIA_UPGRADE_JSON"

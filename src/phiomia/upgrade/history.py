@@ -1,6 +1,7 @@
 """What upgrades there were, and how they went."""
 
 import json
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from phiomia.upgrade.database import connect, is_there
@@ -9,6 +10,7 @@ from phiomia.upgrade.mirror import TABLE
 from phiomia.upgrade.places import Places
 
 _ENTRIES = f"SELECT plan_id, entry FROM {TABLE} ORDER BY plan_id, position"  # noqa: S608 (the table's name is ours)
+_STATES = {"started": "begun", "done": "done", "failed": "failed", "undone": "undone"}
 
 
 class Upgrade(NamedTuple):
@@ -28,13 +30,58 @@ class Upgrade(NamedTuple):
     noticed: dict[str, Any]  # what was seen from outside meanwhile; empty when nothing served
 
 
+class StepTaken(NamedTuple):
+    """What became of a step; `state` is done, skipped, failed, begun, undone or left."""
+
+    leg: int
+    id: str
+    phase: str
+    title: str
+    state: str
+    seconds: float
+    note: str
+
+
+class Report(NamedTuple):
+    """All that is known of one upgrade."""
+
+    upgrade: Upgrade
+    plan: str
+    steps: list[StepTaken]
+    entries: list[dict[str, Any]]
+
+
+class NoSuchUpgrade(ValueError):
+    """None, or more than one, has a name that begins so."""
+
+
 def list_upgrades(places: Places, database_url: str) -> list[Upgrade]:
     """All of them, the oldest first: from the journals here, and those that only the database remembers."""
-    found = {journal.id: describe(journal.id, journal.entries) for journal in list_journals(places.journal)}
-    for plan_id, entries in _read_mirror(database_url).items():
-        if plan_id not in found and any(entry["kind"] == "planned" for entry in entries):
-            found[plan_id] = describe(plan_id, entries)
-    return [found[plan_id] for plan_id in sorted(found)]
+    known = _read_all(places, database_url)
+    return [describe(plan_id, known[plan_id]) for plan_id in sorted(known)]
+
+
+def report_upgrade(places: Places, database_url: str, name: str) -> Report:
+    """All about one, by its id or the beginning of it; `last` is the latest. Raises NoSuchUpgrade."""
+    known = _read_all(places, database_url)
+    found = [plan_id for plan_id in sorted(known) if plan_id.startswith(name)]
+    if name == "last":
+        found = sorted(known)[-1:]
+    if name in known:
+        found = [name]
+    if len(found) != 1:
+        how_many = "No upgrade has" if not found else f"{len(found)} upgrades have"
+        raise NoSuchUpgrade(f"{how_many} an id that begins with {name}. `phiomia upgrade history` lists them.")
+    entries = known[found[0]]
+    plan = tell(entries).plan
+    steps = list(_list_steps(entries, plan))
+    return Report(describe(found[0], entries), str(plan.get("hash", "")), steps, entries)
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    """What `--json` prints of one."""
+    steps = [step._asdict() for step in report.steps]
+    return {**report.upgrade._asdict(), "plan": report.plan, "steps": steps, "entries": report.entries}
 
 
 def describe(plan_id: str, entries: list[dict[str, Any]]) -> Upgrade:
@@ -63,6 +110,25 @@ def describe(plan_id: str, entries: list[dict[str, Any]]) -> Upgrade:
 def describe_journal(journal: Journal) -> Upgrade:
     """One upgrade from its journal."""
     return describe(journal.id, journal.entries)
+
+
+def _list_steps(entries: list[dict[str, Any]], plan: dict[str, Any]) -> Iterator[StepTaken]:
+    last = {(entry["leg"], entry["step"]): entry for entry in entries if entry.get("kind") in _STATES}
+    for leg, one in enumerate(plan["legs"]):
+        for step in one["steps"]:
+            entry = last.get((leg, step["id"]), {})
+            state = "skipped" if step["skipped"] else _STATES.get(str(entry.get("kind")), "left")
+            note = str(step["skipped"] or entry.get("note") or entry.get("reason") or "")
+            seconds = float(entry.get("seconds", 0.0))
+            yield StepTaken(leg, step["id"], step["phase"], step["title"], state, seconds, note)
+
+
+def _read_all(places: Places, database_url: str) -> dict[str, list[dict[str, Any]]]:
+    found = {journal.id: journal.entries for journal in list_journals(places.journal)}
+    for plan_id, entries in _read_mirror(database_url).items():
+        if plan_id not in found and any(entry["kind"] == "planned" for entry in entries):
+            found[plan_id] = entries
+    return found
 
 
 def _read_mirror(database_url: str) -> dict[str, list[dict[str, Any]]]:

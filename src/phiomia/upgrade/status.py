@@ -12,7 +12,7 @@ from phiomia.upgrade.database import is_there
 from phiomia.upgrade.facts import gather_facts
 from phiomia.upgrade.history import Upgrade, describe_journal
 from phiomia.upgrade.installed import find_installed
-from phiomia.upgrade.journal import OPEN, SETTLING, list_journals
+from phiomia.upgrade.journal import FINISHED, OPEN, SETTLING, list_journals
 from phiomia.upgrade.places import Places
 from phiomia.upgrade.plan import PlannedStep, list_missing
 from phiomia.upgrade.processes import list_live
@@ -33,12 +33,24 @@ class Standing(NamedTuple):
     missing: list[PlannedStep]
     missing_for_selected: list[PlannedStep]
     unfinished: Upgrade | None
+    last: Upgrade | None
     contract_pending: str
     backfills: list[str]
     pending_schema: list[str]
     highest_seen: str
     refused: str
     problems: list[str]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many instructions this database has had, by whom, and how many it lacks."""
+        by_hand = sum(one.how == ledger.BY_HAND for one in self.executed)
+        return {
+            "executed": len(self.executed),
+            "by_upgrades": len(self.executed) - by_hand,
+            "by_hand": by_hand,
+            "missing": len(self.missing),
+        }
 
 
 def missing_steps(places: Places, config: Config, target: str) -> list[PlannedStep]:
@@ -55,7 +67,8 @@ def read_standing(places: Places, config: Config) -> Standing:
     installed = find_installed(places, checkout)
     url = config.database_url
     journals = list_journals(places.journal)
-    unfinished = [describe_journal(one) for one in journals if one.told.state in OPEN]
+    upgrades = [describe_journal(one) for one in journals]
+    unfinished = [one for one in upgrades if one.state in OPEN]
     settling = [one.told.plan["target"] for one in journals if one.told.state == SETTLING]
     previous = read_release(places.previous)
     missing = _missing_at(places, config, checkout, installed.place.name)
@@ -78,6 +91,7 @@ def read_standing(places: Places, config: Config) -> Standing:
         if selected == installed.place.name
         else _missing_at(places, config, checkout, selected),
         unfinished=unfinished[-1] if unfinished else None,
+        last=next((one for one in reversed(upgrades) if one.state in (FINISHED, SETTLING)), None),
         contract_pending=str(settling[-1]) if settling else "",
         backfills=list(gather_facts(config, places).facts.unfinished_backfills),
         pending_schema=[one.revision for one in asyncio.run(schema.list_pending(url))] if is_there(url) else [],
@@ -97,7 +111,9 @@ def standing_json(standing: Standing) -> dict[str, Any]:
     told["executed"] = [one._asdict() for one in standing.executed]
     told["missing"] = [one._asdict() for one in standing.missing]
     told["missing_for_selected"] = [one._asdict() for one in standing.missing_for_selected]
-    told["unfinished"] = standing.unfinished._asdict() if standing.unfinished else None
+    for name in ("unfinished", "last"):
+        told[name] = told[name]._asdict() if told[name] else None
+    told["counts"] = standing.counts
     return told
 
 
