@@ -1,7 +1,5 @@
 """The first start of a server: its owner, and for those who want to look around a small believable world."""
 
-import secrets
-
 from sqlalchemy import func, select
 
 from phiomia.domain.users.models import users
@@ -9,6 +7,7 @@ from phiomia.domain.users.roles import Role
 from phiomia.domain.users.sign_up import SignUpForm, draft_by_operator, sign_up
 from phiomia.platform.config import Config
 from phiomia.platform.db import Database, Query
+from phiomia.platform.random_text import make_random_text
 
 OWNER = "owner"
 _COUNT = Query(select(func.count()).select_from(users))
@@ -19,7 +18,7 @@ async def welcome_owner(config: Config, db: Database) -> None:
     async with db.read() as session:
         if await session.value(_COUNT):
             return
-    password = secrets.token_urlsafe(12)
+    password = make_random_text(12)
     form = SignUpForm(username=OWNER, email=f"{OWNER}@{config.domain.partition(':')[0]}", password=password)
     draft = await draft_by_operator(form, confirmed=True, role=Role.OWNER)
     await db.write(lambda session: sign_up(session, draft))

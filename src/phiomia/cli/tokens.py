@@ -41,7 +41,8 @@ def create(
     print(run(work, create=True))
 
 
-@app.command()
+# A token of earlier releases may begin with a dash.
+@app.command(context_settings={"ignore_unknown_options": True})
 def revoke(
     token: Annotated[str | None, typer.Argument(help="The token; `-` reads it from standard input.")] = None,
     user: Annotated[str | None, typer.Option(metavar="NAME", help="Every token of somebody.")] = None,

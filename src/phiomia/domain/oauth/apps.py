@@ -1,6 +1,5 @@
 """Registering an app."""
 
-import secrets
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
@@ -13,6 +12,7 @@ from phiomia.platform.clock import now_ms
 from phiomia.platform.db import WriteSession, insert_into
 from phiomia.platform.ids import new_id
 from phiomia.platform.limits import APP_NAME, APP_URI
+from phiomia.platform.random_text import make_random_text
 
 OUT_OF_BAND: Final = "urn:ietf:wg:oauth:2.0:oob"
 _FORBIDDEN_SCHEMES: Final = frozenset({"data", "vbscript", "javascript"})
@@ -57,8 +57,8 @@ async def register_app(session: WriteSession, draft: AppDraft) -> App:
         website=draft.website,
         redirect_uris="\n".join(draft.redirect_uris),
         scopes=draft.scopes,
-        client_id=secrets.token_urlsafe(32),
-        client_secret=secrets.token_urlsafe(32),
+        client_id=make_random_text(),
+        client_secret=make_random_text(),
         created_at=now_ms(),
     )
     await session.execute(

@@ -1,7 +1,6 @@
 """Authorization codes: what a browser carries from the consent page to the app, good for one token."""
 
 import hmac
-import secrets
 from base64 import urlsafe_b64encode
 from hashlib import sha256
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from phiomia.platform.clock import DAY, now_ms
 from phiomia.platform.db import P, Query, WriteSession, insert_into
 from phiomia.platform.db.query import column_parameter
 from phiomia.platform.limits import AUTHORIZATION_CODE_SECONDS
+from phiomia.platform.random_text import make_random_text
 
 # A used code is remembered for as long as somebody may try it a second time.
 KEEP_MS = DAY
@@ -61,7 +61,7 @@ _TRIM = Query(delete(authorization_codes).where(authorization_codes.c.created_at
 
 async def issue_code(session: WriteSession, draft: CodeDraft) -> str:
     """A new code; only its digest is stored."""
-    code = secrets.token_urlsafe(32)
+    code = make_random_text()
     await session.execute(_INSERT, code_hash=hash_secret(code), **draft._asdict(), created_at=now_ms())
     return code
 

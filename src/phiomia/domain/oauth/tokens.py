@@ -4,7 +4,6 @@ Only digests are stored, so an app that asks again gets a token of its own besid
 stand on the list of authorized applications as one app, and go with it.
 """
 
-import secrets
 from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from phiomia.platform.clock import now_ms
 from phiomia.platform.db import P, Query, WriteSession, any_of, insert_into, listed
 from phiomia.platform.events import append_stream, record
 from phiomia.platform.ids import new_id
+from phiomia.platform.random_text import make_random_text
 
 _IN_ONE_MESSAGE = 1_000
 
@@ -40,7 +40,7 @@ class IssuedToken(NamedTuple):
 
 async def issue_token(session: WriteSession, *, app_id: int | None, user_id: int | None, scopes: str) -> IssuedToken:
     """A new token; without a user it is the app's own."""
-    issued = IssuedToken(new_id(), secrets.token_urlsafe(32), scopes, now_ms())
+    issued = IssuedToken(new_id(), make_random_text(), scopes, now_ms())
     await session.execute(
         _INSERT,
         id=issued.id,

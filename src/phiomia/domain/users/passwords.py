@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from phiomia.domain.errors import Invalid
 from phiomia.platform.limits import PASSWORD_MAX, PASSWORD_MIN
+from phiomia.platform.random_text import make_random_text
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -54,7 +55,7 @@ async def verify_password(stored: str | None, password: str) -> Verdict:
 
 def make_password() -> str:
     """A password for somebody who did not choose one."""
-    return secrets.token_urlsafe(18)
+    return make_random_text(18)
 
 
 def _hash(password: str) -> str:
