@@ -23,57 +23,33 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Collection, Generator, Iterable
 from typing import Any
 
-from phiomia.platform.children import CHECK, TEMPLATE, Children
+from phiomia.platform.crew import Crew, Steps
 from phiomia.platform.handover import FORMAT, STATE_FD, become_supervisor, current_python, read_state, write_state
-from phiomia.platform.listen import Listeners, adopt, open_listeners
+from phiomia.platform.listen import adopt, open_listeners
 from phiomia.platform.locks import try_lock
 from phiomia.platform.notify import notify_systemd, write_status
 from phiomia.platform.orders import RESTART, Order, load_order, take_order
+from phiomia.platform.renewal import Renewal
 from phiomia.platform.seat import HubSeat
-from phiomia.platform.spawn import FOREVER, Process, adopt_orphans, count_wait
-from phiomia.platform.topology import (
-    Child,
-    Release,
-    Settings,
-    load_release,
-    load_settings,
-    settings_from_environment,
-)
+from phiomia.platform.spawn import FOREVER, Process, count_wait
+from phiomia.platform.supervisor_status import describe_supervisor
+from phiomia.platform.topology import Release, Settings, load_settings, settings_from_environment
+from phiomia.platform.wanted import read_wanted
 
 SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
-FIRST_DELAY_S = 0.1
-LONGEST_DELAY_S = 30.0
-HEALTHY_AFTER_S = 30.0
 # A release that takes this many times as long as the last one did does not start: seen also on a machine that has
 # much else to do, yet soon enough for who waits.
 PATIENCE = 5.0
 LEAST_LIMIT_S = 12.0
 LOCKED_LIMIT_S = 2.0
-# A step of a long action gives the moment at which it wants to look again, whatever happens before.
-Steps = Generator[float, None, str]
-
-
-class Slot:
-    """A place that must always be filled by a running child."""
-
-    __slots__ = ("child", "failures", "process", "release", "retry_at")
-
-    def __init__(self, child: Child, process: Process, release: Release) -> None:
-        self.child = child
-        self.process = process
-        self.release = release
-        self.failures = 0
-        self.retry_at = FOREVER
 
 
 class Supervisor:
     """The state of the supervisor and its loop."""
 
     def __init__(self, settings: Settings, python: str) -> None:
-        self.settings = settings
         self.python = python
         self.generation = 1
         self.attempt = 0
@@ -82,11 +58,8 @@ class Supervisor:
         self.answered = {"id": "", "reason": ""}
         self.boot_s = 0.0
         self.selector = selectors.DefaultSelector()
-        self.listeners: Listeners = {}
         self.seat = HubSeat(self.selector, settings.bus_path)
-        self.slots: list[Slot] = []
-        self.children = Children(self.selector, self._publish)
-        self.template: Process | None = None
+        self.crew = Crew(self.selector, settings, self._is_serving, self._publish, self._log)
         self.action: Steps | None = None
         self.action_wakes = FOREVER
         self.orders: deque[Order] = deque()
@@ -94,6 +67,18 @@ class Supervisor:
         self.exit_code = 0
         self.finished = False
         self.wakers: tuple[socket.socket, ...] = ()
+
+    @property
+    def settings(self) -> Settings:
+        """What the release that serves wants to run."""
+        return self.crew.settings
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        self.crew.settings = settings
+
+    def _is_serving(self) -> bool:
+        return self.state not in ("starting", "stopping")
 
     # The loop
 
@@ -108,10 +93,10 @@ class Supervisor:
         return self.exit_code
 
     def _next_wake(self) -> float:
-        deadlines = [process.kill_at for process in self.children]
+        deadlines = [process.kill_at for process in self.crew.children]
         deadlines.append(self.seat.retry_at)
-        if not self._is_warming():
-            deadlines += [slot.retry_at for slot in self.slots]
+        if not self.crew.is_warming():
+            deadlines += [slot.retry_at for slot in self.crew.slots]
         return min([self.action_wakes, *deadlines])
 
     def _tick(self) -> None:
@@ -119,41 +104,19 @@ class Supervisor:
         problem = self.seat.retry()
         if problem:
             self._log(f"cannot serve the bus: {problem}")
-        for process in self.children:
+        for process in self.crew.children:
             if process.kill_at <= now and not process.extend(self.settings.ready_limit_s):
                 process.kill(self._why_killed(process))
                 self._log(f"{process.role} {process.pid} {process.why}; killed")
         if self.state != "stopping":
-            self._refill([slot for slot in self.slots if slot.retry_at <= now])
+            self.crew.refill(now)
         if self.action is not None:
             self._step()
         elif self.orders and self.state == "running":
             self._begin(self._renew(self.orders.popleft()))
-        elif self.state == "running" and all(slot.process.state == "ready" for slot in self.slots):
-            self._dismiss_template()
-        self.finished = self.state == "stopping" and not self.children
-
-    def _refill(self, due: list[Slot]) -> None:
-        if not due:
-            return
-        if self.template is None:
-            self.template = self._start_template(due[0].release, self.settings.ready_limit_s)
-        release = due[0].release if self.template is None else self.template.release
-        if self.template is not None and self.template.state == "gone":
-            self._lost_template(self.template)
-            return
-        if self._is_warming():
-            return
-        for slot in due:
-            if slot.release == release:
-                slot.retry_at = FOREVER
-                slot.process = self._start(slot.child, release, self.template, self.settings.ready_limit_s)
-                if slot.process.state == "gone":
-                    self._lost(slot.process)
-                self._publish()
-        if any(slot.release != release for slot in due):
-            # Roles that were left out of a reload: their turn comes with a template of their own release.
-            self._dismiss_template()
+        elif self.state == "running" and all(slot.process.state == "ready" for slot in self.crew.slots):
+            self.crew.dismiss_template()
+        self.finished = self.state == "stopping" and not self.crew.children
 
     def _why_killed(self, process: Process) -> str:
         if process.state == "starting":
@@ -179,7 +142,7 @@ class Supervisor:
         """Listens, then starts every child; the loop waits for them. Raises OSError."""
         self._catch_signals()
         self._take_place()
-        self.listeners = open_listeners(self.settings.listen, dict(os.environ))
+        self.crew.listeners = open_listeners(self.settings.listen, dict(os.environ))
         self.seat.take()
         self._publish()
         self._begin(self._first_start())
@@ -201,14 +164,14 @@ class Supervisor:
 
     def _first_start(self) -> Steps:
         begun = time.monotonic()
+        crew, limit_s = self.crew, self.settings.ready_limit_s
         release = Release(self.python, self.settings.template, self.generation, self.settings.version)
-        limit_s = self.settings.ready_limit_s
-        self.template = self._start_template(release, limit_s)
-        failure = yield from self._wait_warm(self.template)
+        crew.template = crew.start_template(release, limit_s)
+        failure = yield from crew.wait_warm(crew.template)
         if not failure:
             children = [child for child in self.settings.children for _ in range(child.processes)]
-            self.slots = [self._fill(child, release, self.template, limit_s) for child in children]
-            failure = yield from self._wait_ready(self.slots)
+            crew.slots = [crew.fill(child, release, crew.template, limit_s) for child in children]
+            failure = yield from crew.wait_ready(crew.slots)
         if failure:
             self._log(f"gave up: {failure}")
             self.exit_code = 1
@@ -218,16 +181,6 @@ class Supervisor:
             self.state = "running"
             self._publish(READY=1, MAINPID=os.getpid())
         return failure
-
-    def _wait_ready(self, slots: Iterable[Slot]) -> Steps:
-        while True:
-            states = {slot.process.state for slot in slots}
-            gone = next((slot.process for slot in slots if slot.process.state == "gone"), None)
-            if gone is not None:
-                return f"{gone.role} {gone.why}"
-            if states <= {"ready"}:
-                return ""
-            yield FOREVER
 
     # Reload and restart
 
@@ -251,15 +204,15 @@ class Supervisor:
             check = self._start_check(python, self.renewal_limit_s)
             while check.state != "gone":
                 yield FOREVER
-            settings, failure = self._read_check(check, order)
+            settings, failure = read_wanted(check, order, self.settings, self.crew.listeners, self._log)
         release = Release(python, settings.template, self.generation + 1, settings.version)
         if not failure:
-            template = self._start_template(release, deadline - time.monotonic())
-            failure = yield from self._wait_warm(template)
+            template = self.crew.start_template(release, deadline - time.monotonic())
+            failure = yield from self.crew.wait_warm(template)
             deadline += count_wait(template.pid) if template is not None else 0.0
         if not failure:
-            change = self._restart if order.how == RESTART else self._reload
-            failure = yield from change(order, settings, release, template, deadline)
+            renewal = Renewal(self.crew, order, settings, release, template, self.renewal_limit_s)
+            failure = yield from (renewal.restart if order.how == RESTART else renewal.reload)(deadline)
         if template is not None:
             # Before the exec: the next supervisor knows nothing of it.
             template.leave(template.stop_signal, settings.stop_limit_s)
@@ -270,113 +223,6 @@ class Supervisor:
             self._commit(order, settings, python)
         return failure
 
-    def _reload(
-        self, order: Order, settings: Settings, release: Release, template: Process | None, deadline: float
-    ) -> Steps:
-        """New children beside the old ones, which drain when all new ones serve."""
-        candidates: list[Slot] = []
-        failure = yield from self._bring_up(order, settings, release, template, deadline, candidates)
-        if failure:
-            self._discard(candidates)
-            return failure
-        for slot in candidates:
-            slot.process.admit()
-        kept = [slot for slot in self.slots if self._keeps(slot, order, settings)]
-        for slot in self.slots:
-            if slot not in kept:
-                slot.process.leave(signal.SIGTERM, settings.drain_limit_s)
-        self.slots = _in_order(settings, [*kept, *candidates])
-        return ""
-
-    def _bring_up(
-        self,
-        order: Order,
-        settings: Settings,
-        release: Release,
-        template: Process | None,
-        deadline: float,
-        candidates: list[Slot],
-    ) -> Steps:
-        for child in settings.children:
-            if not order.concerns(child.role):
-                continue
-            limit_s = max(0.1, deadline - time.monotonic())
-            added = [self._fill(child, release, template, limit_s) for _ in range(child.processes)]
-            for slot in added:
-                slot.process.held = True
-            candidates += added
-            failure = yield from self._wait_ready(candidates)
-            if failure:
-                return failure
-            deadline += max((count_wait(slot.process.pid) for slot in added), default=0.0)
-        # A child that falls over soon is found out before it was given a single request.
-        return (yield from self._settle(candidates, settings))
-
-    def _settle(self, candidates: list[Slot], settings: Settings) -> Steps:
-        settled_at = time.monotonic() + settings.settle_s
-        while time.monotonic() < settled_at:
-            yield settled_at
-            failure = yield from self._wait_ready(candidates)
-            if failure:
-                return failure
-        return ""
-
-    def _restart(
-        self, order: Order, settings: Settings, release: Release, template: Process | None, deadline: float
-    ) -> Steps:
-        """Ends the old children, then starts new ones; when these fail, the old release again.
-
-        Those that hand their connections over end last, when there is somebody to take them.
-        """
-        replaced = [slot for slot in self.slots if not self._keeps(slot, order, settings)]
-        handing = [slot for slot in replaced if slot.child.hands_over and order.concerns(slot.child.role)]
-        before = [slot for slot in replaced if slot not in handing]
-        self.slots = [slot for slot in self.slots if slot not in before]
-        for slot in before:
-            slot.process.leave(slot.process.stop_signal, settings.stop_limit_s)
-        while any(slot.process.state != "gone" for slot in before):
-            yield FOREVER
-        # The wait for the old ones must not be counted against the new ones.
-        limit_s = max(self.renewal_limit_s, deadline - time.monotonic())
-        children = [child for child in settings.children if order.concerns(child.role) for _ in range(child.processes)]
-        candidates = [self._fill(child, release, template, limit_s) for child in children]
-        for slot in candidates:
-            slot.process.held = slot.child.hands_over
-        failure = yield from self._wait_ready(candidates)
-        if not failure:
-            failure = yield from self._settle(candidates, settings)
-        if not failure:
-            self.slots = [slot for slot in self.slots if slot not in handing]
-            for slot in candidates:
-                slot.process.admit()
-            for slot in handing:
-                slot.process.leave(signal.SIGTERM, settings.drain_limit_s)
-            self.slots = _in_order(settings, [*self.slots, *candidates])
-            return ""
-        self._discard(candidates)
-        back = [self._vacant(slot.child, slot.release) for slot in before]
-        self.slots = _in_order(self.settings, [*self.slots, *back])
-        yield from self._wait_back(back)
-        return failure
-
-    def _wait_back(self, slots: list[Slot]) -> Steps:
-        until = time.monotonic() + self.settings.ready_limit_s
-        while time.monotonic() < until and any(slot.process.state != "ready" for slot in slots):
-            yield until
-        return ""
-
-    def _keeps(self, slot: Slot, order: Order, settings: Settings) -> bool:
-        wanted = {child.role for child in settings.children}
-        return not order.concerns(slot.child.role) and slot.child.role in wanted
-
-    def _discard(self, candidates: list[Slot]) -> None:
-        for slot in candidates:
-            if slot.process.state == "ready":
-                # A role that does not wait to be admitted may be at work already: let it finish.
-                slot.process.leave(signal.SIGTERM, self.settings.drain_limit_s)
-            else:
-                slot.process.kill()
-
     def _refuse(self, order: Order, failure: str) -> None:
         self.state = "running"
         self._answer(order, failure)
@@ -384,7 +230,7 @@ class Supervisor:
         self._publish(READY=1)
 
     def _commit(self, order: Order, settings: Settings, python: str) -> None:
-        self._dismiss_template()
+        self.crew.dismiss_template()
         self.settings = settings
         self.python = python
         self.generation += 1
@@ -400,27 +246,9 @@ class Supervisor:
         """Lets the new release's supervisor read our state before we depend on its being able to."""
         state_fd = write_state(self._save())
         try:
-            return self.children.start_check(python, state_fd, limit_s)
+            return self.crew.children.start_check(python, state_fd, limit_s)
         finally:
             os.close(state_fd)
-
-    def _read_check(self, check: Process, order: Order) -> tuple[Settings, str]:
-        if check.exit_code != 0:
-            return self.settings, f"the new release does not start: its supervisor {check.why}"
-        try:
-            settings = load_settings(json.loads(check.heard))
-        except (ValueError, KeyError, TypeError) as error:
-            return self.settings, f"the new release gives no settings: {error!r}"
-        missing = [role for role in order.roles or () if role not in {child.role for child in settings.children}]
-        if missing:
-            return self.settings, f"the release has no role {', '.join(missing)}"
-        unknown = {child.listen for child in settings.children} - {*self.listeners, ""}
-        if unknown:
-            return self.settings, f"no socket for {', '.join(sorted(unknown))}: a new address needs a restart"
-        if settings.listen not in ({}, self.settings.listen):
-            self._log("a changed address takes effect with a restart")
-        same = {name: getattr(self.settings, name) for name in ("listen", "bus_path", "status_path")}
-        return settings._replace(**same), ""
 
     def _become_next(self) -> None:
         """Turns this process into the supervisor of the release that its children already run."""
@@ -447,9 +275,8 @@ class Supervisor:
         self._publish(READY=1, MAINPID=os.getpid())
 
     def _descriptors(self) -> list[int]:
-        listeners = [sock.fileno() for sockets in self.listeners.values() for sock in sockets]
         locks = [self.lock] if self.lock >= 0 else []
-        return listeners + self.children.pipes() + self.seat.descriptors() + locks
+        return self.crew.descriptors() + self.seat.descriptors() + locks
 
     def _save(self) -> dict[str, Any]:
         return {
@@ -461,18 +288,10 @@ class Supervisor:
             "answered": self.answered,
             "boot_s": self.boot_s,
             "lock": self.lock,
-            "listeners": {name: [sock.fileno() for sock in sockets] for name, sockets in self.listeners.items()},
+            "listeners": {name: [sock.fileno() for sock in sockets] for name, sockets in self.crew.listeners.items()},
             "hub": self.seat.save(),
-            "processes": self.children.save(),
-            "slots": [
-                {
-                    "child": slot.child._asdict(),
-                    "release": slot.release._asdict(),
-                    "pid": slot.process.pid,
-                    "failures": slot.failures,
-                }
-                for slot in self.slots
-            ],
+            "processes": self.crew.children.save(),
+            "slots": self.crew.save_slots(),
         }
 
     def restore(self, saved: dict[str, Any]) -> None:
@@ -486,103 +305,12 @@ class Supervisor:
         if self.lock >= 0:
             os.set_inheritable(self.lock, False)
         for name, fds in saved["listeners"].items():
-            self.listeners[name] = [adopt(fd) for fd in fds]
+            self.crew.listeners[name] = [adopt(fd) for fd in fds]
         self.seat.restore(saved["hub"])
-        self.children.restore(saved["processes"])
-        for entry in saved["slots"]:
-            self._restore_slot(entry)
+        self.crew.children.restore(saved["processes"])
+        self.crew.restore_slots(saved["slots"])
         self._resumed()
         self._catch_signals()
-
-    def _restore_slot(self, entry: dict[str, Any]) -> None:
-        child = load_settings({"listen": {}, "children": [entry["child"]], "bus_path": ""}).children[0]
-        release = load_release(entry["release"])
-        process = self.children.processes.get(entry["pid"])
-        # One whose process had ended before the exec was about to get another.
-        slot = self._vacant(child, release) if process is None else Slot(child, process, release)
-        slot.failures = entry["failures"]
-        self.slots.append(slot)
-
-    # Children
-
-    def _vacant(self, child: Child, release: Release) -> Slot:
-        slot = Slot(child, Process(child.role, -1, -1, child.stop_signal, 0), release)
-        slot.process.reaped(0)
-        slot.retry_at = time.monotonic()
-        return slot
-
-    def _fill(self, child: Child, release: Release, template: Process | None, limit_s: float) -> Slot:
-        return Slot(child, self._start(child, release, template, limit_s), release)
-
-    def _start(self, child: Child, release: Release, template: Process | None, limit_s: float) -> Process:
-        sockets = [sock.fileno() for sock in self.listeners.get(child.listen, ())]
-        bus = self.settings.bus_path
-        child = child._replace(env=child.env | {"PHIOMIA_GENERATION": str(release.generation)})
-        if template is None:
-            process = self.children.start(child, release.python, sockets, bus, limit_s)
-        else:
-            process = self.children.copy(template, child, sockets, bus, limit_s)
-        process.release = release
-        return process
-
-    def _start_template(self, release: Release, limit_s: float) -> Process | None:
-        # What is copied is not our child until its parent, the template's other copy, has ended.
-        if not release.template or not adopt_orphans():
-            return None
-        process = self.children.start_template(release.template, release.python, max(0.1, limit_s))
-        process.release = release
-        return process
-
-    def _wait_warm(self, template: Process | None) -> Steps:
-        while template is not None and template.state != "ready":
-            if template.state == "gone":
-                return f"{TEMPLATE} {template.why}"
-            yield FOREVER
-        return ""
-
-    def _is_warming(self) -> bool:
-        return self.template is not None and self.template.state == "starting"
-
-    def _dismiss_template(self) -> None:
-        if self.template is not None:
-            # What its children have made their own it would keep as it was, for nobody.
-            self.template.leave(self.template.stop_signal, self.settings.stop_limit_s)
-            self.template = None
-
-    def _reap(self) -> None:
-        for process, told in self.children.reap():
-            if process is self.template:
-                self._lost_template(process)
-            elif not told:
-                self._lost(process)
-            self._publish()
-
-    def _lost(self, process: Process) -> None:
-        """A child ended that nobody had told to: it comes back, later each time."""
-        slot = next((slot for slot in self.slots if slot.process is process), None)
-        if slot is None or self.state in ("starting", "stopping"):
-            return
-        if time.monotonic() - process.since >= HEALTHY_AFTER_S:
-            slot.failures = 0
-        delay = self._delay(slot)
-        self._log(f"{process.role} {process.pid} {process.why}; starting another in {delay:g} s")
-
-    def _lost_template(self, process: Process) -> None:
-        """The template ended, perhaps before it had made what we wanted of it."""
-        self.template = None
-        if self.state in ("starting", "stopping"):
-            return
-        self._log(f"{process.role} {process.pid} {process.why}")
-        now = time.monotonic()
-        for slot in self.slots:
-            if slot.retry_at <= now:
-                self._delay(slot)
-
-    def _delay(self, slot: Slot) -> float:
-        delay: float = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2**slot.failures)
-        slot.failures += 1
-        slot.retry_at = time.monotonic() + delay
-        return delay
 
     # Signals, stop, reports
 
@@ -597,11 +325,11 @@ class Supervisor:
         self.selector.register(awake, selectors.EVENT_READ, lambda _mask: self._on_signals(awake.recv(4096)))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         # What ended before we listened for it left no signal.
-        self._reap()
+        self.crew.reap()
 
     def _on_signals(self, numbers: bytes) -> None:
         if signal.SIGCHLD in numbers:
-            self._reap()
+            self.crew.reap()
         if signal.SIGHUP in numbers:
             order = take_order(self.settings.status_path)
             if order not in self.orders:
@@ -609,7 +337,7 @@ class Supervisor:
         stops = [number for number in numbers if number in (signal.SIGTERM, signal.SIGINT)]
         if stops and self.state == "stopping":
             if signal.SIGINT in stops:
-                for process in self.children:
+                for process in self.crew.children:
                     process.kill()
         elif stops:
             self._stop("")
@@ -619,13 +347,13 @@ class Supervisor:
         self.reason = reason
         self.action = None
         self.action_wakes = FOREVER
-        for slot in self.slots:
+        for slot in self.crew.slots:
             slot.retry_at = FOREVER
         # Refused at once is better than queued and then cut; where systemd holds the socket too, it goes on queueing.
-        for sockets in self.listeners.values():
+        for sockets in self.crew.listeners.values():
             for sock in sockets:
                 sock.close()
-        for process in self.children:
+        for process in self.crew.children:
             # What does not serve yet has nothing to finish, and no handler either that makes SIGINT a quiet end.
             number = signal.SIGTERM if process.state == "starting" else process.stop_signal
             process.leave(number, self.settings.stop_limit_s)
@@ -646,31 +374,18 @@ class Supervisor:
         return [address.removeprefix("unix:") for address in addresses if address.startswith("unix:")]
 
     def _publish(self, **systemd: str | int) -> None:
-        children = [process for process in self.children if process.role not in (CHECK, TEMPLATE)]
-        status = {
-            "pid": os.getpid(),
-            "generation": self.generation,
-            "attempt": self.attempt,
-            "state": self.state,
-            "reason": self.reason,
-            "answered": self.answered,
-            "boot_s": round(self.boot_s, 3),
-            "python": self.python,
-            "version": self.settings.version,
-            "roles": [child.role for child in self.settings.children],
-            "listen": {name: [_name(sock) for sock in sockets] for name, sockets in self.listeners.items()},
-            "children": [
-                {
-                    "role": child.role,
-                    "pid": child.pid,
-                    "state": child.state,
-                    "generation": child.release.generation,
-                    "python": child.release.python,
-                    "version": child.release.version,
-                }
-                for child in children
-            ],
-        }
+        status = describe_supervisor(
+            self.settings,
+            self.crew.listeners,
+            self.crew.children,
+            generation=self.generation,
+            attempt=self.attempt,
+            state=self.state,
+            reason=self.reason,
+            answered=self.answered,
+            boot_s=round(self.boot_s, 3),
+            python=self.python,
+        )
         try:
             write_status(self.settings.status_path, status)
             notify_systemd(**systemd, STATUS=f"{self.state}, generation {self.generation} {self.reason}".strip())
@@ -680,11 +395,6 @@ class Supervisor:
 
     def _log(self, message: str) -> None:
         print(f"supervisor: {message}", file=sys.stderr, flush=True)
-
-
-def _in_order(settings: Settings, slots: Collection[Slot]) -> list[Slot]:
-    roles = [child.role for child in settings.children]
-    return sorted(slots, key=lambda slot: roles.index(slot.child.role) if slot.child.role in roles else len(roles))
 
 
 def run(settings: Settings) -> int:
@@ -724,13 +434,6 @@ def main(argv: list[str]) -> int:
         check(state)
         return 0
     return resume(state) if "generation" in state else run(load_settings(state["settings"]))
-
-
-def _name(sock: socket.socket) -> str:
-    if sock.fileno() < 0:
-        return ""
-    name = sock.getsockname()
-    return name if isinstance(name, str) else f"{name[0]}:{name[1]}"
 
 
 if __name__ == "__main__":
