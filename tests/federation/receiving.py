@@ -36,6 +36,7 @@ INBOX = f"{BASE}/inbox"
 _RUN = {handler.job_type.TYPE: handler for handler in HANDLERS}
 _WAITING = Query.raw(sqlite="SELECT id, type, args FROM jobs ORDER BY id")
 _KNOWN = Query.raw(sqlite="SELECT uri FROM accounts WHERE domain <> '' ORDER BY id")
+_MODULES = ("statuses", "search", "accounts", "polls", "collections", "featured_tags")
 _DONE = Query.raw(sqlite="DELETE FROM jobs WHERE id = :id")
 
 
@@ -150,7 +151,7 @@ def receiving_with(**federation: Any) -> Callable[[Play], Callable[[str], None]]
 
     def make(play: Play) -> Callable[[str], None]:
         async def run(url: str) -> None:
-            async with open_world(url, "statuses", "search", "accounts", effects=True) as world:
+            async with open_world(url, *_MODULES, effects=True) as world:
                 config = Config(public_url=BASE, allow_private=["127.0.0.0/8"], federation=Federation(**federation))
                 links = world.api.fragments.links
                 own = frozenset({BASE.partition("://")[2]})

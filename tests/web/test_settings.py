@@ -106,6 +106,9 @@ class _Lookup:
     async def address(self, url: str) -> tuple[Literal["account", "status"], int] | None:
         return ("status", self._status_id) if url == "https://there.example/new" else None
 
+    async def refresh(self, uri: str) -> None:
+        return None
+
 
 async def _post_of(site: Site, account_id: int, uri: str, visibility: int = 0) -> int:
     status_id = new_id()

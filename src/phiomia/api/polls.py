@@ -7,6 +7,7 @@ import msgspec
 from phiomia.api.endpoint import Call, endpoint
 from phiomia.domain.errors import NotFound
 from phiomia.domain.statuses.queries import find_status_of_poll, load_row, load_statuses, load_votes
+from phiomia.domain.statuses.stale_poll import find_stale_poll
 from phiomia.domain.statuses.vote import vote
 from phiomia.entities.poll import render_poll, with_votes
 from phiomia.platform.clock import now_ms
@@ -20,7 +21,13 @@ class VoteParams(msgspec.Struct):
 
 @endpoint("GET", "/api/v1/polls/:id", access="optional", scopes=("read:statuses",), returns="entity:Poll")
 async def poll(call: Call, params: None) -> dict[str, Any]:
-    """One poll."""
+    """One poll; those of other servers are asked for again when a member looks."""
+    if call.viewer is not None:
+        async with call.api.db.read() as session:
+            await load_row(session, await find_status_of_poll(session, call.id) or 0, call.viewer)
+            stale = await find_stale_poll(session, call.id)
+        if stale:
+            await call.api.lookup.refresh(stale)
     return await _show(call, call.id)
 
 

@@ -35,6 +35,12 @@ class ExchangeLookup:
         found = await self._in_time(url, self._look(url))
         return None if found is None else (found.kind, found.id)
 
+    async def refresh(self, uri: str) -> None:
+        """Asks for a known status again."""
+        from phiomia.federation.inbox.look_again import look_again
+
+        await self._in_time(uri, look_again(self._exchange.inbox, uri))
+
     async def _look(self, url: str) -> "Found":
         if not url.isascii():
             # Browsers show names of hosts in letters that ids don't have.

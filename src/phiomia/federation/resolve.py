@@ -207,8 +207,7 @@ class RemoteResolver:
             moved_to=draft.moved_to,
         )
         actor = await self._write_account(profile, more)
-        if known is None:
-            await self._count_later(actor)
+        await self._count_later(actor)
         return actor
 
     async def _write_account(self, profile: RemoteProfile, more: Circumstances) -> Actor:

@@ -14,6 +14,7 @@ POLL_OPTIONS: Final = 4
 POLL_OPTION_CHARACTERS: Final = 50
 POLL_MIN_SECONDS: Final = 300
 POLL_MAX_SECONDS: Final = 2_629_746
+POLL_FRESH_SECONDS: Final = 60  # polls of other servers are asked for no more often
 PINNED_STATUSES: Final = 5
 MOVE_EVERY_SECONDS: Final = 7 * 86_400  # followers are sent along no more often
 SCHEDULED_TOTAL: Final = 300

@@ -14,6 +14,10 @@ class Lookup(Protocol):
         """What is at an address."""
         ...
 
+    async def refresh(self, uri: str) -> None:
+        """Asks for a known status again, if its server answers in time."""
+        ...
+
 
 class NoLookup:
     """Knows nobody: for a server that is alone."""
@@ -25,3 +29,6 @@ class NoLookup:
     async def address(self, _url: str) -> tuple[Literal["account", "status"], int] | None:
         """Nothing."""
         return None
+
+    async def refresh(self, _uri: str) -> None:
+        """Nothing."""

@@ -12,7 +12,7 @@ from phiomia.domain.statuses.visibility import Visibility
 from phiomia.domain.tags.events import TagFeatured
 from phiomia.domain.tags.follow import make_tag
 from phiomia.domain.tags.models import featured_tags, tags
-from phiomia.domain.tags.normalise import is_valid_tag
+from phiomia.domain.tags.normalise import is_valid_tag, normalise_tag
 from phiomia.domain.tags.queries import TagView
 from phiomia.platform import limits
 from phiomia.platform.clock import now_ms
@@ -132,6 +132,19 @@ async def feature_tag(session: WriteSession, account_id: int, name: str) -> Feat
     )
     await record(session, TagFeatured(account_id=account_id, key=tag.name, name=name))
     return made
+
+
+async def replace_featured_tags(session: WriteSession, account_id: int, names: Sequence[str]) -> None:
+    """Lets these be the hashtags on the profile of an account of another server; what is none is left out."""
+    wanted = {normalise_tag(name): name for name in names if is_valid_tag(name)}
+    there = await list_featured_tags(session, account_id)
+    for view in there:
+        if view.key not in wanted:
+            await _take_off(session, account_id, view)
+    shown = {view.key for view in there}
+    for key, name in wanted.items():
+        if key not in shown:
+            await feature_tag(session, account_id, name)
 
 
 async def unfeature_tag(session: WriteSession, account_id: int, featured_id: int) -> None:

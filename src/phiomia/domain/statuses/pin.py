@@ -1,9 +1,11 @@
 """Pinning one's own statuses to one's profile."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import delete, func, select
 
 from phiomia.domain.accounts.models import accounts
-from phiomia.domain.errors import Invalid, NotFound
+from phiomia.domain.errors import DomainError, Invalid, NotFound
 from phiomia.domain.statuses.events import StatusPinned
 from phiomia.domain.statuses.models import pins, statuses
 from phiomia.domain.statuses.policy import visible_to
@@ -23,6 +25,7 @@ _STATUS = Query(
 # Of two pins at the same moment, the second waits to see the first.
 _LOCK = Query(select(accounts.c.id).where(accounts.c.id == P("id")).with_for_update(key_share=True))
 _OTHERS = Query(select(func.count()).where(pins.c.account_id == P("actor"), pins.c.status_id != P("id")))
+_PINNED = Query(select(pins.c.status_id).where(pins.c.account_id == P("actor")))
 _INSERT = Query(
     lambda insert: (
         insert(pins)
@@ -52,6 +55,21 @@ async def unpin(session: WriteSession, actor_id: int, status_id: int) -> None:
         await find_target(session, actor_id, status_id)
         return
     await record(session, StatusPinned(status_id, actor_id, gone=True))
+
+
+async def replace_pins(session: WriteSession, account_id: int, status_ids: Sequence[int]) -> None:
+    """Lets these be what an account of another server has pinned, the first one on top; what is not its own is not."""
+    there = await session.column(_PINNED, actor=account_id)
+    for status_id in there:
+        if status_id not in status_ids:
+            await unpin(session, account_id, status_id)
+    for status_id in reversed(status_ids):
+        if status_id in there:
+            continue
+        try:
+            await pin(session, account_id, status_id)
+        except DomainError:
+            continue  # somebody else's, a boost or a direct one: the others are shown all the same
 
 
 def _check(actor_id: int, author_id: int, visibility: int, reblog_of_id: int | None) -> None:

@@ -1,10 +1,11 @@
-"""Asks for accounts of other servers again, and for how many follow them."""
+"""Asks for accounts of other servers again, for how many follow them, and for what they show on their profiles."""
 
 from phiomia.domain.accounts.remote import Actor, load_actor
 from phiomia.domain.accounts.remote_marks import put_counts
 from phiomia.federation.inbox.accounts import forget_account
 from phiomia.federation.inbox.context import Gone, Unresolved
 from phiomia.federation.inbox.intake import Intake, IntakeContext
+from phiomia.federation.inbox.showcase import read_showcase
 from phiomia.federation.jobs import RefreshAccount
 from phiomia.federation.parse.values import same_host, total_of
 from phiomia.platform.jobs.handlers import Discard, Retry
@@ -17,16 +18,23 @@ async def refresh_account(context: IntakeContext, job: RefreshAccount) -> None:
         actor = await load_actor(session, job.account_id)
     if actor is None:
         raise Discard("the account is not here any more")
-    if not job.counts_only:
-        try:
-            actor = await exchange.resolver.account(actor.uri, fresh=True)
-        except Gone as error:
-            if error.for_good:
-                await forget_account(exchange.inbox, actor)
-            raise Discard(error.reason) from error
-        except Unresolved as error:
-            raise (Retry(error.reason) if error.retry else Discard(error.reason)) from error
-    await _count(exchange, actor)
+    if job.counts_only:
+        await _count(exchange, actor)
+        await read_showcase(exchange.inbox, actor)
+    else:
+        # What hangs on the profile follows by a job of its own.
+        await _ask_again(exchange, actor)
+
+
+async def _ask_again(exchange: Intake, actor: Actor) -> None:
+    try:
+        await exchange.resolver.account(actor.uri, fresh=True)
+    except Gone as error:
+        if error.for_good:
+            await forget_account(exchange.inbox, actor)
+        raise Discard(error.reason) from error
+    except Unresolved as error:
+        raise (Retry(error.reason) if error.retry else Discard(error.reason)) from error
 
 
 async def _count(exchange: Intake, actor: Actor) -> None:
