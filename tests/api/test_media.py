@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from contract import assert_entity
+from films import make_film, make_sound
 from phiomia.domain.media.jobs import HANDLERS, DiscardMedia, run_discard_media
 from phiomia.domain.media.sources import source_of
 from phiomia.platform.clock import DAY, now_ms
@@ -126,6 +127,37 @@ async def test_an_upload_becomes_a_picture(world: World) -> None:
             assert world.api.storage.path(entity[name].removeprefix(f"{BASE}/media/")) is not None
         # The answer does not wait for the tidying after it.
         await until(lambda: not list(world.api.temporary.glob("media/*")))
+
+
+@story("media", "statuses", "accounts")
+async def test_films_and_sounds_are_posted(world: World) -> None:
+    alice = await world.account("alice")
+    kinds = {
+        "video": ("a.mp4", "video/mp4", make_film()),
+        "gifv": ("b.mp4", "video/mp4", make_film(sound=None)),
+        "audio": ("c.mp3", "audio/mpeg", make_sound()),
+    }
+    async with furnished(world) as context, at_work(context):
+        for kind, file in kinds.items():
+            taken = await send(world, "POST", "/api/v2/media", alice, files={"file": file}, description=f"A {kind}")
+            assert taken.status in (200, 202), taken.body
+            ready = (await settled(world, alice, taken.json["id"])).json
+            assert (ready["type"], ready["description"]) == (kind, f"A {kind}")
+            assert ready["meta"]["original"]["duration"] > 0.9
+            path = world.api.storage.path(ready["url"].removeprefix(f"{BASE}/media/"))
+            assert path.stat().st_size > 1_000
+            text = {"status": kind, "media_ids": [ready["id"]]}
+            posted = await world.client.check("POST /api/v1/statuses", alice, json=text)
+            assert posted["media_attachments"] == [ready]
+        query = {"only_media": True}
+        shown = await world.client.check("GET /api/v1/accounts/:id/statuses", None, id=alice.id, query=query)
+        assert [one["media_attachments"][0]["type"] for one in shown] == ["audio", "gifv", "video"]
+        # Neither films nor sounds go together with anything else.
+        two = [(await send(world, "POST", "/api/v1/media", alice, files={"file": file})).json["id"] for file in (
+            kinds["video"], PNG,
+        )]  # fmt: skip
+        refused = await world.client.post("/api/v1/statuses", alice, json={"status": "x", "media_ids": two})
+        assert refused.status == 422
 
 
 @story("media")
