@@ -18,23 +18,43 @@ def open_listeners(wanted: dict[str, tuple[Address, ...]], environ: dict[str, st
 
 def take_systemd_sockets(names: list[str], environ: dict[str, str]) -> Listeners:
     """The sockets of LISTEN_FDS by name: by LISTEN_FDNAMES where it says one of ours, else in order."""
-    if environ.get("LISTEN_PID") != str(os.getpid()):
-        return {}
-    count = int(environ.get("LISTEN_FDS", "0"))
-    labels = environ.get("LISTEN_FDNAMES", "").split(":")
     found: Listeners = {}
     unnamed: list[socket.socket] = []
-    for number in range(count):
-        sock = adopt(FIRST_SYSTEMD_FD + number)
-        label = labels[number] if number < len(labels) else ""
+    for label, fd in _list_given(environ):
         if label in names:
-            found.setdefault(label, []).append(sock)
-        else:
-            unnamed.append(sock)
+            found.setdefault(label, []).append(adopt(fd))
+        elif _listens(fd):
+            unnamed.append(adopt(fd))
     for name in names:
         if name not in found and unnamed:
             found[name] = [unnamed.pop(0)]
     return found
+
+
+def take_named(names: tuple[str, ...], environ: dict[str, str]) -> Listeners:
+    """Those of LISTEN_FDS that have one of these names, and no others."""
+    found: Listeners = {}
+    for label, fd in _list_given(environ):
+        if label in names:
+            found.setdefault(label, []).append(adopt(fd))
+    return found
+
+
+def _list_given(environ: dict[str, str]) -> list[tuple[str, int]]:
+    """Names and descriptors of what the service manager gave to this process."""
+    if environ.get("LISTEN_PID") != str(os.getpid()):
+        return []
+    count = int(environ.get("LISTEN_FDS", "0"))
+    labels = environ.get("LISTEN_FDNAMES", "").split(":")
+    return [(labels[number] if number < len(labels) else "", FIRST_SYSTEMD_FD + number) for number in range(count)]
+
+
+def _listens(fd: int) -> bool:
+    """Whether connections can be accepted from it; the service manager may keep other things for us as well."""
+    if not stat.S_ISSOCK(os.fstat(fd).st_mode):
+        return False
+    with socket.socket(fileno=os.dup(fd)) as sock:
+        return bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
 
 
 def bind(address: Address) -> socket.socket:

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+from collections.abc import Mapping
 from typing import Any
 
 Status = dict[str, Any]
@@ -10,13 +11,25 @@ Status = dict[str, Any]
 
 def notify_systemd(**fields: str | int) -> None:
     """Sends `FIELD=value` lines to the service manager; does nothing when there is none."""
+    _tell_systemd(fields, [])
+
+
+def keep_descriptor(fd: int, name: str) -> None:
+    """Lets the service manager keep a descriptor until it starts us anew."""
+    _tell_systemd({"FDSTORE": 1, "FDNAME": name}, [fd])
+
+
+def _tell_systemd(fields: Mapping[str, str | int], descriptors: list[int]) -> None:
     path = os.environ.get("NOTIFY_SOCKET")
     if not path:
         return
     message = "\n".join(f"{name}={value}" for name, value in fields.items())
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
         sock.connect("\0" + path[1:] if path.startswith("@") else path)
-        sock.sendall(message.encode())
+        if descriptors:
+            socket.send_fds(sock, [message.encode()], descriptors)
+        else:
+            sock.sendall(message.encode())
 
 
 def tell_ready() -> None:

@@ -23,6 +23,7 @@ import socket
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from phiomia.platform.crew import Crew, Steps
@@ -31,6 +32,7 @@ from phiomia.platform.listen import adopt, open_listeners
 from phiomia.platform.locks import try_lock
 from phiomia.platform.notify import notify_systemd, write_status
 from phiomia.platform.orders import RESTART, Order, load_order, take_order
+from phiomia.platform.park import ParkKeeper
 from phiomia.platform.renewal import Renewal
 from phiomia.platform.seat import HubSeat
 from phiomia.platform.spawn import FOREVER, Process, count_wait
@@ -59,6 +61,7 @@ class Supervisor:
         self.boot_s = 0.0
         self.selector = selectors.DefaultSelector()
         self.seat = HubSeat(self.selector, settings.bus_path)
+        self.park = ParkKeeper(self.selector, os.path.dirname(settings.bus_path))
         self.crew = Crew(self.selector, settings, self._is_serving, self._publish, self._log)
         self.action: Steps | None = None
         self.action_wakes = FOREVER
@@ -144,6 +147,7 @@ class Supervisor:
         self._take_place()
         self.crew.listeners = open_listeners(self.settings.listen, dict(os.environ))
         self.seat.take()
+        self._open_park(lambda: self.park.open(dict(os.environ)))
         self._publish()
         self._begin(self._first_start())
 
@@ -161,6 +165,13 @@ class Supervisor:
         self.lock = lock
         # Whoever sees the lock believes the file, which may still be that of somebody who has gone.
         self._publish()
+
+    def _open_park(self, open_it: Callable[[], None]) -> None:
+        try:
+            open_it()
+        except OSError as error:
+            # Streams will be closed when the unit is restarted; that is no reason not to serve them now.
+            self._log(f"streams have no place to wait in: {error}")
 
     def _first_start(self) -> Steps:
         begun = time.monotonic()
@@ -276,7 +287,7 @@ class Supervisor:
 
     def _descriptors(self) -> list[int]:
         locks = [self.lock] if self.lock >= 0 else []
-        return self.crew.descriptors() + self.seat.descriptors() + locks
+        return self.crew.descriptors() + self.seat.descriptors() + self.park.descriptors() + locks
 
     def _save(self) -> dict[str, Any]:
         return {
@@ -290,6 +301,7 @@ class Supervisor:
             "lock": self.lock,
             "listeners": {name: [sock.fileno() for sock in sockets] for name, sockets in self.crew.listeners.items()},
             "hub": self.seat.save(),
+            "park": self.park.descriptors(),
             "processes": self.crew.children.save(),
             "slots": self.crew.save_slots(),
         }
@@ -307,6 +319,7 @@ class Supervisor:
         for name, fds in saved["listeners"].items():
             self.crew.listeners[name] = [adopt(fd) for fd in fds]
         self.seat.restore(saved["hub"])
+        self._open_park(lambda: self.park.restore(saved.get("park"), dict(os.environ)))
         self.crew.children.restore(saved["processes"])
         self.crew.restore_slots(saved["slots"])
         self._resumed()
@@ -361,6 +374,7 @@ class Supervisor:
 
     def _clean_up(self) -> None:
         self.seat.leave()
+        self.park.close()
         for path in self._unix_paths():
             if os.path.exists(path):
                 os.unlink(path)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 from collections.abc import Callable
 
 import h11
@@ -16,7 +17,7 @@ from phiomia.streaming.state import ClientState
 from phiomia.streaming.wire import Wire
 
 MAX_HEAD = 16 * 1024
-RETRY_SECONDS = 5
+RETRY_SECONDS = (3, 15)
 
 Headers = list[tuple[str, str]]
 CORS: Headers = [("access-control-allow-origin", "*")]
@@ -141,4 +142,5 @@ class Arrival:
 
 
 def _later(status: int) -> Headers:
-    return [("retry-after", str(RETRY_SECONDS))] if status == 503 else []
+    # Not everybody at once.
+    return [("retry-after", str(random.randint(*RETRY_SECONDS)))] if status == 503 else []

@@ -5,16 +5,18 @@ that is sent first, and what happens meanwhile waits: no gap, nothing twice.
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
 from phiomia.streaming.encoding import Frames, Message
 from phiomia.streaming.hall import Hall
 from phiomia.streaming.ports import StreamViewer
+from phiomia.streaming.state import ClientState
 from phiomia.streaming.subscriptions import Subscription
 from phiomia.streaming.wire import Wire
 
 
-class StreamClient:
+class StreamClient(ABC):
     """An open stream."""
 
     kind = ""
@@ -33,25 +35,37 @@ class StreamClient:
         """Whether it has got nothing after `seen`; else it gets what happens."""
         return self._held is not None
 
+    @abstractmethod
     def listening(self) -> Iterable[Subscription]:
         """What it listens to."""
-        raise NotImplementedError
 
+    @abstractmethod
     def frame(self, subscription: Subscription, message: Message, frames: Frames) -> bytes:
         """A message as it goes over the wire."""
-        raise NotImplementedError
 
+    @abstractmethod
+    def received(self, data: bytes) -> None:
+        """Bytes came from the client."""
+
+    @abstractmethod
+    def state(self) -> ClientState:
+        """Everything another process needs to go on."""
+
+    @abstractmethod
     def overflowed(self) -> None:
         """Drops a client that does not read."""
-        raise NotImplementedError
 
+    @abstractmethod
     def revoke(self) -> None:
         """Ends the stream: its token is no longer good."""
-        raise NotImplementedError
 
+    @abstractmethod
+    def go_away(self) -> None:
+        """Ends the stream: the process ends."""
+
+    @abstractmethod
     def leave(self) -> None:
         """Listens to nothing more."""
-        raise NotImplementedError
 
     def deliver(self, subscription: Subscription, message: Message, frames: Frames) -> None:
         """Sends a message of a subscription, or keeps it while older ones are being caught up with."""

@@ -10,8 +10,10 @@ import logging
 import os
 import socket
 import time
+from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -23,6 +25,18 @@ ANSWER_S = 10.0
 FINISH_S = 3.0
 MAX_MESSAGE = 4096
 log = logging.getLogger(__name__)
+
+
+class Recipient(Protocol):
+    """Where streams can be given to."""
+
+    async def give(self, parcel: Parcel) -> bool:
+        """Gives streams away; False when they were not taken. Raises TimeoutError when that can't be known."""
+        ...
+
+    def close(self) -> None:
+        """Gives nothing more."""
+        ...
 
 
 class Heir:
@@ -39,7 +53,7 @@ class Heir:
             for state, sock in zip(parcel.states, parcel.sockets, strict=True)
             if can_write(state, self._version)
         ]
-        memory = _write_memory(write_batch(parcel.position, [state for state, _ in pairs], self._version))
+        memory = write_memory(write_batch(parcel.position, [state for state, _ in pairs], self._version))
         try:
             socket.send_fds(self._sock, [b"streams"], [memory, *(sock.fileno() for _, sock in pairs)])
             return bool(await _hear(self._sock))
@@ -55,14 +69,23 @@ class Heir:
         self._sock.close()
 
 
-async def find_heirs(folder: Path, generation: int) -> list[Heir]:
+class Others(NamedTuple):
+    """Processes of another generation: those that will take our streams, and whether any serves at all."""
+
+    heirs: list[Heir]
+    serve: bool = False
+
+
+async def find_others(folder: Path, generation: int) -> Others:
     """The processes of the newest other generation that will take streams."""
+    serve = False
     for paths in _list_others(folder, generation):
         found = await asyncio.gather(*map(_ask, paths))
-        heirs = [heir for heir in found if heir is not None]
+        serve = serve or any(answered for answered, _ in found)
+        heirs = [heir for _, heir in found if heir is not None]
         if heirs:
-            return heirs
-    return []
+            return Others(heirs, serve)
+    return Others([], serve)
 
 
 def _list_others(folder: Path, generation: int) -> list[list[Path]]:
@@ -75,7 +98,7 @@ def _list_others(folder: Path, generation: int) -> list[list[Path]]:
     return [paths for _, paths in sorted(by_generation.items(), reverse=True)]
 
 
-async def give_away(server: StreamingServer, following: asyncio.Task[None], heirs: list[Heir]) -> None:
+async def give_away(server: StreamingServer, following: asyncio.Task[None], heirs: Sequence[Recipient]) -> None:
     """Ends the feed between two events and gives every stream away; what nobody takes is as before."""
     begun = time.monotonic()
     server.feed.finish()
@@ -89,10 +112,10 @@ async def give_away(server: StreamingServer, following: asyncio.Task[None], heir
             break
         given += len(parcel.states)
     server.hall.metrics.given += given
-    log.info("gave %s streams to the next process in %.2f s", given, time.monotonic() - begun)
+    log.info("gave %s streams away in %.2f s", given, time.monotonic() - begun)
 
 
-async def _give(server: StreamingServer, parcel: Parcel, heir: Heir) -> bool:
+async def _give(server: StreamingServer, parcel: Parcel, heir: Recipient) -> bool:
     try:
         taken = await heir.give(parcel)
     except TimeoutError:
@@ -100,7 +123,7 @@ async def _give(server: StreamingServer, parcel: Parcel, heir: Heir) -> bool:
         log.warning("%s streams were lost: the next process does not answer", len(parcel.states))
         taken = True
     if not taken:
-        log.warning("the next process has gone")
+        log.warning("the next process has gone, or there is no room")
         server.take(parcel)
         return False
     for sock in parcel.sockets:
@@ -108,7 +131,9 @@ async def _give(server: StreamingServer, parcel: Parcel, heir: Heir) -> bool:
     return True
 
 
-async def _ask(path: Path) -> Heir | None:
+async def _ask(path: Path) -> tuple[bool, Heir | None]:
+    """Whether somebody answers, and whether they take streams."""
+    answer = b""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
     try:
         sock.connect(str(path))
@@ -119,8 +144,8 @@ async def _ask(path: Path) -> Heir | None:
         version = None
     if version is None:
         sock.close()
-        return None
-    return Heir(sock, version)
+        return bool(answer), None
+    return True, Heir(sock, version)
 
 
 async def _hear(sock: socket.socket) -> bytes:
@@ -128,8 +153,16 @@ async def _hear(sock: socket.socket) -> bytes:
         return await asyncio.get_running_loop().sock_recv(sock, MAX_MESSAGE)
 
 
-def _write_memory(data: bytes) -> int:
+def write_memory(data: bytes) -> int:
+    """The descriptor of memory that holds the data and can be sent to another process."""
     fd = os.memfd_create("phiomia-streams")
     with open(fd, "wb", closefd=False) as file:
         file.write(data)
     return fd
+
+
+def read_memory(fd: int) -> bytes:
+    """What `write_memory` has put there."""
+    with open(fd, "rb", closefd=False) as file:
+        file.seek(0)
+        return file.read()

@@ -26,6 +26,10 @@ class Limits:
     subscriptions: int = 500
     poll_s: float = 1.0
     leave_s: float = 10.0
+    leave_share: float = 0.02  # of the streams, closed in each second when somebody else serves already
+    parked_s: float = 60.0
+    handshakes_per_s: float = 100.0
+    handshake_s: float = 20.0
 
 
 class Guest(Protocol):

@@ -8,6 +8,8 @@ _HELP = {
     "subscriptions": "Channels that somebody listens to now.",
     "accepted": "Connections accepted or taken over from the web.",
     "refused": "Connections refused.",
+    "delayed": "Handshakes that had to wait, as many came at once.",
+    "turned_away": "Handshakes refused because too many came at once.",
     "events": "Events read from the log.",
     "events_failed": "Events that could not be sent.",
     "messages_sent": "Messages sent to clients.",
@@ -29,6 +31,8 @@ class StreamingMetrics:
     subscriptions: int = 0
     accepted: int = 0
     refused: int = 0
+    delayed: int = 0
+    turned_away: int = 0
     events: int = 0
     events_failed: int = 0
     messages_sent: int = 0

@@ -16,7 +16,7 @@ from phiomia.streaming.feed import Feed
 from phiomia.streaming.hall import Hall, Limits
 from phiomia.streaming.metrics import StreamingMetrics, publish
 from phiomia.streaming.ports import Authenticator, Renderer
-from phiomia.streaming.server import StreamingServer
+from phiomia.streaming.server import SENDING_SHARE, StreamingServer
 from phiomia.streaming.succession import Succession
 
 # The log is read every second when nothing wakes us.
@@ -76,11 +76,15 @@ async def _serve(
         await _wait_to_begin(ready(), stopping)
         server.listen(sockets)
         if succession is not None:
-            succession.begin()
+            await succession.begin()
         await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if succession is not None:
-            await succession.end(following)
-        await server.close(context.limits.leave_s)
+        others_serve = await succession.end(following) if succession is not None else False
+        limits = context.limits
+        if others_serve:
+            # Whoever is sent away comes back at once.
+            await server.close(1 / limits.leave_share / SENDING_SHARE, smallest=1)
+        else:
+            await server.close(limits.leave_s)
     finally:
         feed.close()
         stopping.cancel()

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from phiomia.platform.db import TooSlow, Unavailable
+from phiomia.streaming.admission import Admission
 from phiomia.streaming.arrival import CORS, PREFLIGHT, Arrival
 from phiomia.streaming.channels import SCOPES, Channel, ChannelError, check_access, parse_channel
 from phiomia.streaming.client import StreamClient
@@ -26,6 +27,8 @@ ACCEPTED_AT_ONCE = 64
 FULL_PAUSE_S = 0.5
 SLICE_S = 0.05
 SMALLEST_SLICE = 25
+# The rest of the time is for the answers.
+SENDING_SHARE = 0.7
 SETTLE_S = 2.0
 BATCH = 250
 _FULL = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
@@ -51,6 +54,8 @@ class StreamingServer:
         self._listeners: list[socket.socket] = []
         self._wires: dict[Wire, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._admission = Admission(hall.limits.handshakes_per_s, hall.limits.handshake_s, self._loop.time)
+        self._waiting: dict[Arrival, asyncio.TimerHandle] = {}
 
     def listen(self, listeners: Iterable[socket.socket]) -> None:
         """Accepts from sockets that listen already."""
@@ -68,6 +73,7 @@ class StreamingServer:
 
     async def settle(self) -> None:
         """Waits a little for those who are being welcomed or catch up; what is not done then another process begins."""
+        self._forget_waiting()
         if self._tasks:
             _done, waiting = await asyncio.wait(self._tasks, timeout=SETTLE_S)
             for task in waiting:
@@ -92,7 +98,17 @@ class StreamingServer:
 
     def take(self, parcel: Parcel) -> None:
         """Goes on with the streams of another process."""
-        clients = []
+        clients = self._resume_all(parcel)
+        if clients:
+            self._start(self.feed.catch_up(clients, parcel.position))
+
+    def dismiss(self, parcel: Parcel) -> None:
+        """Sends away whom another process left behind too long ago."""
+        log.warning("%s streams waited for too long and are closed", len(parcel.states))
+        self._start(self._send_away(self._resume_all(parcel)))
+
+    def _resume_all(self, parcel: Parcel) -> list[StreamClient]:
+        clients: list[StreamClient] = []
         for sock, state in zip(parcel.sockets, parcel.states, strict=True):
             try:
                 if state.kind == "arrival":
@@ -103,8 +119,7 @@ class StreamingServer:
                 log.exception("a stream could not be taken over")
                 sock.close()
         self.hall.metrics.taken += len(parcel.states)
-        if clients:
-            self._start(self.feed.catch_up(clients, parcel.position))
+        return clients
 
     def _resume(self, sock: socket.socket, state: ClientState, position: int) -> StreamClient:
         wire = self._take(sock)
@@ -112,16 +127,24 @@ class StreamingServer:
             return SseClient.resume(wire, self.hall, state, position)
         return WebSocketClient.resume(wire, self.hall, state, position, self.authenticator)
 
-    async def close(self, limit_s: float) -> None:
+    async def _send_away(self, clients: Sequence[Guest]) -> None:
+        size = math.ceil(len(clients) * self.hall.limits.leave_share * SLICE_S)
+        for start in range(0, len(clients), size):
+            for client in clients[start : start + size]:
+                client.go_away()
+            await asyncio.sleep(SLICE_S)
+
+    async def close(self, limit_s: float, smallest: int = SMALLEST_SLICE) -> None:
         """Sends everybody away in slices, so that they do not all return at once; done when the limit has passed."""
         self.stop_listening()
+        self._forget_waiting()
         for wire in [wire for wire in self._wires if isinstance(wire.owner, Arrival) and not wire.finishing]:
             wire.abort()
         deadline = self._loop.time() + limit_s
-        slices = max(1, int(limit_s * 0.7 / SLICE_S))
+        slices = max(1, int(limit_s * SENDING_SHARE / SLICE_S))
         while self._wires and self._loop.time() < deadline:
             guests = list(self.hall.guests)
-            for guest in guests[: max(SMALLEST_SLICE, math.ceil(len(guests) / slices))]:
+            for guest in guests[: max(smallest, math.ceil(len(guests) / slices))]:
                 guest.go_away()
             slices = max(1, slices - 1)
             await asyncio.sleep(SLICE_S)
@@ -175,7 +198,29 @@ class StreamingServer:
         elif request.path == ROOT + "/health":
             arrival.answer(200, [*CORS, ("content-type", "text/plain")], b"OK")
         else:
+            self._admit(arrival, request)
+
+    def _admit(self, arrival: Arrival, request: StreamRequest) -> None:
+        delay_s = self._admission.reserve()
+        if delay_s is None:
+            self.hall.metrics.turned_away += 1
+            self._refuse(arrival, request, ChannelError(503, "Too many apps connect right now."))
+        elif delay_s == 0:
             self._start(self._welcome(arrival, request))
+        else:
+            self.hall.metrics.delayed += 1
+            self._waiting[arrival] = self._loop.call_later(delay_s, self._welcome_later, arrival, request)
+
+    def _welcome_later(self, arrival: Arrival, request: StreamRequest) -> None:
+        del self._waiting[arrival]
+        if not arrival.is_gone:
+            self._start(self._welcome(arrival, request))
+
+    def _forget_waiting(self) -> None:
+        """Another process welcomes them, or nobody."""
+        for timer in self._waiting.values():
+            timer.cancel()
+        self._waiting.clear()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)

@@ -1,10 +1,15 @@
-"""The process before this one gives us its streams, and we give ours to the one that comes after."""
+"""The process before this one gives us its streams, and we give ours to the one that comes after.
+
+When none serves, because the whole unit is being restarted, they wait where the service manager keeps them.
+"""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from phiomia.platform.passing import Taker
-from phiomia.streaming.giving import find_heirs, give_away
+from phiomia.streaming.giving import Recipient, find_others, give_away
+from phiomia.streaming.parking import Found, Park, find_park
 from phiomia.streaming.server import StreamingServer
 from phiomia.streaming.taking import Successor
 
@@ -18,24 +23,49 @@ class Succession:
         self._server = server
         self._successor = Successor(folder, generation, server.take)
         self._taker: Taker | None = None
+        self._park: Park | None = None
 
-    def begin(self) -> None:
-        """Takes what the web gives, and what the process before us has."""
+    async def begin(self) -> None:
+        """Takes what the web gives, what the process before us has, and what is parked."""
         self._taker = Taker(self._folder, self._server.adopt)
         self._successor.begin()
+        self._park = await find_park(self._folder.parent)
+        if self._park is not None:
+            self._park.watch(self._unpark)
 
-    async def end(self, following: asyncio.Task[None]) -> None:
-        """Gives everything to the next process, if one serves; takes nothing any more."""
+    async def end(self, following: asyncio.Task[None]) -> bool:
+        """Gives everything away, to the next process if one serves; gives whether one does, and takes nothing more."""
+        if self._park is not None:
+            self._park.rest()
         await self._successor.close()
-        heirs = [] if following.done() else await find_heirs(self._folder, self._generation)
+        heirs, others_serve = await self._find_recipients(following)
         # What the web gave us before belongs to what is given away; from now on it gives to the next process.
         if self._taker is not None:
             self._taker.close()
-        if not heirs:
-            return
-        self._server.stop_listening()
         try:
-            await give_away(self._server, following, heirs)
+            if heirs:
+                self._server.stop_listening()
+                await give_away(self._server, following, heirs)
         finally:
             for heir in heirs:
                 heir.close()
+            if self._park is not None:
+                self._park.close()
+        return others_serve
+
+    async def _find_recipients(self, following: asyncio.Task[None]) -> tuple[Sequence[Recipient], bool]:
+        # A feed that has ended by itself has failed: nobody knows what its clients have got.
+        if following.done():
+            return [], False
+        others = await find_others(self._folder, self._generation)
+        if others.serve:
+            return others.heirs, True
+        # The supervisor may have learned only since we began where streams can wait.
+        self._park = self._park or await find_park(self._folder.parent)
+        return [self._park] if self._park is not None else [], False
+
+    def _unpark(self, found: Found) -> None:
+        if found.waited_s > self._server.hall.limits.parked_s:
+            self._server.dismiss(found.parcel)
+        else:
+            self._server.take(found.parcel)

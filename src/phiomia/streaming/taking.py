@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from phiomia.streaming.giving import ENDING
+from phiomia.streaming.giving import ENDING, read_memory
 from phiomia.streaming.server import BATCH, Parcel
 from phiomia.streaming.state import READS, read_batch
 
@@ -86,20 +86,16 @@ class Successor:
             raise ValueError("no connection came: too many files are open")
         sockets = [socket.socket(fileno=fd) for fd in fds[1:]]
         try:
-            batch = read_batch(_read_memory(fds[0]))
+            batch = read_batch(read_memory(fds[0]))
             if flags & socket.MSG_CTRUNC or len(batch.clients) != len(sockets):
                 raise ValueError(f"{len(sockets)} of {len(batch.clients)} connections came: too many files are open")
         except BaseException:
             for each in sockets:
                 each.close()
             raise
+        finally:
+            os.close(fds[0])
         return Parcel(batch.position, batch.clients, sockets)
-
-
-def _read_memory(fd: int) -> bytes:
-    with open(fd, "rb") as file:
-        file.seek(0)
-        return file.read()
 
 
 async def _until_readable(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:

@@ -13,6 +13,10 @@ UNITS = ("phiomia-web", "phiomia-worker", "phiomia-streaming")
 _NEEDS = "network-online.target postgresql.service redis-server.service valkey-server.service"
 # Children get ten seconds to finish, and the supervisor a moment more; this is for a machine that has much to do.
 _STOP_S = 90
+# Connections wait in there while the unit is restarted. Only since version 254 the service manager says so itself.
+_STORE = """FileDescriptorStoreMax=8
+Environment=FDSTORE=8
+"""
 # A first start may have to build a release.
 _START_S = 900
 
@@ -86,8 +90,7 @@ WantedBy=sockets.target
 def _service(layout: Layout, role: str, title: str, *, needs_socket: bool, files: int) -> str:
     run = f"{layout.places.current}/venv/bin/phiomia run {role}"
     requires = f"Requires=phiomia-{role}.socket\n" if needs_socket else ""
-    # Connections of clients wait there while the process is another.
-    store = "FileDescriptorStoreMax=64\n" if role == "streaming" else ""
+    store = _STORE if role == "streaming" else ""
     return f"""[Unit]
 Description=Phiomia: {title.lower()}
 {requires}Wants=network-online.target
