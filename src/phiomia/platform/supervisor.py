@@ -36,6 +36,7 @@ from phiomia.platform.park import ParkKeeper
 from phiomia.platform.renewal import Renewal
 from phiomia.platform.seat import HubSeat
 from phiomia.platform.spawn import FOREVER, Process, count_wait
+from phiomia.platform.stand_in import StandIn
 from phiomia.platform.supervisor_status import describe_supervisor
 from phiomia.platform.topology import Release, Settings, load_settings, settings_from_environment
 from phiomia.platform.wanted import read_wanted
@@ -63,6 +64,7 @@ class Supervisor:
         self.seat = HubSeat(self.selector, settings.bus_path)
         self.park = ParkKeeper(self.selector, os.path.dirname(settings.bus_path))
         self.crew = Crew(self.selector, settings, self._is_serving, self._publish, self._log)
+        self.stand_in = StandIn(self.crew, os.path.dirname(settings.status_path), self._log)
         self.action: Steps | None = None
         self.action_wakes = FOREVER
         self.orders: deque[Order] = deque()
@@ -97,7 +99,7 @@ class Supervisor:
 
     def _next_wake(self) -> float:
         deadlines = [process.kill_at for process in self.crew.children]
-        deadlines.append(self.seat.retry_at)
+        deadlines += [self.seat.retry_at, self.stand_in.wakes_at]
         if not self.crew.is_warming():
             deadlines += [slot.retry_at for slot in self.crew.slots]
         return min([self.action_wakes, *deadlines])
@@ -113,6 +115,7 @@ class Supervisor:
                 self._log(f"{process.role} {process.pid} {process.why}; killed")
         if self.state != "stopping":
             self.crew.refill(now)
+            self.stand_in.look()
         if self.action is not None:
             self._step()
         elif self.orders and self.state == "running":
