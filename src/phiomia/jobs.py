@@ -35,6 +35,8 @@ from phiomia.domain.users.jobs import SendConfirmation, SendPasswordReset, send_
 from phiomia.domain.users.mail import Mailer, OutboxMailer
 from phiomia.domain.users.sessions import trim_sessions
 from phiomia.domain.users.smtp import SmtpMailer
+from phiomia.domain.users.tell_of_release import HANDLERS as RELEASE_LETTERS
+from phiomia.domain.users.tell_of_release import TellOfRelease
 from phiomia.entities.links import Links
 from phiomia.federation.exchange import Exchange
 from phiomia.federation.inbox.context import InboxContext
@@ -56,6 +58,8 @@ from phiomia.platform.jobs.periodic import Periodic
 from phiomia.platform.storage import Storage
 from phiomia.upgrade.backfill_job import make_handler, make_periodic
 from phiomia.upgrade.backfills import Backfill
+from phiomia.upgrade.news_job import PERIODIC as NEWS_PERIODIC
+from phiomia.upgrade.news_job import make_handler as make_news_handler
 
 
 @dataclass
@@ -131,6 +135,7 @@ _HANDLERS = (
     Handler(PublishScheduled, run_publish_scheduled),
     Handler(Tidy, run_tidy),
     make_handler(BACKFILLS),
+    make_news_handler(TellOfRelease),
     *ACTIVITY,
     *DOMAIN_BLOCKS,
     *INBOX,
@@ -140,6 +145,7 @@ _HANDLERS = (
     *NOTIFICATIONS,
     *OUTBOX,
     *PUSH,
+    *RELEASE_LETTERS,
     *SEARCH,
     *TIES,
     *TRENDS,
@@ -155,4 +161,5 @@ PERIODIC = (
     *TRENDS_PERIODIC,
     *MEDIA_PERIODIC,
     *OUTBOX_PERIODIC,
+    *NEWS_PERIODIC,
 )

@@ -63,6 +63,7 @@ async def examine(config: Config) -> list[Finding]:
         _check_bus,
         _check_clock,
         _check_open_files,
+        _check_release,
     ]
     found = [await check(config) for check in checks]
     return [Finding("version", "good", describe_version()), Finding("settings", "good", "make sense"), *found]
@@ -187,3 +188,26 @@ async def _check_open_files(config: Config) -> Finding:
         return Finding("open files", "good", f"{soft} at once")
     mend = f"raise the limit to {_OPEN_FILES} or more (LimitNOFILE= in the unit, or ulimit -n; the most is {hard})"
     return Finding("open files", "odd", f"{soft} at once is little: each stream and connection is one", mend)
+
+
+async def _check_release(config: Config) -> Finding:
+    from phiomia import __version__
+    from phiomia.platform.db import Unavailable
+    from phiomia.upgrade.checkout import source_root
+    from phiomia.upgrade.news import SECURITY, describe_news, read_news
+    from phiomia.upgrade.signers import read_signers_of
+
+    signed = "signed" if read_signers_of(source_root()) else "not signed"
+    if not config.upgrade.check:
+        return Finding("releases", "good", f"nobody looks for newer ones (upgrade.check is off); they are {signed}")
+    try:
+        news = await asyncio.to_thread(read_news, config.database_url)
+    except (Unavailable, OSError):
+        return Finding("releases", "good", "no database to ask")
+    said = describe_news(news, __version__, time.time())
+    if said:
+        mend = "`phiomia upgrade check` asks again, `phiomia upgrade` takes a release up"
+        grade: Grade = "bad" if news.urgency == SECURITY and news.newest else "odd"
+        return Finding("releases", grade, " ".join(said), mend)
+    when = time.strftime("looked on %Y-%m-%d", time.gmtime(news.checked_at)) if news.checked_at else "not looked yet"
+    return Finding("releases", "good", f"none is newer ({when}); releases are {signed}")

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from phiomia.cli.upgrade_news import check
 from phiomia.cli.upgrade_report import render_history, render_report
 from phiomia.cli.upgrade_site import open_site
 from phiomia.cli.upgrade_text import render_outcome, render_standing
@@ -17,7 +18,6 @@ from phiomia.platform.config import load_config
 from phiomia.platform.version import describe_version
 from phiomia.upgrade import command
 from phiomia.upgrade.ancestry import GitError
-from phiomia.upgrade.apply import UpgradeError
 from phiomia.upgrade.by_hand import find_way, list_left, render_way
 from phiomia.upgrade.checkout import Checkout, open_checkout, source_root
 from phiomia.upgrade.command import NothingReleased, NotInstalled, Options
@@ -31,6 +31,7 @@ from phiomia.upgrade.places import find_places
 from phiomia.upgrade.plan import Plan, PlanError, Refused, plan
 from phiomia.upgrade.plan_text import plan_json, render_plan
 from phiomia.upgrade.rollback import roll_back
+from phiomia.upgrade.site import UpgradeError
 from phiomia.upgrade.status import read_standing, standing_json
 
 # What a stop that was asked for ends with: go on later (EX_TEMPFAIL).
@@ -151,6 +152,9 @@ def show_plan(
         made = _plan_checkout(checkout, version, as_json=as_json, allow_prerelease=allow_prerelease, backup=backup)
     print(json.dumps(plan_json(made), indent=2) if as_json else render_plan(made), end="\n" if as_json else "")
     raise typer.Exit(1 if isinstance(made, Refused) else 0)
+
+
+app.command()(check)
 
 
 @app.command()
