@@ -169,8 +169,8 @@ async def test_consent_to_a_quote_is_the_quoted_authors(world: World) -> None:
     far, alice = Far(world), await world.account("alice")
     dora, frank, eve = await far.actor(), await far.actor("frank", "third.example"), await far.actor("eve", EVIL)
     neighbour = await far.actor("nina", "third.example")
-    for one in (dora, frank, eve):
-        await far.befriend(alice, one)
+    for actor in (dora, frank, eve):
+        await far.befriend(alice, actor)
     quoted, other = note(frank, 1), note(frank, 2)
     far.pages |= {one["id"]: one for one in (quoted, other)}
     for one in (quoted, other):
@@ -221,9 +221,21 @@ async def test_consent_to_a_quote_is_the_quoted_authors(world: World) -> None:
         assert (kept is not None and QuoteState(int(kept)) == QuoteState.ACCEPTED) == (liar is not frank)
 
 
-SCHEMES = ("javascript:alert(1)", "JaVaScRiPt:alert(1)", " javascript:alert(1)", "java\tscript:alert(1)",
-           "data:text/html,x", "vbscript:x", "file:///etc/passwd", "blob:https://x/1", "\u0001javascript:x", "https:\\\\far.example\\x",
-           "https://good.example@evil.example/", "//evil.example/x", "https://evil.example\u202e/moc.doog//:sptth")  # fmt: skip
+SCHEMES = (
+    "javascript:alert(1)",
+    "JaVaScRiPt:alert(1)",
+    " javascript:alert(1)",
+    "java\tscript:alert(1)",
+    "\u0001javascript:x",
+    "data:text/html,x",
+    "vbscript:x",
+    "file:///etc/passwd",
+    "blob:https://x/1",
+    "https:\\\\far.example\\x",
+    "https://good.example@evil.example/",
+    "//evil.example/x",
+    "https://evil.example\u202e/moc.doog//:sptth",
+)
 
 
 @pytest.mark.parametrize("url", SCHEMES)

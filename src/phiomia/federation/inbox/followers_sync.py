@@ -16,7 +16,7 @@ from phiomia.platform.ids import new_id
 from phiomia.platform.jobs import Job, defer
 from phiomia.platform.jobs.handlers import Discard, Retry
 
-_PART: Final = re.compile(r'(\w+)="([^"]*)"')
+_PART: Final = re.compile(r'\b(\w+)="([^"]*)"')
 _MOST: Final = 10_000
 HEADER: Final = "collection-synchronization"
 
