@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from phiomia.domain.accounts.events import AccountDeleted, AccountMoved, AccountUpdated
 from phiomia.domain.accounts.verify_links import want_verification
+from phiomia.domain.collections.events import CollectionChanged, CollectionRemoved, ItemRemoved, ItemSettled
 from phiomia.domain.filters.changed import tell_streams
 from phiomia.domain.filters.events import FiltersChanged
 from phiomia.domain.moderation.events import AccountWarned, ReportFiled
@@ -51,6 +52,12 @@ from phiomia.domain.users import jobs as notices
 from phiomia.domain.users.events import EmailChanged, PasswordChanged, SignedInAnew, UserApproved, UserSignedUp
 from phiomia.federation.inbox.effects import bring_followers, erase_who_left
 from phiomia.federation.outbox import effects as outbox
+from phiomia.federation.outbox.collections import (
+    tell_collection_changed,
+    tell_collection_removed,
+    tell_item_removed,
+    tell_item_settled,
+)
 from phiomia.federation.outbox.flags import tell_reported
 from phiomia.federation.outbox.quotes import tell_policy_changed, tell_quote_changed
 from phiomia.platform.events import Event, SideEffects
@@ -121,6 +128,10 @@ SIDE_EFFECTS: Mapping[type[Event], SideEffects] = {
     AccountWarned: SideEffects(now=(tell.on_warned,), later=(mail_warning,)),
     relationships.TiesSevered: SideEffects(now=(tell.on_ties_severed,)),
     tags.TagFeatured: SideEffects(now=(outbox.tell_tag_featured,)),
+    CollectionChanged: SideEffects(now=(tell_collection_changed,)),
+    CollectionRemoved: SideEffects(now=(tell_collection_removed,)),
+    ItemSettled: SideEffects(now=(tell_item_settled,)),
+    ItemRemoved: SideEffects(now=(tell_item_removed,)),
     Notified: SideEffects(now=(queue_pushes, queue_mails)),
     tags.TagFollowed: SideEffects(now=(on_tag_followed,)),
     tags.TagUnfollowed: SideEffects(now=(on_tag_unfollowed,)),

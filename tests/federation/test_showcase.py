@@ -24,7 +24,7 @@ async def _tags(here: Here, account_id: int) -> list[str]:
 @receiving
 async def test_pins_and_hashtags_come_with_the_profile(here: Here) -> None:
     peer = here.peer()
-    lists = {"featured": f"{peer.url}/pins", "featuredTags": f"{peer.url}/tags"}
+    lists: dict[str, Any] = {"featured": f"{peer.url}/pins", "featuredTags": f"{peer.url}/tags"}
     alice, eve = peer.add_actor("alice", **lists), peer.add_actor("eve")
     whole, named, of_eve = alice.note("<p>One</p>"), alice.note("<p>Two</p>"), eve.note("<p>Not hers</p>")
     for note in (named, of_eve):

@@ -20,6 +20,7 @@ from phiomia.federation.handles import confirm_handle, find_actor_of, read_handl
 from phiomia.federation.inbox import ours
 from phiomia.federation.jobs import RefreshAccount
 from phiomia.federation.parse.actor import ActorDraft, is_actor, parse_actor
+from phiomia.federation.parse.policies import weigh_policy
 from phiomia.federation.parse.values import Rejected, address, host_of, id_of, same_host, types
 from phiomia.federation.unresolved import Document, Gone, Unresolved
 from phiomia.platform.clock import DAY, HOUR, now_ms
@@ -310,5 +311,7 @@ def make_profile(draft: ActorDraft, username: str, domain: str) -> RemoteProfile
         outbox_url=own(draft.outbox_url),
         featured_url=own(draft.featured_url),
         featured_tags_url=own(draft.featured_tags_url),
+        collections_url=own(draft.collections_url),
+        feature_policy=weigh_policy(draft.feature_policy, draft.uri, draft.followers_url, draft.following_url),
         also_known_as=draft.also_known_as,
     )

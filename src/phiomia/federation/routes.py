@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from phiomia.federation import actors, collections, discovery, quotes, statuses
+from phiomia.federation import actors, collections, discovery, quotes, recommendations, statuses
 from phiomia.federation.context import Federation
 from phiomia.federation.negotiation import Negotiating
 from phiomia.federation.responder import Handler, documents_only, resource, responder
@@ -28,6 +28,10 @@ _DOCUMENTS: Mapping[str, Handler] = {
     f"{_ACCOUNT}/followers_synchronization": collections.give_followers_of_asker,
     f"{_ACCOUNT}/collections/featured": collections.give_featured,
     f"{_ACCOUNT}/collections/tags": collections.give_featured_tags,
+    f"{_ACCOUNT}/featured_collections": recommendations.give_collections,
+    f"{_ACCOUNT}/collections/{{collection_id}}": recommendations.give_collection,
+    f"{_ACCOUNT}/collection_items/{{item_id}}": recommendations.give_item,
+    f"{_ACCOUNT}/feature_authorizations/{{item_id}}": recommendations.give_feature_authorization,
     f"{_ACCOUNT}/quote_authorizations/{{status_id}}": quotes.give_authorization,
     f"{_STATUS}/activity": statuses.give_activity,
     f"{_STATUS}/replies": collections.give_replies,

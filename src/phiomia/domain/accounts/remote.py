@@ -36,6 +36,7 @@ class Actor(msgspec.Struct, frozen=True):
     more_keys: str
     fetched_at: int | None
     key_fetched_at: int | None
+    collections_url: str
 
     @property
     def acct(self) -> str:

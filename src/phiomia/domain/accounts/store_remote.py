@@ -59,6 +59,8 @@ class RemoteProfile(msgspec.Struct, frozen=True):
     outbox_url: str = ""
     featured_url: str = ""
     featured_tags_url: str = ""
+    collections_url: str = ""
+    feature_policy: int = 0
     also_known_as: list[str] = []
 
 

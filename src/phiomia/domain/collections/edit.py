@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import delete, func, select, update
 
+from phiomia.domain.collections.events import CollectionChanged, CollectionRemoved
 from phiomia.domain.collections.fill import add_to_collection, check_room
 from phiomia.domain.collections.models import collections
 from phiomia.domain.errors import Invalid, NotFound
@@ -15,6 +16,7 @@ from phiomia.platform import limits
 from phiomia.platform.clock import now_ms
 from phiomia.platform.db import P, Query, WriteSession, insert_into
 from phiomia.platform.db.query import column_parameter
+from phiomia.platform.events import record
 from phiomia.platform.ids import new_id
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
@@ -56,6 +58,8 @@ async def create_collection(
     check_room(0, len(set(account_ids)))
     now, collection_id = now_ms(), new_id()
     await session.execute(_INSERT, id=collection_id, account_id=account_id, created_at=now, updated_at=now, **values)
+    # Others hear of the collection before they hear who is in it.
+    await record(session, CollectionChanged(collection_id, account_id, made=True))
     for featured_id in dict.fromkeys(account_ids):
         await add_to_collection(session, account_id, collection_id, featured_id)
     return collection_id
@@ -73,12 +77,14 @@ async def update_collection(session: WriteSession, account_id: int, collection_i
         raise Invalid("Validation failed: Name can't be blank", {"name": [("ERR_BLANK", "can't be blank")]})
     new: dict[str, Any] = {f"new_{name}": value for name, value in values.items()}
     await session.execute(_UPDATE, of_id=collection_id, now=now_ms(), **new)
+    await record(session, CollectionChanged(collection_id, account_id))
 
 
 async def delete_collection(session: WriteSession, account_id: int, collection_id: int) -> None:
     """Removes a collection. Raises NotFound."""
     if not await session.execute(_DELETE, account=account_id, id=collection_id):
         raise NotFound
+    await record(session, CollectionRemoved(collection_id, account_id))
 
 
 def _check(draft: CollectionDraft) -> dict[str, Any]:

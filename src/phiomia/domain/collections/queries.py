@@ -52,6 +52,13 @@ _OF = Query(
     .limit(P("limit"))
     .offset(P("offset"))
 )
+_EVERY = Query(
+    _view()
+    .where(collections.c.account_id == P("account"), _visible)
+    .order_by(collections.c.id.desc())
+    .limit(P("limit"))
+    .offset(P("offset"))
+)
 _mine = collection_items.alias("mine")
 _WITH = Query(
     _view()
@@ -99,6 +106,13 @@ async def list_collections_of(
         CollectionView, _OF, account=account_id, viewer=viewer_id, limit=part.limit, offset=part.offset
     )
     return await _with_items(session, rows, viewer_id)
+
+
+async def list_every_collection(session: ReadSession, account_id: int, part: Part) -> list[CollectionView]:
+    """The same whether they may be found or not, without who is in them: for other servers."""
+    return await session.views(
+        CollectionView, _EVERY, account=account_id, viewer=0, limit=part.limit, offset=part.offset
+    )
 
 
 async def list_collections_with(

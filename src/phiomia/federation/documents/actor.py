@@ -36,7 +36,19 @@ def render_actor(view: ActorView, links: Links) -> dict[str, Any]:
     }
     if hidden:
         return actor | {"suspended": True}
-    return actor | _where_else(view, links) | _pictures(account, links)
+    return actor | _shown(account, actor["id"]) | _where_else(view, links) | _pictures(account, links)
+
+
+def _shown(account: AccountView, uri: str) -> dict[str, Any]:
+    """What is on the profile, and who may recommend it."""
+    willing = (ids.followers(uri) if account.locked else ids.PUBLIC) if account.discoverable else uri
+    return {
+        "featuredCollections": ids.collections(uri),
+        "interactionPolicy": {"canFeature": {"automaticApproval": [willing]}},
+        "showFeatured": True,
+        "showMedia": True,
+        "showRepliesInMedia": True,
+    }
 
 
 def render_key_holder(account: AccountView, public_key: str, links: Links) -> dict[str, Any]:

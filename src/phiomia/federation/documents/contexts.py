@@ -18,6 +18,7 @@ PREFIXES: Final = {
     "wf": "https://purl.archive.org/socialweb/webfinger#",
     "fedibird": "http://fedibird.com/ns#",
     "misskey": "https://misskey-hub.net/ns#",
+    "fep7aa9": "https://w3id.org/fep/7aa9#",
 }
 
 
@@ -56,6 +57,19 @@ TERMS: Final[dict[str, Any]] = {
     "QuoteAuthorization": "https://w3id.org/fep/044f#QuoteAuthorization",
     "interactingObject": _link("gts:interactingObject"),
     "interactionTarget": _link("gts:interactionTarget"),
+    "FeaturedCollection": "fep7aa9:FeaturedCollection",
+    "FeaturedItem": "fep7aa9:FeaturedItem",
+    "FeatureRequest": "fep7aa9:FeatureRequest",
+    "FeatureAuthorization": "fep7aa9:FeatureAuthorization",
+    "featuredCollections": _link("fep7aa9:featuredCollections"),
+    "featuredObject": _link("fep7aa9:featuredObject"),
+    "featuredObjectType": "fep7aa9:featuredObjectType",
+    "featureAuthorization": _link("fep7aa9:featureAuthorization"),
+    "canFeature": _link("fep7aa9:canFeature"),
+    "topic": "fep7aa9:topic",
+    "showFeatured": "toot:showFeatured",
+    "showMedia": "toot:showMedia",
+    "showRepliesInMedia": "toot:showRepliesInMedia",
     "quoteUri": "fedibird:quoteUri",
     "_misskey_quote": "misskey:_misskey_quote",
 }

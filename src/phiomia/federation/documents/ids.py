@@ -64,6 +64,31 @@ def featured_tags(actor: str) -> str:
     return f"{actor}/collections/tags"
 
 
+def collections(actor: str) -> str:
+    """The list of the collections in which they recommend others."""
+    return f"{actor}/featured_collections"
+
+
+def collection(actor: str, collection_id: int) -> str:
+    """The id of one of these."""
+    return f"{actor}/collections/{collection_id}"
+
+
+def item(actor: str, item_id: int) -> str:
+    """The id of an account's place in one of them."""
+    return f"{actor}/collection_items/{item_id}"
+
+
+def stamp_of_feature(actor: str, item_id: int) -> str:
+    """Where one of ours says that they may be recommended there."""
+    return f"{actor}/feature_authorizations/{item_id}"
+
+
+def feature_request(actor: str, item_id: int) -> str:
+    """The id of the question whether somebody may be recommended."""
+    return f"{actor}/feature_requests/{item_id}"
+
+
 def status(links: Links, reference: StatusReference) -> str:
     """The id of a status, local or remote."""
     return reference.uri or links.status_uri(reference.username, reference.id)

@@ -8,7 +8,7 @@ from phiomia.domain.peers.relays import list_relays, note_relay_answer
 from phiomia.domain.relationships.ending import end_follow, end_request
 from phiomia.domain.relationships.follow_requests import authorize_follow_request
 from phiomia.domain.relationships.named import Pair, find_sent
-from phiomia.federation.inbox import ours, quotes
+from phiomia.federation.inbox import ours, quotes, recommend
 from phiomia.federation.inbox.context import PROCESSED, Activity, InboxContext, Outcome, ignored
 from phiomia.federation.parse.values import first, id_of, same_host, types
 from phiomia.platform.db import ReadSession, WriteSession
@@ -23,6 +23,8 @@ async def handle_accept(context: InboxContext, activity: Activity) -> Outcome:
         return PROCESSED
     if await quotes.is_answer(context, activity):
         return await quotes.take_answer(context, activity, accepted=True)
+    if recommend.is_answer(activity):
+        return await recommend.take_answer(context, activity, accepted=True)
     if (other := _other_than_follow(activity.object)) is not None:
         return other
     async with context.db.read() as session:
@@ -42,6 +44,8 @@ async def handle_reject(context: InboxContext, activity: Activity) -> Outcome:
         return PROCESSED
     if await quotes.is_answer(context, activity):
         return await quotes.take_answer(context, activity, accepted=False)
+    if recommend.is_answer(activity):
+        return await recommend.take_answer(context, activity, accepted=False)
     if (other := _other_than_follow(activity.object)) is not None:
         return other
     async with context.db.read() as session:

@@ -1,5 +1,6 @@
 """Delete: a post is gone, or a whole account."""
 
+from phiomia.domain.collections.consent import withdraw_feature_consent
 from phiomia.domain.errors import NotFound
 from phiomia.domain.peers.tombstones import bury
 from phiomia.domain.statuses.consent import withdraw_consent
@@ -26,6 +27,8 @@ async def handle(context: InboxContext, activity: Activity) -> Outcome:
         stored = await find_by_uri(session, uri)
         if stored is None:
             if await withdraw_consent(session, activity.actor.id, uri):
+                return PROCESSED
+            if await withdraw_feature_consent(session, activity.actor.id, uri):
                 return PROCESSED
             await bury(session, uri)
             return ignored("not known here")

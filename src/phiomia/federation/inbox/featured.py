@@ -1,4 +1,4 @@
-"""Add and Remove: the posts that accounts elsewhere pin to their profiles, and the hashtags they show there."""
+"""Add and Remove: what accounts elsewhere show on their profiles: posts they pin, hashtags, and whom they recommend."""
 
 from phiomia.domain.errors import DomainError
 from phiomia.domain.statuses.featured_tags import feature_tag, unfeature_tag_named
@@ -6,6 +6,7 @@ from phiomia.domain.statuses.known import find_by_uri
 from phiomia.domain.statuses.pin import pin, unpin
 from phiomia.domain.tags.normalise import normalise_tag
 from phiomia.domain.tags.queries import find_tag
+from phiomia.federation.inbox import recommend
 from phiomia.federation.inbox.context import PROCESSED, Activity, InboxContext, Outcome, ignored, rejected
 from phiomia.federation.parse.values import first, id_of, same_host, types, words
 
@@ -14,6 +15,8 @@ async def handle_add(context: InboxContext, activity: Activity) -> Outcome:
     """Pins one of the actor's own posts, or shows a hashtag."""
     if (name := _hashtag(activity)) is not None:
         return await _feature(context, activity, name)
+    if (outcome := await recommend.add(context, activity)) is not None:
+        return outcome
     if (refusal := _check(activity)) is not None:
         return refusal
     uri = id_of(activity.object)
@@ -29,6 +32,8 @@ async def handle_remove(context: InboxContext, activity: Activity) -> Outcome:
     """Takes one of the actor's own posts, or a hashtag, off the profile."""
     if (name := _hashtag(activity)) is not None:
         return await _unfeature(context, activity, name)
+    if (outcome := await recommend.remove(context, activity)) is not None:
+        return outcome
     if (refusal := _check(activity)) is not None:
         return refusal
     async with context.db.read() as session:

@@ -8,7 +8,6 @@ from phiomia.domain.peers.tombstones import is_buried
 from phiomia.domain.statuses.draft import StatusDraft
 from phiomia.domain.statuses.known import Known, find_by_uri
 from phiomia.domain.statuses.quote_draft import QuoteDraft
-from phiomia.domain.statuses.quote_policy import FOLLOWERS, FOLLOWING, NOBODY, PUBLIC, UNSUPPORTED, make_policy
 from phiomia.domain.statuses.quote_state import QuoteState
 from phiomia.domain.statuses.visibility import Visibility
 from phiomia.entities.links import Links
@@ -16,7 +15,7 @@ from phiomia.federation.inbox import ours
 from phiomia.federation.inbox.context import InboxContext
 from phiomia.federation.parse.audience import visibility_of
 from phiomia.federation.parse.note import NoteDraft
-from phiomia.federation.parse.values import PUBLIC as PUBLIC_NAMES
+from phiomia.federation.parse.policies import weigh_policy
 from phiomia.platform.clock import SECOND, now_ms
 from phiomia.platform.db import ReadSession
 from phiomia.platform.limits import DELIVERED_NEWS_SECONDS, NEWS_SECONDS
@@ -104,16 +103,7 @@ async def _place_quote(session: ReadSession, links: Links, note: NoteDraft, auth
 
 def read_policy(note: NoteDraft, author: Actor) -> int:
     """Who may quote the post, as far as that can be known here."""
-    if not note.quote_policy:
-        return NOBODY
-    groups = {author.followers_url: FOLLOWERS, author.following_url: FOLLOWING, author.uri: NOBODY}
-    halves = []
-    for named in note.quote_policy:
-        half = NOBODY
-        for uri in named:
-            half |= PUBLIC if uri in PUBLIC_NAMES else groups.get(uri, UNSUPPORTED)
-        halves.append(half)
-    return make_policy(*halves)
+    return weigh_policy(note.quote_policy, author.uri, author.followers_url, author.following_url)
 
 
 class _People(NamedTuple):

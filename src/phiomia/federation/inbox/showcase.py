@@ -8,9 +8,10 @@ from phiomia.domain.statuses.featured_tags import replace_featured_tags
 from phiomia.domain.statuses.pin import replace_pins
 from phiomia.federation.inbox.context import InboxContext, Unresolved
 from phiomia.federation.inbox.create import store_status
+from phiomia.federation.inbox.recommend import take_collection
 from phiomia.federation.parse.note import is_post
 from phiomia.federation.parse.values import first, id_of, same_host, types, values, words
-from phiomia.platform.limits import FEATURED_TAGS, PINNED_STATUSES
+from phiomia.platform.limits import COLLECTIONS, FEATURED_TAGS, PINNED_STATUSES
 from phiomia.platform.log import get_logger
 
 log = get_logger("showcase")
@@ -18,7 +19,7 @@ _TAG: Final = 200
 
 
 async def read_showcase(context: InboxContext, actor: Actor) -> None:
-    """Takes over what the actor has pinned, and which hashtags it shows; a list that can't be had stays as it was."""
+    """Takes over what the actor pins, shows and recommends; a list that can't be had stays as it was."""
     featured = await read_list(context, actor, actor.featured_url)
     if featured is not None:
         await _take_pins(context, actor, featured)
@@ -26,6 +27,7 @@ async def read_showcase(context: InboxContext, actor: Actor) -> None:
     if tags is not None:
         names = [name for one in tags if (name := hashtag_in(one))][:FEATURED_TAGS]
         await context.db.write(lambda session: replace_featured_tags(session, actor.id, names))
+    await _take_collections(context, actor)
 
 
 async def read_list(context: InboxContext, actor: Actor, url: str) -> Sequence[Any] | None:
@@ -57,6 +59,16 @@ async def _take_pins(context: InboxContext, actor: Actor, items: Sequence[Any]) 
     wanted = [one for one in items if not hashtag_in(one)][:PINNED_STATUSES]
     found = [status_id for one in wanted if (status_id := await _obtain(context, actor, one)) is not None]
     await context.db.write(lambda session: replace_pins(session, actor.id, found))
+
+
+async def _take_collections(context: InboxContext, actor: Actor) -> None:
+    listed = await read_list(context, actor, actor.collections_url)
+    for one in (listed or [])[:COLLECTIONS]:
+        try:
+            document = await context.resolver.trusted_object(one, actor)
+            await take_collection(context, document, actor)
+        except Unresolved as error:
+            log.debug("a collection can't be had", collection=id_of(one), reason=error.reason)
 
 
 async def _obtain(context: InboxContext, actor: Actor, item: Any) -> int | None:

@@ -5,6 +5,7 @@ from phiomia.domain.statuses.consent import note_proof
 from phiomia.domain.statuses.edit import Revision, edit_status
 from phiomia.domain.statuses.known import Known
 from phiomia.domain.statuses.refresh import refresh_counts, refresh_poll, refresh_quote_policy
+from phiomia.federation.inbox import recommend
 from phiomia.federation.inbox.context import PROCESSED, Activity, InboxContext, Outcome, ignored, rejected
 from phiomia.federation.inbox.create import is_by, receive
 from phiomia.federation.inbox.placing import Arrival, Placed, place
@@ -22,6 +23,8 @@ async def handle(context: InboxContext, activity: Activity) -> Outcome:
     """Takes over what the owner of a profile or post has changed."""
     if id_of(activity.object) == activity.actor.uri or is_actor(activity.object):
         return await _update_actor(context, activity)
+    if (outcome := await recommend.update(context, activity)) is not None:
+        return outcome
     document = await context.resolver.trusted_object(activity.object, activity.actor)
     if not is_post(document):
         return ignored("neither a post nor a profile")

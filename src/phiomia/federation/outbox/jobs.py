@@ -3,7 +3,7 @@
 from typing import Final
 
 from phiomia.domain.peers.parcels import trim_parcels
-from phiomia.federation.outbox import acts, featured, marks, profiles, quotes, relays, statuses
+from phiomia.federation.outbox import acts, collections, featured, marks, profiles, quotes, relays, statuses
 from phiomia.federation.outbox.deliver import Deliver, run_deliver
 from phiomia.federation.outbox.flags import SendFlag, send_flag
 from phiomia.federation.outbox.forward import ForwardReply, forward_reply
@@ -33,6 +33,7 @@ HANDLERS: Final = (
     *acts.HANDLERS,
     *profiles.HANDLERS,
     *featured.HANDLERS,
+    *collections.HANDLERS,
     *quotes.HANDLERS,
     *relays.HANDLERS,
     Handler(SendFlag, send_flag),

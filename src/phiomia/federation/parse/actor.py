@@ -11,6 +11,7 @@ from phiomia.federation.parse.addresses import page_of
 from phiomia.federation.parse.emojis import parse_emojis, used_shortcodes
 from phiomia.federation.parse.moments import read_past_moment
 from phiomia.federation.parse.pictures import PictureDraft, parse_picture
+from phiomia.federation.parse.policies import parse_policy
 from phiomia.federation.parse.values import (
     Document,
     Rejected,
@@ -76,6 +77,8 @@ class ActorDraft(msgspec.Struct, frozen=True):
     following_url: str = ""
     featured_url: str = ""
     featured_tags_url: str = ""
+    collections_url: str = ""
+    feature_policy: list[list[str]] = []  # who may recommend it: at once, and after being asked
     attribution_domains: list[str] = []
     created_at: int | None = None
     webfinger: str = ""  # the handle it says to have (FEP-2c59); proves nothing
@@ -171,6 +174,8 @@ def _describe(document: Document, uri: str, kind: str, username: str, inbox: str
         following_url=id_of(document.get("following")),
         featured_url=id_of(document.get("featured")),
         featured_tags_url=id_of(document.get("featuredTags")),
+        collections_url=id_of(document.get("featuredCollections")),
+        feature_policy=parse_policy(document, "canFeature"),
         attribution_domains=_parse_domains(document.get("attributionDomains")),
         created_at=read_past_moment(document.get("published")),
         webfinger=words(document.get("webfinger"), _NAME).removeprefix("acct:").removeprefix("@"),

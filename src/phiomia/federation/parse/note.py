@@ -14,8 +14,9 @@ from phiomia.federation.parse.collections import lists_something
 from phiomia.federation.parse.emojis import parse_emojis, used_shortcodes
 from phiomia.federation.parse.languages import language_of, text_of
 from phiomia.federation.parse.moments import read_moment, read_past_moment
+from phiomia.federation.parse.policies import parse_policy
 from phiomia.federation.parse.polls import parse_poll
-from phiomia.federation.parse.quotes import parse_quote, parse_quote_policy
+from phiomia.federation.parse.quotes import parse_quote
 from phiomia.federation.parse.tags import MentionDraft, parse_hashtags, parse_mentions, read_tags
 from phiomia.federation.parse.values import Document, Rejected, address, id_of, ids, total_of, truth, types, words
 from phiomia.platform.html import escape, sanitise, to_plain_text
@@ -111,7 +112,7 @@ def _describe(document: Document, activity: Document, uri: str, authors: list[st
         poll=poll,
         quote=parse_quote(document, tags),
         quote_authorization=id_of(document.get("quoteAuthorization")),
-        quote_policy=parse_quote_policy(document),
+        quote_policy=parse_policy(document, "canQuote"),
         favourites_count=total_of(document.get("likes")),
         boosts_count=total_of(document.get("shares")),
         replies_url=id_of(document.get("replies")),
