@@ -29,6 +29,7 @@ from phiomia.upgrade.manifest import Manifest, write_manifest
 from phiomia.upgrade.news import Newer, News, compare, compare_tags, describe_news, keep_news, load_news
 from phiomia.upgrade.news_job import LookForNews
 from phiomia.upgrade.places import Places
+from phiomia.upgrade.second_opinion import find_contradictions, list_doubts
 from world import World, story
 
 NOW = 1_800_000_000
@@ -296,3 +297,20 @@ async def test_those_who_administrate_hear_of_it(world: World) -> None:
     await is_time()
     await work()
     assert len(server.asked) == asked and b'phiomia_update_available{urgency="security"} 0.0' in exposition()
+
+
+def test_what_the_feed_says_of_a_plan(key: Key) -> None:
+    """More releases than the checkout has, another commit for one of them, or nothing for too long."""
+    feed = seal(text_of(branch("1.0.2", security="1.0.1")), str(key.path))
+    news = News(newest="1.0.2", urgency="security", issued=NOW, expires=NOW + 14 * DAY, feed=feed)
+    assert list(list_doubts(news, "1.0.1", ["1.0.0", "1.0.1"], NOW)) == [
+        "There is 1.0.2, which mends a weakness. This checkout lacks it: what it is fetched from may be behind."
+    ]
+    assert list(list_doubts(news, "1.0.1", ["1.0.1", "1.0.2"], NOW)) == []
+    (stale,) = list_doubts(news, "1.0.2", ["1.0.2"], NOW + 15 * DAY)
+    assert "was not renewed since 2027-01-15" in stale
+    assert list(find_contradictions(news, {"1.0.2": "c" * 40, "1.0.1": "d" * 40}, feed_line(key))) == []
+    (contradiction,) = find_contradictions(news, {"1.0.2": "d" * 40}, feed_line(key))
+    assert contradiction.code == "tag" and "v1.0.2 is dddddddddddd here and cccccccccccc in the feed" in str(
+        contradiction
+    )

@@ -7,6 +7,7 @@ signed tag stands for everything that led to it.
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from phiomia.platform.config import Config
@@ -37,6 +38,7 @@ class Verdict(NamedTuple):
     signed: tuple[str, ...] = ()
     refusals: tuple[NotTrusted, ...] = ()
     notes: tuple[str, ...] = ()
+    feed_signers: str = ""
 
 
 class _Walk(NamedTuple):
@@ -61,17 +63,20 @@ def examine(
     """Looks at the tags of releases, and of all on the way to them that name other signers. Raises GitError."""
     walk = _Walk(checkout, read_trust(places.state), config.upgrade.signatures, int(time.time()))
     try:
-        anchor = _anchor(places, checkout, installed)
-        return _examine(walk, anchor, versions)
+        anchor = _anchor(checkout, installed)
+        return _examine(walk, anchor, versions)._replace(feed_signers=read_signers_of(_root_of(installed)))
     except SignersError as error:
         return Verdict({}, refusals=(NotTrusted("signers", f"Nobody can tell who may sign: {error}."),))
 
 
-def _anchor(places: Places, checkout: Checkout, installed: Selected) -> Anchor:
-    root = installed.release.path if installed.release else source_root()
+def _root_of(installed: Selected) -> Path:
+    return installed.release.path if installed.release else source_root()
+
+
+def _anchor(checkout: Checkout, installed: Selected) -> Anchor:
     # Whatever checkout an upgrade is made from, its own files are as little trusted as what it fetches.
     commit = installed.release.commit if installed.release else "HEAD"
-    signers = select_signers(read_signers_of(root), RELEASES)
+    signers = select_signers(read_signers_of(_root_of(installed)), RELEASES)
     return Anchor(installed.place, signers, _date_of(checkout, commit))
 
 

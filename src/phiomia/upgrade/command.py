@@ -3,13 +3,14 @@
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import NamedTuple
 
 from phiomia.upgrade.ancestry import GitError, find_commit, find_release
-from phiomia.upgrade.apply import Applier, Site, UpgradeError, find_open
+from phiomia.upgrade.apply import Applier
 from phiomia.upgrade.assurance import examine
 from phiomia.upgrade.backup import check_tools
 from phiomia.upgrade.build import read_release
@@ -17,12 +18,24 @@ from phiomia.upgrade.checkout import Checkout, open_checkout
 from phiomia.upgrade.facts import Known, gather_facts
 from phiomia.upgrade.fetch import fetch_tags
 from phiomia.upgrade.installed import Selected, find_installed
-from phiomia.upgrade.journal import FAILED, RUNNING, SETTLING, STOPPED, Journal, create_journal, list_journals
+from phiomia.upgrade.journal import (
+    FAILED,
+    RUNNING,
+    SETTLING,
+    STOPPED,
+    Journal,
+    create_journal,
+    find_open,
+    list_journals,
+)
 from phiomia.upgrade.lock import hold_lock, pass_on
+from phiomia.upgrade.news import read_news
 from phiomia.upgrade.places import Places
 from phiomia.upgrade.plan import Plan, Refusal, Refused, Releases, plan
 from phiomia.upgrade.plan_text import hash_plan, plan_json
 from phiomia.upgrade.report import Report
+from phiomia.upgrade.second_opinion import find_contradictions, list_doubts
+from phiomia.upgrade.site import Site, UpgradeError
 from phiomia.upgrade.switch import check_follows
 from phiomia.upgrade.tags import is_branch
 
@@ -105,12 +118,15 @@ def make_plan(site: Site, options: Options, *, own_lock: bool = False) -> Planne
     ends = [leg.end for leg in made.legs] if isinstance(made, Plan) else [target]
     commits = {version: find_release(checkout.root, version) for version in ends}
     verdict = examine(site.places, site.config, checkout, installed, ends)
-    refusals = [*_refuse(site, installed, made, options), *(Refusal(one.code, str(one)) for one in verdict.refusals)]
+    news = read_news(site.config.database_url)
+    untrusted = [*verdict.refusals, *find_contradictions(news, verdict.commits, verdict.feed_signers)]
+    refusals = [*_refuse(site, installed, made, options), *(Refusal(one.code, str(one)) for one in untrusted)]
     if refusals:
         before = made.refusals if isinstance(made, Refused) else ()
         made = Refused(installed.place.name, target, (*before, *refusals))
     elif isinstance(made, Plan) and made.legs:
-        made = made._replace(warnings=(*made.warnings, *verdict.notes), signed=verdict.signed)
+        doubts = list_doubts(news, target, checkout.versions, time.time())
+        made = made._replace(warnings=(*made.warnings, *verdict.notes, *doubts), signed=verdict.signed)
     pending = find_settling(site.places)
     if pending is not None and isinstance(made, Plan) and made.legs:
         first = (

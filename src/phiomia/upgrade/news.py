@@ -82,12 +82,15 @@ def describe_news(news: News, installed: str, now: float) -> list[str]:
         said.append(f"{news.newest} {kind.get(news.urgency, 'is there')}: `phiomia upgrade plan` shows the way.")
     if news.problem:
         said.append(news.problem)
-    if news.expires and now > news.expires:
-        since = datetime.datetime.fromtimestamp(news.issued, datetime.UTC).strftime("%Y-%m-%d")
-        said.append(
-            f"The feed of releases was not renewed since {since}: somebody may keep newer releases from this server."
-        )
-    return said
+    return [*said, *filter(None, [say_stale(news, now)])]
+
+
+def say_stale(news: News, now: float) -> str:
+    """That the feed was not renewed in time; empty when it was."""
+    if not news.expires or now <= news.expires:
+        return ""
+    since = datetime.datetime.fromtimestamp(news.issued, datetime.UTC).strftime("%Y-%m-%d")
+    return f"The feed of releases was not renewed since {since}: somebody may keep newer releases from this server."
 
 
 def date_of(root: Path, version: str) -> str:
