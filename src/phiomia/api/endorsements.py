@@ -7,7 +7,7 @@ from phiomia.api.errors import ApiError
 from phiomia.api.paging import Paging
 from phiomia.domain.accounts.queries import load_account
 from phiomia.domain.accounts.state import AccountState
-from phiomia.domain.relationships.queries import are_blocked, list_endorsements
+from phiomia.domain.relationships.queries import list_endorsements
 from phiomia.platform import limits
 
 
@@ -40,9 +40,8 @@ async def endorsements_of(call: Call, params: Paging) -> bytes:
         view = await load_account(session, call.id)
         if view.state == AccountState.SUSPENDED:
             raise ApiError(404, "Record not found")
-        if call.viewer and await are_blocked(session, call.viewer, view.id):
-            return b"[]"
-        return await show_accounts(call, session, await list_endorsements(session, view.id, page), page.limit)
+        entries = await list_endorsements(session, view.id, page, call.viewer or 0)
+        return await show_accounts(call, session, entries, page.limit)
 
 
 # The names of older apps.

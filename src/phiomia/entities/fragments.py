@@ -305,8 +305,12 @@ class Fragments:
 
     async def accounts(self, session: ReadSession, ids: Sequence[int]) -> dict[int, bytes]:
         """Account entities by id, always as they stand now."""
+        return await self.accounts_at(session, await load_revisions(session, ids))
+
+    async def accounts_at(self, session: ReadSession, revisions: Iterable[Sequence[int]]) -> dict[int, bytes]:
+        """Account entities by id, given ids with revisions that were just read."""
         found, missing = {}, []
-        for account_id, rev in await load_revisions(session, ids):
+        for account_id, rev in revisions:
             kept = self._accounts.get(account_id)
             if kept is not None and kept.rev == rev:
                 found[account_id] = kept.body

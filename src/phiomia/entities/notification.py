@@ -28,7 +28,7 @@ async def render_notifications(
     wanted = {row.status_id for row in rows if row.status_id is not None}
     lines = await rows_of(session, sorted(wanted), viewer) if wanted else {}
     statuses = await fragments.by_id(session, list(lines.values()), viewer)
-    accounts = await fragments.accounts(session, sorted({row.from_account_id for row in rows}))
+    accounts = await fragments.accounts_at(session, {row.from_account_id: row.from_rev for row in rows}.items())
     about = await render_about(fragments, session, rows)
     shown = []
     for row in rows:

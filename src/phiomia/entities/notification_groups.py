@@ -32,8 +32,8 @@ async def render_groups(
     wanted = {group.newest.status_id for group in groups if group.newest.status_id is not None}
     lines = await rows_of(session, sorted(wanted), viewer) if wanted else {}
     statuses = await fragments.by_id(session, list(lines.values()), viewer)
-    people = dict.fromkeys(row.from_account_id for group in groups for row in group.rows)
-    accounts = await fragments.accounts(session, list(people))
+    people = {row.from_account_id: row.from_rev for group in groups for row in group.rows}
+    accounts = await fragments.accounts_at(session, people.items())
     about = await render_about(fragments, session, [group.newest for group in groups])
     shown = [
         group

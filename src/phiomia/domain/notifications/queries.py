@@ -23,8 +23,11 @@ _SINGLE = "ungrouped-"
 # A page of groups is made of no more notifications than this.
 _WINDOW = 2_000
 
-_COLUMNS = tuple(notifications.c[name] for name in NotificationRow._fields)
 _sender = accounts.alias("sender")
+_COLUMNS = (
+    *(notifications.c[name] for name in NotificationRow._fields if name != "from_rev"),
+    _sender.c.rev.label("from_rev"),
+)
 
 
 def _of_account(*columns: ColumnElement[Any]) -> Select[Any]:
@@ -261,6 +264,7 @@ def _row(
     key: str,
     filtered: bool,
     event_id: int | None,
+    from_rev: int,
 ) -> NotificationRow:
     # SQLite gives 0 and 1.
-    return NotificationRow(id_, type_, sender_id, status_id, created_at, key, bool(filtered), event_id)
+    return NotificationRow(id_, type_, sender_id, status_id, created_at, key, bool(filtered), event_id, from_rev)

@@ -14,6 +14,7 @@ class NotificationRow(NamedTuple):
     group_key: str
     filtered: bool
     event_id: int | None = None  # the report, the severance or the warning that it is about
+    from_rev: int = 0  # the revision of the account that it is from
 
 
 class GroupView(NamedTuple):

@@ -14,6 +14,7 @@ from phiomia.domain.relationships.conditions import (
     is_followed,
     is_of_blocked_domain,
     lasts,
+    not_blocked,
     not_blocked_or_muted,
 )
 from phiomia.domain.relationships.models import account_notes, blocks, endorsements, follow_requests, follows, mutes
@@ -177,7 +178,7 @@ _FOLLOWING = _public_listing("account_id", "target_id")
 _BLOCKS = _listing(blocks, "account_id", "target_id")
 _MUTES = _listing(mutes, "account_id", "target_id", lasts(mutes), more=(mutes.c.expires_at,))
 _REQUESTS = _listing(follow_requests, "target_id", "account_id")
-_ENDORSEMENTS = _listing(endorsements, "account_id", "target_id")
+_ENDORSEMENTS = _listing(endorsements, "account_id", "target_id", not_blocked(endorsements.c.account_id, _VIEWER))
 
 
 async def list_followers(session: ReadSession, account_id: int, page: Page, viewer_id: int = 0) -> list[Entry]:
@@ -215,6 +216,6 @@ async def list_follow_requests(session: ReadSession, account_id: int, page: Page
     return await _REQUESTS.views(session, Entry, page, account=account_id)
 
 
-async def list_endorsements(session: ReadSession, account_id: int, page: Page) -> list[Entry]:
-    """Whom the account shows on its profile."""
-    return await _ENDORSEMENTS.views(session, Entry, page, account=account_id)
+async def list_endorsements(session: ReadSession, account_id: int, page: Page, viewer_id: int = 0) -> list[Entry]:
+    """Whom the account shows on its profile; nobody where it and the viewer (0: nobody) block each other."""
+    return await _ENDORSEMENTS.views(session, Entry, page, account=account_id, viewer=viewer_id)
