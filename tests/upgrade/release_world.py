@@ -301,6 +301,7 @@ class Installation:
             "PATH": f"{self.tools}{os.pathsep}{os.environ['PATH']}",
             "PHIOMIA_DATA": str(self.data),
             "PHIOMIA_DATABASE_URL": self.url,
+            "PHIOMIA_UPGRADE_OBSERVE_S": "0",
             **self.extra,
         }
 

@@ -23,7 +23,7 @@ import json, os, shutil, signal, sys
 from pathlib import Path
 from phiomia.cli.upgrade_site import open_site
 from phiomia.upgrade import command, journal as journals
-from phiomia.upgrade.apply import UpgradeError
+from phiomia.upgrade.site import UpgradeError
 from phiomia.upgrade.journal import DIE_AT, list_journals
 from phiomia.upgrade.report import PlainReport
 import phiomia.jobs, phiomia.side_effects, alembic.operations, alembic.runtime.migration, alembic.script

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from phiomia.upgrade.apply import Site
+    from phiomia.upgrade.site import Site
 from phiomia.upgrade.places import Places, find_places
 from phiomia.upgrade.report import PlainReport
 from phiomia.upgrade.selector import (

@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 
 from phiomia.platform.config import Config, load_config
 from phiomia.platform.db import Database
-from phiomia.upgrade.apply import Site
 from phiomia.upgrade.backfills import Backfill
 from phiomia.upgrade.places import Places, find_places
+from phiomia.upgrade.site import Site
 
 
 def open_site(places: Places | None = None) -> Site:

@@ -194,6 +194,13 @@ class Upgrade(Struct, frozen=True, forbid_unknown_fields=True):
         Literal["auto", "require", "off"],
         Meta(description="auto: demanded once the installed release names who signs; require: always; off: never"),
     ] = "auto"
+    observe_s: Annotated[
+        float,
+        Meta(ge=0, le=3600, description="watch a new release so long, and go back if it does worse; 0: don't"),
+    ] = 120.0
+    observe_patch_s: Annotated[
+        float, Meta(ge=0, le=3600, description="the same for one that changes neither schema nor data; at most as long")
+    ] = 30.0
     check: Annotated[bool, Meta(description="look about once a day whether there is a newer release")] = True
     feed: Annotated[
         str, Meta(description="https address of a feed of releases; empty: the tags of where the checkout came from")

@@ -1,4 +1,4 @@
-"""Answers questions about one process on a socket of its own: /health, /health/ready, /metrics.
+"""Answers questions about one process on a socket of its own: /health, /health/ready, /metrics, /counts.
 
 The socket is `<folder>/<role>-<pid>.sock` and its owner's alone. A role may have a TCP address as well, which its
 processes share: whichever of them is asked there answers for all of its role.
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from phiomia.platform import metrics
+from phiomia.platform.counts import count_process
 from phiomia.platform.health_client import ask_all, find_peers, merge_metrics
 from phiomia.platform.listen import bind_unix
 from phiomia.platform.log import get_logger
@@ -131,6 +132,8 @@ async def _answer_alone(target: str, ready: Ready) -> Reply:
             return _say(f"{type(error).__name__}: {error}")
     if target == "/metrics":
         return Reply("200 OK", metrics.exposition(), EXPOSITION)
+    if target == "/counts":
+        return Reply("200 OK", count_process(), "application/json")
     return Reply("404 Not Found")
 
 

@@ -74,27 +74,34 @@ class HttpMeter:
 
 
 class JobMeter:
-    """Counts the jobs of one type. `failed` counts attempts, the others jobs."""
+    """Counts the jobs of one type. `failed` counts attempts, `broken` those that ended as nobody expects; else jobs."""
 
-    __slots__ = ("dead", "discarded", "done", "failed", "seconds")
+    __slots__ = ("broken", "dead", "discarded", "done", "failed", "seconds")
 
     def __new__(cls, type_: str) -> JobMeter:
         """The meter of the type; the same one each time."""
         meter = _jobs.get(type_)
         if meter is None:
             meter = _jobs[type_] = super().__new__(cls)
-            meter.done = meter.failed = meter.discarded = meter.dead = 0
+            meter.done = meter.failed = meter.broken = meter.discarded = meter.dead = 0
             meter.seconds = 0.0
         return meter
 
     done: int
     failed: int
+    broken: int
     discarded: int
     dead: int
     seconds: float
 
 
 _jobs: dict[str, JobMeter] = {}
+
+
+def list_jobs() -> list[tuple[str, JobMeter]]:
+    """Each type of job that this process knows, with its meter."""
+    return list(_jobs.items())
+
 
 http = HttpMeter()
 stream_connections = gauge("stream_connections", "Open streaming connections.", ["kind"])
@@ -164,7 +171,7 @@ def _collect_jobs() -> Iterator[Metric]:
         "phiomia_jobs", "What became of jobs; failed are attempts.", labels=["type", "outcome"]
     )
     seconds = CounterMetricFamily("phiomia_job_seconds", "Time that handlers took.", labels=["type"])
-    for type_, meter in list(_jobs.items()):
+    for type_, meter in list_jobs():
         for outcome in ("done", "failed", "discarded", "dead"):
             outcomes.add_metric([type_, outcome], getattr(meter, outcome))
         seconds.add_metric([type_], meter.seconds)

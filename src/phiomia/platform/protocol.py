@@ -15,6 +15,7 @@ from urllib.parse import unquote
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from phiomia.platform.answers import answers
 from phiomia.platform.asgi import WHOLE
 from phiomia.platform.held import HeldTransport
 
@@ -47,6 +48,8 @@ _CLOCK = _Clock()
 class QuickCycle(RequestResponseCycle):
     """A request and its answer; the answer may be given whole."""
 
+    began: float
+
     def answer(self, status: int, head: bytes, body: bytes) -> bool:
         """Sends a whole answer; False when it has to be sent as messages, as it must be to a client that is slow."""
         if self.flow.write_paused or self.default_headers or self.response_started:
@@ -54,6 +57,7 @@ class QuickCycle(RequestResponseCycle):
         if self.disconnected:
             return True
         self.response_started = self.response_complete = True
+        answers.observe(status, time.perf_counter() - self.began)
         transport: Any = self.transport
         clock = _CLOCK.look()
         transport.send((STATUS_LINE[status], head, clock.end if self.keep_alive else clock.close_end, body))
@@ -66,6 +70,7 @@ class QuickCycle(RequestResponseCycle):
     async def send(self, message: Any) -> None:
         """Sends a message of the application; the head of its answer tells the time."""
         if message["type"] == "http.response.start" and not self.response_started:
+            answers.observe(message["status"], time.perf_counter() - self.began)
             message = message | {"headers": [_CLOCK.look().header, *message.get("headers", ())]}
         await super().send(message)
 
@@ -119,6 +124,7 @@ class QuickProtocol(HttpToolsProtocol):
             version != "1.0" and parser.should_keep_alive(),
             self.on_response_complete,
         )
+        cycle.began = time.perf_counter()
         scope["extensions"] = {WHOLE: cycle.answer}  # type: ignore[dict-item]
         if before is None or before.response_complete:
             self._start_asgi_task(cycle, self.app)

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from phiomia.upgrade import ledger
-from phiomia.upgrade.apply import Site
 from phiomia.upgrade.assurance import examine
 from phiomia.upgrade.checkout import Checkout, open_checkout
 from phiomia.upgrade.facts import Known, gather_facts
 from phiomia.upgrade.installed import find_installed
 from phiomia.upgrade.manifest import PHASES
 from phiomia.upgrade.plan import Leg, PlannedStep, Refused, Releases, plan
+from phiomia.upgrade.site import Site
 
 _SWITCH = PHASES.index("workers")
 _RESTARTS = {

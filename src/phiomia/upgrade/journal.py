@@ -148,6 +148,15 @@ def list_journals(folder: Path) -> list[Journal]:
     return [one for one in found if any(entry["kind"] == "planned" for entry in one.entries)]
 
 
+def find_open(journals: Iterable[Journal], states: Iterable[str]) -> Journal:
+    """The latest upgrade in one of these states. Raises JournalError."""
+    wanted = tuple(states)
+    for journal in reversed(list(journals)):
+        if journal.told.state in wanted:
+            return journal
+    raise JournalError("No upgrade is waiting for that.")
+
+
 def _read(path: Path) -> list[Entry]:
     return [json.loads(line) for line in _whole_lines(path)]
 

@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from phiomia.upgrade import schema
-from phiomia.upgrade.apply import Site, UpgradeError, clean_releases
 from phiomia.upgrade.backup import make_backup
 from phiomia.upgrade.build import read_release
+from phiomia.upgrade.cleaning import clean_releases
 from phiomia.upgrade.installed import running_release
 from phiomia.upgrade.report import Report
+from phiomia.upgrade.site import Site, UpgradeError
 from phiomia.upgrade.switch import ROLES, runs_only, wait_until_settled
 
 

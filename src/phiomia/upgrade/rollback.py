@@ -5,15 +5,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from phiomia.upgrade import schema
-from phiomia.upgrade.apply import Site, UpgradeError, find_open, go_back, pointed
 from phiomia.upgrade.backup import how_to_restore
 from phiomia.upgrade.build import read_release
 from phiomia.upgrade.compat import TooOld, refuse_if_too_old
 from phiomia.upgrade.follow import follow
-from phiomia.upgrade.journal import FAILED, FINISHED, RUNNING, SETTLING, STOPPED, Journal, list_journals
+from phiomia.upgrade.go_back import go_back, pointed
+from phiomia.upgrade.journal import FAILED, FINISHED, RUNNING, SETTLING, STOPPED, Journal, find_open, list_journals
 from phiomia.upgrade.lock import hold_lock
 from phiomia.upgrade.mirror import mirror_journal
 from phiomia.upgrade.report import Report
+from phiomia.upgrade.site import Site, UpgradeError
 
 
 class WentBack(NamedTuple):

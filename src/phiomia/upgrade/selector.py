@@ -23,8 +23,8 @@ from phiomia.upgrade.switch import Pointed, point, read_links, restore_links
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from phiomia.upgrade.apply import Site
     from phiomia.upgrade.by_hand import Way
+    from phiomia.upgrade.site import Site
 
 _TRIAL = "trial-{}"
 

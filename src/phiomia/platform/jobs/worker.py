@@ -342,6 +342,7 @@ class Worker:
             delay, counts, queue = error.delay_ms, error.counts, error.queue or row.queue
             log.debug("a job will be tried again", type=row.type, id=row.id, attempt=row.attempt, reason=str(error))
         else:
+            kind.meter.broken += error is not None
             log.warning("a job failed", type=row.type, id=row.id, attempt=row.attempt, error=reason, exc_info=error)
         kind.meter.failed += 1
         if counts and row.attempt >= kind.handler.job_type.TRIES:
