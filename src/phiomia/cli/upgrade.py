@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from phiomia.cli.upgrade_bundle import FromBundle, bundle, take_in
 from phiomia.cli.upgrade_news import check
 from phiomia.cli.upgrade_report import render_history, render_report
 from phiomia.cli.upgrade_site import open_site
@@ -76,6 +77,14 @@ Unreleased = Annotated[bool, typer.Option("--allow-unreleased", help="Go on from
 Offline = Annotated[bool, typer.Option("--offline", help="Use only what is here already: tags and libraries.")]
 ContractNow = Annotated[
     bool, typer.Option("--contract-now", help="Also remove from the schema at once; then only the backup goes back.")
+]
+Announce = Annotated[
+    int,
+    typer.Option(
+        metavar="MINUTES",
+        min=0,
+        help="How long before they notice anything people are told of it; where nothing will be noticed nobody is.",
+    ),
 ]
 Hash = Annotated[str, typer.Option("--plan", metavar="HASH", help="Only if the plan is still this one.")]
 Past = Annotated[str | None, typer.Argument(metavar="[ID]", help="Which upgrade: its id or how it begins, or `last`.")]
@@ -155,6 +164,7 @@ def show_plan(
 
 
 app.command()(check)
+app.command()(bundle)
 
 
 @app.command()
@@ -178,10 +188,12 @@ def run_upgrade(
     backup: Backup = "auto",
     offline: Offline = False,
     contract_now: ContractNow = False,
+    announce: Announce = 5,
+    bundled: FromBundle = None,
     as_json: AsJson = False,
 ) -> None:
     """Do all of it: plan, ask, back up, build, switch, and show how it goes. Ctrl-C stops after the current step."""
-    options = Options(version, allow_prerelease, allow_unreleased, backup, offline, contract_now)
+    options = take_in(bundled, Options(version, allow_prerelease, allow_unreleased, backup, offline, contract_now))
     try:
         planned = command.make_plan(open_site(), options)
     except _EXPECTED as error:
@@ -193,7 +205,7 @@ def run_upgrade(
         if not sys.stdin.isatty():
             _fail("Nobody can be asked here. Say --yes, or: phiomia upgrade apply --plan " + planned.hash[:16], 2)
         typer.confirm("Go on?", abort=True)
-    _apply(_fixed(options, planned.made), planned.hash, as_json=as_json)
+    _apply(_fixed(options, planned.made), planned.hash, announce, as_json=as_json)
 
 
 @app.command("apply")
@@ -205,10 +217,11 @@ def apply_plan(
     backup: Backup = "auto",
     offline: Offline = False,
     contract_now: ContractNow = False,
+    announce: Announce = 5,
     as_json: AsJson = False,
 ) -> None:
     """Execute a plan without asking; with --plan only the one that was looked at."""
-    _apply(Options(version, allow_prerelease, allow_unreleased, backup, offline, contract_now), wanted, as_json=as_json)
+    _apply(Options(version, allow_prerelease, allow_unreleased, backup, offline, contract_now), wanted, announce, as_json=as_json)
 
 
 @app.command("resume")
@@ -274,10 +287,11 @@ def show_history(name: Past = None, as_json: AsJson = False) -> None:
 _JSON = "PHIOMIA_UPGRADE_JSON"
 
 
-def _apply(options: Options, wanted: str, *, as_json: bool) -> None:
+def _apply(options: Options, wanted: str, announce: int, *, as_json: bool) -> None:
     site = open_site()
     try:
         report = _view(as_json)
+        options = options._replace(announce=announce)
         journal = command.apply(site, options, wanted, report, lambda lock: command.finish_pending(site, lock))
     except _EXPECTED as error:
         _fail(str(error))

@@ -62,14 +62,16 @@ def build_release(places: Places, version: str, commit: str, report: Report, *, 
     _unpack(places, commit, path)
     python = _choose_python(path)
     report.say("installing its libraries")
-    _install(path, python, offline)
+    _install(places, path, python, offline)
     _add_own(path)
     report.say("compiling")
-    _run([str(path / "venv/bin/python"), "-m", "compileall", "-q", "-j", "2", "src", "venv/lib"], path, "compile")
+    run_building(
+        [str(path / "venv/bin/python"), "-m", "compileall", "-q", "-j", "2", "src", "venv/lib"], path, "compile"
+    )
     report.say("loading it once")
-    _run([str(path / "venv/bin/python"), "-P", "-c", _CHECKS], path, "load the release")
+    run_building([str(path / "venv/bin/python"), "-P", "-c", _CHECKS], path, "load the release")
     keep = [str(path / "venv/bin/python"), "-P", "-m", "phiomia.upgrade.assets", str(path), str(places.assets)]
-    _run(keep, path, "keep its web assets")
+    run_building(keep, path, "keep its web assets")
     _mark(path, version, commit)
     protect(path)
     return Release(path, version, commit)
@@ -140,18 +142,23 @@ def _choose_python(path: Path) -> str:
     return own if meets(platform.python_version(), wanted or ">=3.11") else ""
 
 
-def _install(path: Path, python: str, offline: bool) -> None:
+def _install(places: Places, path: Path, python: str, offline: bool) -> None:
+    from phiomia.upgrade.install_wheels import has_wheels, install_wheels  # they build upon this
+
     uv = find_uv()
+    if offline and has_wheels(places.wheels, path):
+        install_wheels(places.wheels, path, python or sys.executable, uv)
+        return
     if uv is None:
         _install_with_pip(path, python or sys.executable, offline)
         return
     command = [uv, "sync", "--frozen", "--no-dev", "--no-install-project", "--quiet", "--no-progress"]
     command += ["--python", python] if python else []
     offered = [["--offline"]] if offline else [[], ["--offline"]]
-    environment = {**_environment(), "UV_PROJECT_ENVIRONMENT": str(path / "venv")}
+    environment = {**environment_of_builds(), "UV_PROJECT_ENVIRONMENT": str(path / "venv")}
     for place, options in enumerate(offered):
         try:
-            _run([*command, *options], path, "install the libraries", environment)
+            run_building([*command, *options], path, "install the libraries", environment)
             return
         except BuildError:
             # Without a network, what an earlier build has left may be enough.
@@ -162,10 +169,10 @@ def _install(path: Path, python: str, offline: bool) -> None:
 def _install_with_pip(path: Path, python: str, offline: bool) -> None:
     requirements = path / "requirements.txt"
     requirements.write_text(export_requirements((path / "uv.lock").read_text("utf-8")), "utf-8")
-    _run([python, "-m", "venv", "venv"], path, "make the environment (is python3-venv installed?)")
+    run_building([python, "-m", "venv", "venv"], path, "make the environment (is python3-venv installed?)")
     pip = ["venv/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
     options = ["--no-deps", *(["--no-index"] if offline else []), "--requirement", str(requirements)]
-    _run([*pip, *options], path, "install the libraries")
+    run_building([*pip, *options], path, "install the libraries")
 
 
 def find_uv() -> str | None:
@@ -204,17 +211,19 @@ def _mark(path: Path, version: str, commit: str) -> None:
     os.replace(temporary, path / MARK)
 
 
-def _environment() -> dict[str, str]:
+def environment_of_builds() -> dict[str, str]:
+    """The variables of a program that builds: those of an environment that is active here are left out."""
     ours = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE")
     return {name: value for name, value in os.environ.items() if name not in ours}
 
 
-def _run(command: Sequence[str], folder: Path, what: str, environment: dict[str, str] | None = None) -> None:
+def run_building(command: Sequence[str], folder: Path, what: str, environment: dict[str, str] | None = None) -> None:
+    """Lets a program do its part in a folder. Raises BuildError with what it said."""
     # In a session of its own: Ctrl-C asks us to stop after this, not this to stop.
     done = subprocess.run(
         command,
         cwd=folder,
-        env=environment or _environment(),
+        env=environment or environment_of_builds(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

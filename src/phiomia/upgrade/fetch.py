@@ -1,5 +1,6 @@
 """Gets new tags from where the checkout came from, and notices those that were moved there."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from phiomia.upgrade.ancestry import GitError, ask_git
@@ -28,8 +29,12 @@ def fetch_tags(root: Path) -> dict[str, str]:
 
 def find_moved_tags(root: Path) -> dict[str, str]:
     """Releases whose tag differs between here and where the checkout came from. Raises GitError."""
-    theirs = list_remote_tags(root)
-    ours = _read_refs(ask_git(root, "for-each-ref", "--format=%(objectname) %(refname)", f"{_TAGS}*"))
+    return compare_tags(root, list_remote_tags(root))
+
+
+def compare_tags(root: Path, theirs: Mapping[str, str]) -> dict[str, str]:
+    """Those of their tags that are other ones here. Raises GitError."""
+    ours = read_refs(ask_git(root, "for-each-ref", "--format=%(objectname) %(refname)", f"{_TAGS}*"))
     return {version: tag for version, tag in theirs.items() if ours.get(version, tag) != tag}
 
 
@@ -40,7 +45,7 @@ def list_remote_tags(root: Path) -> dict[str, str]:
     listed = ask_git(
         root, *safe, "ls-remote", "--tags", "--refs", find_remote(root), f"{_TAGS}*", seconds=_REMOTE_SECONDS
     )
-    return _read_refs(listed)
+    return read_refs(listed)
 
 
 def find_remote(root: Path) -> str:
@@ -49,7 +54,8 @@ def find_remote(root: Path) -> str:
     return "origin" if "origin" in remotes else remotes[0] if remotes else ""
 
 
-def _read_refs(text: str) -> dict[str, str]:
+def read_refs(text: str) -> dict[str, str]:
+    """Releases and their tags, from what git lists."""
     found = {}
     for line in text.splitlines():
         tag, _, name = line.replace("\t", " ").partition(" ")

@@ -42,6 +42,11 @@ class Places:
         return self.app / "shared"
 
     @property
+    def wheels(self) -> Path:
+        """Libraries that came in a bundle, for machines without a network."""
+        return self.shared / "wheels"
+
+    @property
     def assets(self) -> Path:
         """Web assets of the last releases, for pages that were loaded from them."""
         return self.app / "assets"
