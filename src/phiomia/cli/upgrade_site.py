@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from phiomia.cli.upgrade_notices import Announcements
 from phiomia.platform.config import Config, load_config
 from phiomia.platform.db import Database
 from phiomia.upgrade.backfills import Backfill
@@ -12,7 +13,7 @@ from phiomia.upgrade.site import Site
 
 def open_site(places: Places | None = None) -> Site:
     """This server. Raises ConfigError."""
-    return Site(places or find_places(), load_config(), open_for_steps, load_backfills)
+    return Site(places or find_places(), load_config(), open_for_steps, load_backfills, Announcements(open_for_steps))
 
 
 def load_backfills() -> Sequence[Backfill]:

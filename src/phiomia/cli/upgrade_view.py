@@ -35,6 +35,7 @@ class LiveReport:
         self._said: list[str] = []
         self._progress: tuple[float, float | None, str] | None = None
         self._began = time.time()
+        self._handed_over = False
         self._live = Live(
             console=Console(stderr=True), get_renderable=self._draw, refresh_per_second=5, redirect_stdout=False
         )
@@ -70,6 +71,13 @@ class LiveReport:
         """Shows the line below the step."""
         self._said = [*self._said, text][-_LINES:]
 
+    def hand_over(self) -> None:
+        """Takes the picture away: whoever goes on draws one in its place."""
+        if self._live.is_started:
+            self._handed_over = True
+            self._live.transient = True
+            self._live.stop()
+
     def close(self) -> None:
         """Leaves the last picture standing."""
         if self._live.is_started:
@@ -82,6 +90,8 @@ class LiveReport:
         from rich.table import Table
         from rich.text import Text
 
+        if self._handed_over:
+            return Text("")
         table = Table.grid(padding=(0, 1))
         phase = ""
         for leg, step in self._steps:

@@ -19,6 +19,7 @@ from phiomia.upgrade.installed import running_release
 from phiomia.upgrade.journal import FINISHED, SETTLING, STOPPED, Journal, Told
 from phiomia.upgrade.lock import hold_database
 from phiomia.upgrade.mirror import mirror_journal
+from phiomia.upgrade.notice import QUIET_PHASES, Notice
 from phiomia.upgrade.observe import Observation, with_watches
 from phiomia.upgrade.outside import Outside
 from phiomia.upgrade.report import Report
@@ -43,6 +44,7 @@ class Applier:
         self.report = report
         self._actions = Actions(site, journal, report)
         self._outside = Outside(site, journal)
+        self._notice = Notice(site, journal, site.notices)
         self._lock = lock
         self._is_stopping = is_stopping
         self._held = ExitStack()
@@ -62,6 +64,7 @@ class Applier:
                 finish_going_back(self.site, self.journal, self._outside)
                 return self._drive(contract_now or bool(told.planned["contract_now"]))
         finally:
+            self._notice.end(self.report)
             self._outside.end()
             self._mirror()
             self.report.close()
@@ -69,6 +72,7 @@ class Applier:
     def _drive(self, contract_now: bool) -> str:
         last_leg = len(self.told.plan["legs"]) - 1
         late: list[Action] = []
+        self._notice.announce(self.report)
         for action in self._list():
             if self._is_done(action):
                 continue
@@ -78,6 +82,8 @@ class Applier:
             if self._is_stopping():
                 return self._stop(action)
             self._become_right_release(action)
+            if action.step["phase"] not in QUIET_PHASES and not self._notice.wait(self.report, self._is_stopping):
+                return self._stop(action)
             if action.id == STEP:
                 if not self._observe(action):
                     return self._stop(action)
@@ -193,6 +199,7 @@ class Applier:
             raise UpgradeError(f"{directory} is gone: resume to build it again.")
         if running_release() != release.path:
             self._held.close()
+            self.report.hand_over()
             become(release, ["upgrade", "continue", "--journal", str(self.journal.path)], self._lock, self.site.places)
 
     def _hold_database(self) -> None:

@@ -51,6 +51,8 @@ class Options(NamedTuple):
     backup: str = "auto"
     offline: bool = False
     contract_now: bool = False
+    # Minutes between the announcement of what people will notice and that.
+    announce: int = 5
 
 
 class Planned(NamedTuple):
@@ -155,6 +157,7 @@ def apply(site: Site, options: Options, wanted: str, report: Report, settle: Cal
             commits=dict(planned.commits),
             offline=options.offline,
             contract_now=options.contract_now,
+            announce=options.announce,
         )
         drive(site, journal, report, lock)
         return journal

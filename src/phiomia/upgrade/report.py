@@ -26,6 +26,9 @@ class Report(Protocol):
     def say(self, text: str) -> None:
         """One line about the step."""
 
+    def hand_over(self) -> None:
+        """The code of another release goes on telling, in this very process."""
+
     def close(self) -> None:
         """Nothing more will come."""
 
@@ -67,6 +70,9 @@ class PlainReport:
     def say(self, text: str) -> None:
         """Tells it."""
         self._line(f"     {text}")
+
+    def hand_over(self) -> None:
+        """Nothing: the next line stands below this one."""
 
     def close(self) -> None:
         """Nothing is left to tell."""

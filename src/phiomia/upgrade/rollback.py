@@ -13,6 +13,7 @@ from phiomia.upgrade.go_back import go_back, pointed
 from phiomia.upgrade.journal import FAILED, FINISHED, RUNNING, SETTLING, STOPPED, Journal, find_open, list_journals
 from phiomia.upgrade.lock import hold_lock
 from phiomia.upgrade.mirror import mirror_journal
+from phiomia.upgrade.notice import Notice
 from phiomia.upgrade.report import Report
 from phiomia.upgrade.site import Site, UpgradeError
 
@@ -31,6 +32,7 @@ def roll_back(site: Site, report: Report) -> WentBack:
         journal = find_open(list_journals(site.places.journal), (RUNNING, FAILED, STOPPED, SETTLING, FINISHED))
         told = journal.told
         _refuse_after_contract(site, journal)
+        Notice(site, journal, site.notices).end(report)
         if not told.switched:
             journal.write("rolled_back", to=told.plan["installed"], reason="nothing had been switched yet")
             mirror_journal(journal, site.config.database_url)
