@@ -118,7 +118,7 @@ def describe(config: Config, roles: tuple[str, ...] = ROLES) -> Settings:
             listen="streaming" if "streaming" in listen else "",
             hands_over=True,
         ),
-        Child("web", (*child, "web"), processes=processes.web, listen="web", stop_signal=signal.SIGINT),
+        Child("web", (*child, "web"), processes=processes.web, listen="web", stop_signal=signal.SIGINT, canary=True),
     )
     return Settings(
         listen=listen,
@@ -127,6 +127,7 @@ def describe(config: Config, roles: tuple[str, ...] = ROLES) -> Settings:
         status_path=str(run / status_name(roles)),
         ready_limit_s=_READY_SECONDS,
         reload_limit_s=processes.reload_seconds,
+        canary_s=processes.canary_seconds,
         describe=("-m", "phiomia", "describe", *roles),
         template=(PYTHON, "-P", "-m", "phiomia", "template", database),
         version=describe_version(),

@@ -275,6 +275,62 @@ def test_broken_releases_are_refused_and_the_old_one_keeps_serving(tmp_path: Pat
         assert running.output().count("reload refused") == len(reasons)
 
 
+def tried_out(canary_s: float) -> dict[str, Any]:
+    """Settings under which another release's web is tried out for so long."""
+    child = (PYTHON, "-P", "-m", "toy_release", "web")
+    env = {"PHIOMIA_DRAIN_IDLE": "65"}
+    web = Child("web", child, env, processes=2, listen="web", stop_signal=signal.SIGINT, canary=True)
+    return {"children": (web,), "canary_s": canary_s}
+
+
+def test_what_fails_at_work_is_found_out_by_one_process_and_the_old_ones_stay(tmp_path: Path) -> None:
+    # Long enough for a busy machine: what is no good is refused as soon as that is known.
+    with serving(tmp_path, **tried_out(30.0)) as running:
+
+        async def scenario() -> tuple[Load, list[str], Load]:
+            reasons = []
+            async with Load(running.port) as load:
+                await asyncio.sleep(0.3)
+                for mark in ("answers-wrongly", "dies-at-work"):
+                    switch(tmp_path, make_release(tmp_path, mark))
+                    reasons.append((await reload(running))["reason"])
+            async with Load(running.port) as after:
+                await asyncio.sleep(0.3)
+            return load, reasons, after
+
+        before = running.pids("web")
+        load, (wrong, dead), after = asyncio.run(scenario())
+        assert re.fullmatch(r"web failed at \d+ of \d+ requests when it was tried out \(before 0\.0%\)", wrong), wrong
+        assert dead == "web exited with status 7 while the first one was tried out"
+        assert running.pids("web") == before and running.status["generation"] == 1
+        # All that people saw of it is what one process did wrong, and only until it was found out.
+        assert 3 <= len(load.failures) < load.answered / 10
+        assert after.failures == [] and after.marks == {"one"}
+
+
+def test_one_process_is_tried_out_before_the_others_follow(tmp_path: Path) -> None:
+    with serving(tmp_path, **tried_out(1.5)) as running:
+        switch(tmp_path, make_release(tmp_path, "two"))
+
+        async def scenario() -> tuple[Load, list[tuple[float, str]]]:
+            answers = []
+            async with Load(running.port) as load:
+                going = asyncio.create_task(reload(running))
+                while not going.done():
+                    connection = await asyncio.open_connection("127.0.0.1", running.port)
+                    answers.append((time.monotonic(), (await ask(connection, "GET", "/", b""))[0]))
+                    connection[1].close()
+                    await asyncio.sleep(0.005)
+                assert (await going)["reason"] == ""
+            return load, answers
+
+        load, answers = asyncio.run(scenario())
+        assert load.failures == [] and load.marks == {"one", "two"}
+        ended = max(at for at, answer in answers if answer.startswith("one"))
+        tried = {int(answer.split()[1]) for at, answer in answers if answer.startswith("two") and at < ended - 0.3}
+        assert len(tried) == 1 and tried < running.pids("web")
+
+
 def test_idle_connections_are_answered_after_the_reload(tmp_path: Path) -> None:
     with serving(tmp_path) as running:
 

@@ -21,7 +21,14 @@ with contextlib.suppress(PackageNotFoundError):  # a package of which each relea
     RUNS += f"/toy-dependency-{version('toy-dependency')}"
 
 
+ASKED = 0
+
+
 async def app(scope, receive, send):
+    global ASKED
+    ASKED += 1
+    if MARK == "dies-at-work" and ASKED > 20:
+        os._exit(7)
     size = 0
     while True:
         message = await receive()
@@ -36,7 +43,8 @@ async def app(scope, receive, send):
         (b"content-length", str(len(body)).encode()),
         (b"x-runs", RUNS.encode()),
     ]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    status = 500 if MARK == "answers-wrongly" and ASKED % 5 == 0 else 200
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 

@@ -121,7 +121,7 @@ class Children:
             return
         except ConnectionResetError:
             data = b""
-        process.heard += data
+        process.hear(data)
         if process.state == "starting" and b"READY" in process.heard:
             process.state = "ready"
             process.kill_at = FOREVER

@@ -59,6 +59,10 @@ class Processes(Struct, frozen=True, forbid_unknown_fields=True):
         float,
         Meta(ge=0, le=3600, description="a reload must serve within this; 0: five times the last start, at least 12"),
     ] = 0.0
+    canary_seconds: Annotated[
+        float,
+        Meta(ge=0, le=300, description="one web process of another release is tried so long beside the old; 0: none"),
+    ] = 3.0
     worker_health_bind: Annotated[
         str, Meta(description="host:port where the workers answer /health, /health/ready and /metrics; empty: nowhere")
     ] = ""

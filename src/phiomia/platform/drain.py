@@ -17,10 +17,13 @@ from typing import Any
 
 import uvicorn
 
+from phiomia.platform.answers import answers
 from phiomia.platform.bodies import only_whole
 from phiomia.platform.held import HeldTransport
 from phiomia.platform.listen import BACKLOG
+from phiomia.platform.log import get_logger
 from phiomia.platform.protocol import QuickProtocol
+from phiomia.platform.spawn import ANSWERED
 
 KEEP_ALIVE_S = 75
 SHORT_IDLE_S = 1.0
@@ -29,11 +32,14 @@ MAX_HEAD = 64 * 1024
 PROGRESS_EVERY_S = 20.0
 PROGRESS_BYTES = 4096
 LOOK_EVERY_S = 0.05
+# A supervisor that tries us out wants to know soon; later it only wants to know what is usual.
+OFTEN_S, OFTEN_FOR_S, SELDOM_S = 0.2, 60.0, 10.0
 # A connection that was accepted a moment ago may not be in the list of connections yet.
 ACCEPTED_GRACE_S = 0.2
 TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
+log = get_logger(__name__)
 Divert = Callable[[asyncio.Transport, bytes], bool]
 
 
@@ -135,12 +141,14 @@ class DrainingServer(uvicorn.Server):
         self.idle_s = idle_s
         self.limit_s = limit_s
         self.signalled = asyncio.Event()
+        self.telling: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Says that it could accept, and accepts when it may: connections wait in the sockets until then."""
         gate = self.ready()
         if gate is not None:
             await self._admission(gate)
+            self.telling = asyncio.create_task(_keep_telling(gate))
         if self.should_exit:
             return
         await super().startup(sockets)
@@ -157,7 +165,6 @@ class DrainingServer(uvicorn.Server):
                 wait.cancel()
         finally:
             loop.remove_reader(gate)
-            os.close(gate)
 
     async def main_loop(self) -> None:
         """Sleeps until told to leave: nothing here needs a clock, as there is no date header to renew."""
@@ -232,6 +239,25 @@ class DrainingServer(uvicorn.Server):
 
     def _connections(self) -> list[GuardedProtocol]:
         return [connection for connection in self.server_state.connections if isinstance(connection, GuardedProtocol)]
+
+
+async def _keep_telling(supervisor: int) -> None:
+    """Tells the supervisor how many requests were answered and how many wrongly: often at first, while we are tried."""
+    os.set_blocking(supervisor, False)
+    told = (0, 0)
+    often = round(OFTEN_FOR_S / OFTEN_S)
+    try:
+        while True:
+            counts = (answers.requests, answers.errors)
+            if counts != told:
+                os.write(supervisor, b"%b %d %d\n" % (ANSWERED, *counts))
+                told = counts
+            often -= 1
+            await asyncio.sleep(OFTEN_S if often > 0 else SELDOM_S)
+    except OSError as error:
+        log.debug("the supervisor does not listen", reason=str(error))
+    finally:
+        os.close(supervisor)
 
 
 async def serve_web(

@@ -6,10 +6,14 @@ Standard library only.
 import signal
 import time
 
+from phiomia.platform.chance import is_more_than_chance
 from phiomia.platform.crew import Crew, Slot, Steps, in_order
 from phiomia.platform.orders import Order
 from phiomia.platform.spawn import FOREVER, Process, count_wait
 from phiomia.platform.topology import Release, Settings
+
+# A hundredth more requests that fail than before is too much.
+MORE_ERRORS = 0.01
 
 
 class Renewal:
@@ -24,11 +28,14 @@ class Renewal:
         self.release = release
         self.template = template
         self.limit_s = limit_s
+        self.tried_s = 0.0
 
     def reload(self, deadline: float) -> Steps:
         """New children beside the old ones, which drain when all new ones serve; gives why not."""
         candidates: list[Slot] = []
         failure = yield from self._bring_up(deadline, candidates)
+        if not failure:
+            failure = yield from self._try_out(candidates)
         if failure:
             self.crew.discard(candidates)
             return failure
@@ -69,6 +76,24 @@ class Renewal:
             if failure:
                 return failure
         return ""
+
+    def _try_out(self, candidates: list[Slot]) -> Steps:
+        """Lets one process of another release answer beside the old ones, which lose nothing if it is no good."""
+        canary = next((slot for slot in candidates if slot.child.canary), None)
+        if canary is None:
+            return ""
+        old = [slot for slot in self.crew.slots if slot.child.role == canary.child.role]
+        if not self.settings.canary_s or all(slot.release.python == self.release.python for slot in old):
+            return ""
+        begun = time.monotonic()
+        canary.process.admit()
+        while not (failure := _judge(canary, old)) and time.monotonic() < begun + self.settings.canary_s:
+            yield begun + self.settings.canary_s
+            gone = yield from self.crew.wait_ready(candidates)
+            if gone:
+                return f"{gone} while the first one was tried out"
+        self.tried_s = time.monotonic() - begun
+        return failure
 
     def restart(self, deadline: float) -> Steps:
         """Ends the old children, then starts new ones; when these fail, the old release again; gives why.
@@ -116,3 +141,13 @@ class Renewal:
     def _is_kept(self, slot: Slot) -> bool:
         wanted = {child.role for child in self.settings.children}
         return not self.order.concerns(slot.child.role) and slot.child.role in wanted
+
+
+def _judge(canary: Slot, old: list[Slot]) -> str:
+    """Why one that is tried out is worse than the old ones; empty when it is not."""
+    requests, errors = (sum(counts) for counts in zip((0, 0), *(slot.process.answered for slot in old), strict=True))
+    usual = errors / requests if requests else 0.0
+    requests, errors = canary.process.answered
+    if not is_more_than_chance(errors, requests * (usual + MORE_ERRORS)):
+        return ""
+    return f"{canary.child.role} failed at {errors} of {requests} requests when it was tried out (before {usual:.1%})"

@@ -14,6 +14,7 @@ PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 FOREVER = float("inf")
 LEAST_EXTENSION_S = 0.1
+ANSWERED = b"ANSWERED"
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -21,6 +22,7 @@ class Process:
     """A child: `starting` until it wrote READY, `leaving` once it was told to end, `gone` when it was reaped."""
 
     __slots__ = (
+        "answered",
         "control",
         "exit_code",
         "extended_s",
@@ -52,6 +54,7 @@ class Process:
         self.exit_code = 0
         self.extended_s = 0.0
         self.why = ""
+        self.answered = (0, 0)
 
     @property
     def limit_s(self) -> float:
@@ -73,6 +76,16 @@ class Process:
         if self.pipe >= 0:
             with contextlib.suppress(OSError):
                 os.write(self.pipe, b"GO\n")
+
+    def hear(self, data: bytes) -> None:
+        """Takes what the child says: READY, and when it serves how many requests it has answered, how many wrongly."""
+        self.heard += data
+        if self.state == "starting":
+            return
+        *lines, self.heard = self.heard.split(b"\n")
+        for words in map(bytes.split, lines):
+            if len(words) == 3 and words[0] == ANSWERED:
+                self.answered = int(words[1]), int(words[2])
 
     def send(self, number: int) -> None:
         """Sends a signal to a child that was not reaped yet (its number cannot belong to another process)."""
@@ -111,6 +124,7 @@ class Process:
             "state": self.state,
             "since": self.since,
             "kill_at": None if self.kill_at == FOREVER else self.kill_at,
+            "answered": self.answered,
         }
 
 
@@ -120,6 +134,7 @@ def restore_process(saved: dict[str, Any]) -> Process:
     process.release = load_release(saved["release"])
     process.state = saved["state"]
     process.since = saved["since"]
+    process.answered = tuple(saved.get("answered", (0, 0)))
     process.kill_at = FOREVER if saved["kill_at"] is None else saved["kill_at"]
     return process
 

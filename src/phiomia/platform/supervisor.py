@@ -224,8 +224,8 @@ class Supervisor:
             template = self.crew.start_template(release, deadline - time.monotonic())
             failure = yield from self.crew.wait_warm(template)
             deadline += count_wait(template.pid) if template is not None else 0.0
+        renewal = Renewal(self.crew, order, settings, release, template, self.renewal_limit_s)
         if not failure:
-            renewal = Renewal(self.crew, order, settings, release, template, self.renewal_limit_s)
             failure = yield from (renewal.restart if order.how == RESTART else renewal.reload)(deadline)
         if template is not None:
             # Before the exec: the next supervisor knows nothing of it.
@@ -233,7 +233,7 @@ class Supervisor:
         if failure:
             self._refuse(order, failure)
         else:
-            self.boot_s = max(0.0, time.monotonic() - begun - settings.settle_s)
+            self.boot_s = max(0.0, time.monotonic() - begun - settings.settle_s - renewal.tried_s)
             self._commit(order, settings, python)
         return failure
 

@@ -21,6 +21,8 @@ class Child(NamedTuple):
     stop_signal: int = signal.SIGTERM
     hands_over: bool = False
     """Its connections go on in the process that comes after it, which therefore starts before it ends."""
+    canary: bool = False
+    """Of another release one process answers alone for a while, beside the old ones, before the others do."""
 
 
 class Release(NamedTuple):
@@ -44,6 +46,8 @@ class Settings(NamedTuple):
     reload_limit_s: float = 0.0
     """For all children together at a reload; 0: by what the last start took."""
     settle_s: float = 1.5
+    canary_s: float = 0.0
+    """For how long the first process of another release answers alone; 0: not at all."""
     stop_limit_s: float = 10.0
     drain_limit_s: float = 300.0
     describe: tuple[str, ...] = ()
