@@ -25,7 +25,7 @@ class NeedsContract(SchemaError):
 class Patience(NamedTuple):
     """How long a statement waits for its turn. Others are held up for no longer than `lock_ms` at a time."""
 
-    lock_ms: int = 150
+    lock_ms: int = 75
     statement_s: float = 10.0
     long_statement_s: float = 6 * 3600.0
     budget_s: float = 600.0

@@ -1,7 +1,7 @@
 """Moves a schema on PostgreSQL: each statement in a short transaction together with the note that it was done.
 
 A statement that wants a table for itself stands in a queue, and everybody who comes after it waits behind it. So it
-gives up after 150 ms and tries again later. An index is made or dropped concurrently, which no transaction can hold:
+gives up after 75 ms and tries again later. An index is made or dropped concurrently, which no transaction can hold:
 whether that was done is asked of the database.
 """
 
