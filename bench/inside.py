@@ -35,7 +35,7 @@ class _Wire(asyncio.Transport):
 
     def __init__(self) -> None:
         super().__init__()
-        self.answer = b""
+        self.pieces = [b""]
         self.came: asyncio.Future[None] | None = None
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
@@ -45,12 +45,12 @@ class _Wire(asyncio.Transport):
         return False
 
     def writelines(self, list_of_data: Any) -> None:
-        self.answer = next(iter(list_of_data))
+        self.pieces = list(list_of_data)
         if self.came is not None and not self.came.done():
             self.came.set_result(None)
 
 
-class _Inside:
+class Inside:
     """The web application of a seeded server, in this process."""
 
     def __init__(self, app: Any, facts: Facts, lines: int) -> None:
@@ -70,13 +70,21 @@ class _Inside:
         """Asks all at once, each on a connection of its own."""
         await asyncio.gather(*[self._ask(line, request) for line, request in zip(self._lines, requests, strict=False)])
 
+    async def answer(self, request: bytes) -> bytes:
+        """What comes back, whatever it is."""
+        return b"".join(await self._send(self._lines[0], request))
+
     async def _ask(self, line: tuple[GuardedProtocol, _Wire], request: bytes) -> None:
+        answer = (await self._send(line, request))[0]
+        if not answer.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError(f"refused: {request[:80]!r}: {answer[:200]!r}")
+
+    async def _send(self, line: tuple[GuardedProtocol, _Wire], request: bytes) -> list[bytes]:
         protocol, wire = line
         wire.came = asyncio.get_running_loop().create_future()
         protocol.data_received(request)
         await wire.came
-        if not wire.answer.startswith(b"HTTP/1.1 200"):
-            raise RuntimeError(f"refused: {request[:80]!r}: {wire.answer[:200]!r}")
+        return wire.pieces
 
     def close(self) -> None:
         """Forgets the connections."""
@@ -84,17 +92,18 @@ class _Inside:
             protocol.connection_lost(ConnectionError())
 
 
-async def _open(stack: contextlib.AsyncExitStack, server: str, lines: int) -> _Inside:
+async def open_inside(stack: contextlib.AsyncExitStack, server: str, lines: int) -> Inside:
+    """The application of a seeded server with that many connections, until the stack ends."""
     folder, _, url = server.partition(",")
     settings = {"PHIOMIA_DATA": folder, "PHIOMIA_RATE_LIMITS": "off"} | ({"PHIOMIA_DATABASE_URL": url} if url else {})
     facts = msgspec.json.decode((Path(folder) / "bench-facts.json").read_bytes(), type=Facts)
     parts = await stack.enter_async_context(open_parts(load_config(settings), "web"))
-    inside = _Inside(build_web(parts), facts, lines)
+    inside = Inside(build_web(parts), facts, lines)
     stack.callback(inside.close)
     return inside
 
 
-async def _measure(servers: Sequence[_Inside], read: Read, rounds: int, lines: int) -> list[float]:
+async def _measure(servers: Sequence[Inside], read: Read, rounds: int, lines: int) -> list[float]:
     groups: list[list[Sequence[bytes]]] = []
     for server in servers:
         requests = read.requests(server.facts, None)  # type: ignore[arg-type]
@@ -114,7 +123,7 @@ async def _measure(servers: Sequence[_Inside], read: Read, rounds: int, lines: i
 
 async def _run(options: argparse.Namespace) -> None:
     async with contextlib.AsyncExitStack() as stack:
-        servers = [await _open(stack, server, options.lines) for server in options.servers]
+        servers = [await open_inside(stack, server, options.lines) for server in options.servers]
         for read in READS:
             if read.name == "home page 2" or options.read not in read.name:
                 continue

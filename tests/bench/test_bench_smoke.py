@@ -5,16 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import apsw
+import msgspec
 import pytest
 from bench.__main__ import main
+from bench.everything import Cost, measure_everything
 from bench.figures import Figure
+from bench.inside import open_inside
 from bench.load import make_request
 from bench.posts import BOOST, FOLLOWERS_OF_WRITER, LOCAL, REPLY, THREAD, History
 from bench.reads import READS
 from bench.seed import Facts, seed
+
+from phiomia.api.endpoint import ENDPOINTS
+from phiomia.api.routes import load_endpoints
 
 _NOW = 1_790_000_000_000
 
@@ -40,6 +47,22 @@ def test_everything_is_measured_once(tmp_path: Path) -> None:
     assert {read.name for read in READS} <= figures.keys()
     assert {"hello", "idle", "post, every role", "posts", "visible to a follower", "after the load"} <= figures.keys()
     assert all(figure["value"] >= 0 for figure in figures.values())
+
+
+def test_every_endpoint_is_asked(tmp_path: Path) -> None:
+    facts = asyncio.run(seed(f"sqlite:///{tmp_path / 'phiomia.sqlite3'}", 400))
+    (tmp_path / "bench-facts.json").write_bytes(msgspec.json.encode(facts))
+
+    async def measure() -> list[Cost]:
+        async with AsyncExitStack() as stack:
+            return await measure_everything(await open_inside(stack, str(tmp_path), 1))
+
+    costs = asyncio.run(measure())
+    load_endpoints()
+    assert len(costs) == sum(one.method == "GET" for one in ENDPOINTS)
+    # What there is nothing of in the seed, and an app that the tokens do not have.
+    assert {cost.status for cost in costs} <= {200, 204, 302, 401, 404}
+    assert sum(cost.status == 200 for cost in costs) > 0.8 * len(costs)
 
 
 def test_what_is_seeded_fits_together(seeded: tuple[apsw.Connection, Facts]) -> None:

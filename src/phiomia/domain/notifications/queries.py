@@ -1,6 +1,6 @@
 """Reading notifications. Those of suspended accounts are left out, and filtered ones unless asked for."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, String, case, cast, func, literal, not_, or_, select
@@ -66,37 +66,20 @@ def _variant(*conditions: ColumnElement[bool]) -> _Variant:
     return _Variant(
         Paged(_of_account(*_COLUMNS).where(_unfiltered, *conditions), notifications.c.id),
         Query(select(func.count()).select_from(few)),
-        _groups(conditions, upwards=False),
-        _groups(conditions, upwards=True),
+        _window(conditions, upwards=False),
+        _window(conditions, upwards=True),
         Query(select(func.count()).select_from(few_keys)),
     )
 
 
-def _groups(conditions: tuple[ColumnElement[bool], ...], *, upwards: bool) -> Query:
-    """The newest rows of each group of a page, with what is to be known of the whole group."""
+def _window(conditions: tuple[ColumnElement[bool], ...], *, upwards: bool) -> Query:
+    """What the groups of a page are made of. Grouping is cheaper outside of the database, for these are few rows."""
     id_ = notifications.c.id
-    window = (
-        _of_account(*_COLUMNS, _group.label("shown_key"))
+    return Query(
+        _of_account(*_COLUMNS)
         .where(_unfiltered, id_ < P("page_below"), id_ > P("group_above"), *conditions)
         .order_by(id_.asc() if upwards else id_.desc())
         .limit(literal(_WINDOW))
-        .subquery("w")
-    )
-    key = window.c.shown_key
-    on_page = case((window.c.id > P("page_above"), window.c.id))
-    counted = select(
-        window,
-        func.row_number().over(partition_by=key, order_by=window.c.id.desc()).label("place"),
-        func.count().over(partition_by=key).label("size"),
-        func.max(window.c.id).over(partition_by=key).label("newest"),
-        func.min(on_page).over(partition_by=key).label("oldest"),
-    ).subquery("c")
-    newest = counted.c.newest
-    return Query(
-        select(*[counted.c[name] for name in (*NotificationRow._fields, "shown_key", "size", "oldest")])
-        .where(counted.c.place <= literal(_SAMPLES), newest > P("page_above"))
-        .order_by(newest.asc() if upwards else newest.desc(), counted.c.id.desc())
-        .limit(P("row_limit"))
     )
 
 
@@ -164,24 +147,32 @@ async def list_groups(
     bounds = page.bounds()
     # What belongs to the groups on this page but lies below its lower bound counts as well: it is of the same span.
     above = bounds["page_above"]
-    parameters |= {
-        "group_above": id_at(max(0, moment_of(above) - SPAN)) if above else 0,
-        "row_limit": bounds["page_limit"] * _SAMPLES,
-    }
     rows = await session.all(
         variant.nearest_groups if page.upwards else variant.newest_groups,
         account=account_id,
         include_filtered=include_filtered,
-        grouped_types=list(grouped_types),
-        page_above=above,
+        group_above=id_at(max(0, moment_of(above) - SPAN)) if above else 0,
         page_below=bounds["page_below"],
         **parameters,
     )
-    found: dict[str, GroupView] = {}
-    for *columns, key, size, oldest in rows:
-        found.setdefault(key, GroupView(key, size, oldest, [])).rows.append(_row(*columns))
-    groups = list(found.values())[: page.limit]
-    return groups[::-1] if page.upwards else groups
+    groups = _group_rows(reversed(rows) if page.upwards else rows, above, frozenset(grouped_types))
+    return groups[-page.limit :] if page.upwards else groups[: page.limit]
+
+
+def _group_rows(rows: Iterable[Sequence[Any]], above: int, grouped_types: Collection[str]) -> list[GroupView]:
+    """The groups of which something is above an id; the rows begin with the newest, and so do the groups."""
+    found: dict[str, tuple[list[int], list[Sequence[Any]]]] = {}
+    for row in rows:
+        id_, type_, key = row[0], row[1], row[5]
+        ids, samples = found.setdefault(key if type_ in grouped_types else f"{_SINGLE}{id_}", ([], []))
+        ids.append(id_)
+        if len(samples) < _SAMPLES:
+            samples.append(row)
+    return [
+        GroupView(key, len(ids), min(id_ for id_ in ids if id_ > above), [_row(*row) for row in samples])
+        for key, (ids, samples) in found.items()
+        if ids[0] > above
+    ]
 
 
 async def count_unread_groups(
