@@ -24,7 +24,7 @@ from phiomia.entities.links import Links
 from phiomia.federation.exchange import Exchange
 from phiomia.platform import log
 from phiomia.platform.bus import open_bus
-from phiomia.platform.config import Config
+from phiomia.platform.config import Config, variables
 from phiomia.platform.db import Database, open_database
 from phiomia.platform.events import Services
 from phiomia.platform.health import TOUCH, Obstacle, find_obstacle, health_folder
@@ -43,15 +43,20 @@ _ROLE_MODULES = (
     "cryptography.hazmat.primitives.asymmetric.rsa",
     "cryptography.hazmat.primitives.serialization",
     "falcon.asgi",
+    "phiomia.federation.inbox.receive",
+    "phiomia.federation.inbox.web",
+    "phiomia.federation.media",
     "phiomia.federation.routes",
     "phiomia.jobs",
     "phiomia.platform.drain",
+    "phiomia.platform.file_limit",
     "phiomia.platform.jobs.periodic",
     "phiomia.platform.jobs.worker",
     "phiomia.platform.passing",
     "phiomia.streaming.role",
     "phiomia.streams",
     "phiomia.web.routes",
+    "uvicorn.lifespan.off",
     "uvloop",
 )
 # An idle worker looks every second; a write may wait for others for as long as `database.busy_seconds`.
@@ -263,11 +268,14 @@ def run_role(config: Config, role: str) -> None:
 
 def load_roles(database: str) -> None:
     """Loads what the roles need on this database, `sqlite` or `postgresql`, before the process is copied for each."""
+    from phiomia.api.endpoint import make_readers
     from phiomia.api.routes import load_endpoints
 
     for module in (*_ROLE_MODULES, f"phiomia.platform.db.{database}"):
         importlib.import_module(module)
     load_endpoints()
+    make_readers()
+    variables()
 
 
 def _sockets(bind: str) -> list[socket.socket]:

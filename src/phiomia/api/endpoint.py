@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Literal, NamedTuple, get_type_hints
 
 import falcon.asgi
@@ -177,6 +177,19 @@ def mount(app: App, api: Api) -> None:
         app.add_route(template, _resource(declared_here, api))
 
 
+@cache
+def make_reader(params: type) -> Reader:
+    """The one reader of a type of parameters."""
+    return Reader(params)
+
+
+def make_readers() -> None:
+    """Makes those of every declared endpoint; what is made before a process is copied is in memory once."""
+    for declared in ENDPOINTS:
+        if declared.params:
+            make_reader(declared.params)
+
+
 def _template(path: str) -> str:
     return "/".join("{" + part[1:] + "}" if part.startswith(":") else part for part in path.split("/"))
 
@@ -207,7 +220,7 @@ def _preflight(methods: list[str]) -> Callable[..., Awaitable[None]]:
 
 
 def _responder(declared: Endpoint, api: Api) -> Callable[..., Awaitable[None]]:
-    reader = Reader(declared.params) if declared.params else None
+    reader = make_reader(declared.params) if declared.params else None
     handler = declared.handler
     upload_bytes = declared.upload_bytes
     rate = getattr(api.config.rate_limits, declared.rate) if declared.rate else None

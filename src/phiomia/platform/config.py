@@ -10,6 +10,7 @@ import os
 import tempfile
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -331,7 +332,8 @@ INTERNAL_NAMES = {
 _INTERNAL_PREFIXES = ("PHIOMIA_TEST_", "PHIOMIA_SUPERVISOR_", "PHIOMIA_DRAIN_", "PHIOMIA_UPGRADE_")
 
 
-def variables() -> dict[str, tuple[str, ...]]:
+@cache
+def variables() -> Mapping[str, tuple[str, ...]]:
     """Each variable's name with the path of the setting it stands for."""
     found: dict[str, tuple[str, ...]] = {}
     for item in msgspec.structs.fields(Config):

@@ -137,6 +137,11 @@ _VISIBLE = page_query(
         any_of(statuses.c.id, listed("ids")), visible_with_original(statuses, VIEWER)
     )
 )
+_VISIBLE_ONE = page_query(
+    select(statuses.c.id.label("cursor"), statuses.c.id).where(
+        statuses.c.id == P("id"), visible_with_original(statuses, VIEWER)
+    )
+)
 _GIVEN = page_query(select(statuses.c.id.label("cursor"), statuses.c.id).where(any_of(statuses.c.id, listed("ids"))))
 _ROWS = Query(
     select(*[statuses.c[name] for name in StatusRow.__struct_fields__]).where(any_of(statuses.c.id, listed("ids")))
@@ -239,10 +244,10 @@ async def find_rows(session: ReadSession, ids: Sequence[int], viewer: int | None
 
 async def load_row(session: ReadSession, status_id: int, viewer: int | None) -> FeedRow:
     """One status as a page row. Raises NotFound, also for what the viewer may not see."""
-    found = await find_rows(session, [status_id], viewer)
-    if status_id not in found:
+    row = await session.one(_VISIBLE_ONE, viewer=viewer or NOBODY, id=status_id)
+    if row is None:
         raise NotFound
-    return found[status_id]
+    return _as_feed_row(row)
 
 
 async def rows_of(session: ReadSession, ids: Sequence[int], viewer: int | None) -> dict[int, FeedRow]:

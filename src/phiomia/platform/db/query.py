@@ -55,6 +55,9 @@ _SQLITE.statement_compiler = _SqliteCompiler
 _SQLITE.supports_native_boolean = True  # else "x IN (…)" becomes "x IN (…) = 1", which no index serves
 _POSTGRESQL: Dialect = PGDialect_asyncpg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 
+# Placeholders, and what is quoted, in which there are none.
+_PLACES = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\?""")
+
 Build = Callable[[Callable[[Table], Any]], Executable]
 
 
@@ -142,6 +145,8 @@ class Query:
         query._source = None
         query._raw = {"sqlite": sqlite, "postgresql": postgresql or sqlite}
         query.sqlite = query.postgresql = None
+        if cls._database:
+            query._keep_text_only(cls._database)
         return query
 
     def for_sqlite(self) -> Compiled:
@@ -162,7 +167,7 @@ class Query:
 
     def _compile(self, dialect: Dialect, insert: Callable[[Table], Any]) -> Compiled:
         if self._raw:
-            return _compile_raw(self._raw[dialect.name], dialect)
+            return _numbered(_compile_raw(self._raw[dialect.name], dialect), dialect)
         source = self._source
         statement: Any = source(insert) if callable(source) and not isinstance(source, ClauseElement) else source
         statement = _raise_revision(statement)
@@ -174,7 +179,7 @@ class Query:
         if unnamed:
             raise TypeError(f"parameters without a name in: {compiled.string}")
         lists = frozenset(name for name in names if isinstance(binds[name].type, ARRAY))
-        return Compiled(compiled.string, names, lists)
+        return _numbered(Compiled(compiled.string, names, lists), dialect)
 
 
 @contextmanager
@@ -209,6 +214,16 @@ def _raise_revision(statement: Any) -> Any:
         if changed is not None and not {"rev", statement.table.c.rev} & set(changed):
             changed["rev"] = statement.table.c.rev + 1
     return statement
+
+
+def _numbered(compiled: Compiled, dialect: Dialect) -> Compiled:
+    """For SQLite each parameter once, however often it stands in the text: it then also computes once what is alike."""
+    if dialect is not _SQLITE:
+        return compiled
+    names = list(dict.fromkeys(compiled.names))
+    order = iter(compiled.names)
+    sql = _PLACES.sub(lambda found: f"?{names.index(next(order)) + 1}" if found[0] == "?" else found[0], compiled.sql)
+    return Compiled(sql, names, compiled.lists)
 
 
 def _compile_raw(sql: str, dialect: Dialect) -> Compiled:
