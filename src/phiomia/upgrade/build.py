@@ -4,7 +4,6 @@ Nothing that runs is touched, and whatever breaks it off, the next try begins an
 the release is there. Standard library only.
 """
 
-import io
 import json
 import os
 import platform
@@ -12,7 +11,6 @@ import shutil
 import stat
 import subprocess
 import sys
-import tarfile
 import time
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -23,6 +21,7 @@ from phiomia.upgrade.ancestry import export_commit
 from phiomia.upgrade.places import Places
 from phiomia.upgrade.report import Report
 from phiomia.upgrade.requirements import export_requirements
+from phiomia.upgrade.unpack import unpack
 from phiomia.upgrade.versions import meets
 
 MARK = "RELEASE.json"
@@ -129,8 +128,7 @@ def _unpack(places: Places, commit: str, path: Path) -> None:
     places.releases.mkdir(parents=True, exist_ok=True)
     building = places.releases / f"{_BUILDING}{path.name}"
     building.mkdir()
-    with tarfile.open(fileobj=io.BytesIO(export_commit(places.checkout, commit))) as archive:
-        archive.extractall(building, filter="data")
+    unpack(export_commit(places.checkout, commit), building)
     # Its libraries are installed at the final place, because they write that down.
     building.rename(path)
 

@@ -6,9 +6,7 @@ What is written can be corrected by hand before it is committed; `--tag`, given 
 import argparse
 import ast
 import datetime
-import io
 import sys
-import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -36,6 +34,7 @@ from phiomia.upgrade.manifest import (
 )
 from phiomia.upgrade.min_code import newest
 from phiomia.upgrade.render import render_tree
+from phiomia.upgrade.unpack import unpack
 from phiomia.upgrade.versions import is_prerelease, version_order
 
 # The least that a role does when something in it has changed.
@@ -123,8 +122,7 @@ def compare_roles(root: Path, previous: str | None) -> Restart:
     if previous is None:
         return _TAKE_UP
     with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(fileobj=io.BytesIO(export_tree(root, previous, ("src", "uv.lock")))) as archive:
-            archive.extractall(folder, filter="data")
+        unpack(export_tree(root, previous, ("src", "uv.lock")), Path(folder))
         before = hash_roles(Path(folder))
     now = hash_roles(root)
     needs = {role: "none" if now[role] == before[role] else getattr(_TAKE_UP, role) for role in now}
