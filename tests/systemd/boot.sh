@@ -1,6 +1,6 @@
 #!/bin/sh
 # The first process of the laboratory: makes a world of its own out of copies of this machine's files, and becomes
-# systemd in it. $1 is an empty directory, $2 the interpreter's prefix, $3 its libraries.
+# systemd in it. $1 is an empty directory, $2 the interpreter's prefix, $3 its libraries, $4 the cache of uv or nothing.
 set -eu
 world=$1
 mount -t tmpfs -o mode=755 lab "$world"
@@ -35,6 +35,12 @@ for folder in "$2" "$3"; do
     mkdir -p ".$folder"
     mount --bind "$folder" ".$folder"
 done
+
+if [ -n "$4" ]; then
+    mkdir -p srv/uv "$world/upper-uv" "$world/work-uv"
+    mount -t overlay -o "lowerdir=$4,upperdir=$world/upper-uv,workdir=$world/work-uv,metacopy=on" overlay srv/uv
+    chmod -R a+rwX srv/uv
+fi
 
 # Only what the tests need is started.
 mkdir -p etc/systemd/system

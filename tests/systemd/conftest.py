@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,14 +18,26 @@ from lab_server import LabServer  # noqa: E402
 from release_world import Repository  # noqa: E402
 
 
+@pytest.fixture(scope="session")
+def releases(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """The made-up releases."""
+    return Repository(tmp_path_factory.mktemp("releases"))
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
-    """0.1.0 of made-up releases, installed by `phiomia install` and started, in a laboratory."""
+def server(request: pytest.FixtureRequest, releases: Repository) -> Iterator[LabServer]:
+    """0.1.0 of made-up releases, installed by `phiomia install` and started, in a laboratory.
+
+    On PostgreSQL where a module says POSTGRESQL. What people saw is kept in pytest's cache, in figures/.
+    """
     if reason := why_not():
         pytest.skip(reason)
-    server = LabServer(Repository(tmp_path_factory.mktemp("releases")))
+    server = LabServer(releases, postgresql=getattr(request.module, "POSTGRESQL", False))
     try:
         server.install("0.1.0")
         yield server
     finally:
         server.lab.close()
+        if request.config.cache is not None and server.figures:
+            path = request.config.cache.mkdir("figures") / f"{request.module.__name__}.json"
+            path.write_text(json.dumps(server.figures, indent=2))

@@ -22,6 +22,8 @@ NAMESPACES = ("mount", "pid", "cgroup", "net", "uts", "ipc")
 PREFIX = Path(sys.base_prefix)
 PYTHON = PREFIX / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
 PACKAGES = Path(sysconfig.get_paths()["purelib"])
+# Where uv finds what it has downloaded before, when that is wanted.
+UV_CACHE = "/srv/uv"
 _BOOT_S = 60.0
 
 
@@ -58,7 +60,7 @@ class Laboratory:
         self.group = found / f"phiomia-lab-{uuid.uuid4().hex[:8]}"
         self.group.mkdir()
         command = ["unshare", *(f"--{name}" for name in NAMESPACES), "--fork", "--kill-child", "--propagation=private"]
-        command += ["sh", str(BOOT), str(self.folder), str(PREFIX), str(PACKAGES)]
+        command += ["sh", str(BOOT), str(self.folder), str(PREFIX), str(PACKAGES), _find_cache()]
         self.log = self.folder.with_suffix(".log")
         with self.log.open("wb") as log:
             # Its groups lie below this one, so that they neither see nor touch those of the machine.
@@ -148,6 +150,14 @@ class Laboratory:
                 time.sleep(0.1)
         self.folder.rmdir()
         self.log.unlink()
+
+
+def _find_cache() -> str:
+    if "PHIOMIA_TEST_REAL_UV" not in os.environ:
+        return ""
+    return subprocess.run(
+        [str(PREFIX / "bin/uv"), "cache", "dir"], capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 def _cgroups() -> Path | None:

@@ -1,8 +1,12 @@
-"""A server that is installed in a laboratory as operators would, and people who use it."""
+"""A server that is installed in a laboratory as operators would, and people who use it, also through nginx.
+
+With PHIOMIA_TEST_REAL_UV set, releases get libraries of their own from uv's cache, which takes much longer.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -14,15 +18,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lab import PACKAGES, PREFIX, PYTHON, Laboratory
+from lab import PACKAGES, PREFIX, PYTHON, UV_CACHE, Laboratory
 from release_world import Repository
 
+from postgresql import find_programs
+
 USER = "phiomia"
-ADDRESS = "127.0.0.1:3000"
+DIRECT = "http://127.0.0.1:3000"
+PROXY = "https://127.0.0.1"
 NAME = "social.example"
 UNITS = ("phiomia-worker", "phiomia-streaming", "phiomia-web")
 LOAD = Path(__file__).with_name("load.py")
 _DATA = "/home/phiomia/app/shared/data"
+_CLUSTER = "/srv/postgresql"
+_DATABASE = "postgresql://phiomia@127.0.0.1/phiomia"
+_CERTIFICATE = f"/etc/letsencrypt/live/{NAME}"
 _PATIENCE_S = 90.0
 # Libraries come from the environment of the tests: what installs them has tests of its own.
 _UV = f"""#!{PYTHON}
@@ -35,36 +45,111 @@ packages.mkdir(parents=True)
 (venv / "pyvenv.cfg").write_text("home = {PYTHON.parent}\\n")
 (packages / "libraries.pth").write_text("{PACKAGES}\\n")
 """
+_REAL_UV = f"""#!/bin/sh
+export UV_CACHE_DIR={UV_CACHE} UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
+exec {PREFIX}/bin/uv --offline "$@"
+"""
 # Homes are hidden from the server, and the interpreter of the tests may lie in one. 0.5.0 asks for the variable.
 _DROP_IN = f"[Service]\nBindReadOnlyPaths={PREFIX} {PACKAGES}\nEnvironment=PHIOMIA_DATA={_DATA}\n"
 
 
-class Told(dict[str, Any]):
+class Told:
     """What people have seen."""
+
+    def __init__(self) -> None:
+        self.lines: list[dict[str, Any]] = []
+        self.streams: list[dict[str, Any]] = []
+
+    @property
+    def failures(self) -> list[str]:
+        """Requests that were not answered as they should."""
+        return [failure for line in self.lines for failure in line["failures"]]
+
+    @property
+    def unheard(self) -> list[str]:
+        """What those who listen have missed, or heard twice."""
+        return [
+            f"{one['address']}: {one['drops'] or ''} {one['lost']} lost, {one['twice']} twice"
+            for one in self.streams
+            if one["drops"] or one["lost"] or one["twice"]
+        ]
+
+    @property
+    def pause(self) -> float:
+        """For how long nobody was answered, wherever that was longest."""
+        return max(float(line["pause"]) for line in self.lines)
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """What is worth writing down."""
+        lines = [{**line, "failures": len(line["failures"])} for line in self.lines]
+        return {"requests": lines, "streams": [{**one, "drops": len(one["drops"])} for one in self.streams]}
 
 
 class LabServer:
     """The server of made-up releases."""
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, *, postgresql: bool = False) -> None:
         self.repository = repository
         self.lab = Laboratory()
+        self.postgresql = postgresql
         self.token = ""
+        self.addresses = [DIRECT]
+        self.has_polkit = False
+        self.figures: dict[str, Any] = {}
 
     def install(self, version: str) -> None:
         """Installs a release as root does, and starts it."""
         lab = self.lab
         lab.copy(self.repository.root, "/srv/origin")
-        lab.write("/usr/local/bin/uv", _UV, 0o755)
+        lab.write("/usr/local/bin/uv", _REAL_UV if "PHIOMIA_TEST_REAL_UV" in os.environ else _UV, 0o755)
         for unit in UNITS:
             lab.write(f"/etc/systemd/system/{unit}.service.d/laboratory.conf", _DROP_IN)
         lab.type("git config --system safe.directory '*'")
         lab.type(f"git clone --quiet /srv/origin /srv/phiomia && git -C /srv/phiomia checkout --quiet v{version}")
-        self.install_said = self.run_install("--domain", NAME)
-        lab.type("printf '\\n[rate_limits]\\nenabled = false\\n' >>/home/phiomia/app/shared/phiomia.toml")
+        more = ("--database", self._start_database()) if self.postgresql else ()
+        self.install_said = self.run_install("--domain", NAME, *more)
+        settings = r"\n[rate_limits]\nenabled = false\n\n[upgrade]\nobserve_s = 5\n"
+        lab.type(f"printf '{settings}' >>/home/phiomia/app/shared/phiomia.toml")
         lab.type("phiomia accounts create alice --email alice@mail.example --role owner --confirmed")
         self.token = lab.type("phiomia tokens create alice").stdout.strip()
         lab.type(f"systemctl start phiomia-web.socket phiomia-streaming.socket {' '.join(UNITS)}")
+        self._start_proxy()
+        self._start_polkit()
+
+    def _start_database(self) -> str:
+        lab, programs = self.lab, find_programs()
+        lab.type(f"install -d -o postgres -m 700 {_CLUSTER}")
+        lab.run("runuser", "-u", "postgres", "--", f"{programs}/initdb", "-A", "trust", "--no-sync", "-D", _CLUSTER)
+        options = f"-c listen_addresses=127.0.0.1 -c unix_socket_directories={_CLUSTER} -c fsync=off"
+        run = "systemd-run --quiet --unit=lab-postgresql --property=Type=notify --uid=postgres"
+        lab.type(f"{run} {programs}/postgres -D {_CLUSTER} {options}")
+        for sql in ("CREATE ROLE phiomia LOGIN", "CREATE DATABASE phiomia OWNER phiomia"):
+            lab.run(f"{programs}/psql", "--host", _CLUSTER, "-U", "postgres", "-qc", sql)
+        return _DATABASE
+
+    def _start_proxy(self) -> None:
+        """nginx with the sample that the installer has written."""
+        if shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") is None:
+            return
+        lab, sites = self.lab, "/etc/nginx/sites-"
+        lab.type(f"mkdir -p {_CERTIFICATE} && rm -f {sites}enabled/* && mkdir -p /var/log/nginx")
+        key = f"-keyout {_CERTIFICATE}/privkey.pem -out {_CERTIFICATE}/fullchain.pem"
+        lab.type(f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN={NAME} {key}")
+        # So that a process which is done need not wait long for what nginx keeps open.
+        shorter = "sed 's/keepalive_timeout 60s/keepalive_timeout 2s/'"
+        lab.type(f"{shorter} /home/phiomia/app/shared/nginx.sample >{sites}available/phiomia")
+        lab.type(f"ln -s ../sites-available/phiomia {sites}enabled/ && systemctl start nginx")
+        self.addresses.append(PROXY)
+
+    def _start_polkit(self) -> None:
+        if Path("/usr/lib/polkit-1/polkitd").exists() and shutil.which("dbus-daemon"):
+            self.lab.type("systemctl start dbus polkit")
+            self.has_polkit = True
+
+    def manage(self, line: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """A line with systemctl: the server's user types it where polkit lets them, else root."""
+        return self.lab.type(line, user=USER if self.has_polkit else "", check=check)
 
     def run_install(self, *options: str, check: bool = True) -> str:
         """What `phiomia install` says, run from a checkout of root's."""
@@ -81,16 +166,23 @@ class LabServer:
         """What a unit has logged."""
         return self.lab.run("journalctl", "--no-pager", "--output=cat", f"--unit={unit}").stdout
 
+    def boot_s(self, unit: str) -> float:
+        """How long the last start of a unit took."""
+        names = ("ExecMainStartTimestampMonotonic", "ActiveEnterTimestampMonotonic")
+        told = self.lab.run("systemctl", "show", unit, *(f"--property={name}" for name in names)).stdout
+        values = dict(line.split("=") for line in told.split())
+        return (int(values[names[1]]) - int(values[names[0]])) / 1e6
+
     @contextmanager
-    def used(self) -> Iterator[Told]:
-        """People use it meanwhile; afterwards they tell."""
+    def used(self, name: str) -> Iterator[Told]:
+        """People use it meanwhile; afterwards they tell, and it is written down under that name."""
         folder = Path(tempfile.mkdtemp(prefix="phiomia-load-"))
         counter = folder / "answered"
         # From outside, for their files; the network is that in there.
         command = ["nsenter", f"--target={self.lab.init}", "--net", "--", sys.executable, str(LOAD)]
         told = Told()
         process = subprocess.Popen(
-            [*command, ADDRESS, NAME, self.token, str(counter)],
+            [*command, NAME, self.token, str(counter), *self.addresses],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -104,7 +196,14 @@ class LabServer:
             said, complaints = process.communicate(timeout=_PATIENCE_S * 2)
             shutil.rmtree(folder)
         assert process.returncode == 0, complaints
-        told.update(json.loads(said))
+        seen = json.loads(said)
+        told.lines, told.streams = seen["lines"], seen["streams"]
+        self.figures[name] = told.figures
+        for line in told.figures["requests"]:
+            print(f"{name}, {line['address']}: {line['answers']} answers, {line['failures']} failures,", end=" ")
+            print(f"longest pause {line['pause']} s")
+        for one in told.figures["streams"]:
+            print(f"{name}, {one['address']}: {one['heard']} events, {one['drops']} drops, {one['lost']} lost")
 
 
 def _await_more(counter: Path) -> None:
