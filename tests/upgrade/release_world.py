@@ -139,7 +139,9 @@ class Repository:
         self._git("config", "user.email", "nobody@mail.example")
         self._git("config", "user.name", "Nobody")
         self._forget_contracts()
-        heads = tuple(sorted(self._heads()))
+        self._make_releases(tuple(sorted(self._heads())))
+
+    def _make_releases(self, heads: tuple[str, ...]) -> None:
         self._release("0.1.0")
         self._release("0.1.1", steps=(_step("tidy", "config"),), restart=SERVED)
         self._release("0.1.2", restart=Restart(web="reload"))

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from phiomia.upgrade.site import Site
-from phiomia.upgrade.switch import Pointed, SwitchRefused, bring_roles, is_running, restore_links, runs_only
+from phiomia.upgrade.switch import Pointed, SwitchRefused, bring_roles, is_running, is_taken_up, restore_links
 
 
 def go_back(site: Site, to: Pointed) -> list[str]:
@@ -14,7 +14,8 @@ def go_back(site: Site, to: Pointed) -> list[str]:
     restore_links(site.places, to)
     failures = []
     for name in ("web", "workers", "streaming"):
-        if is_running(site.run_dir, name) and not runs_only(site.run_dir, name, to.current):
+        # One that has just died will come back as what it was, unless its supervisor hears of the other release.
+        if is_running(site.run_dir, name) and not is_taken_up(site.run_dir, name, to.current):
             try:
                 bring_roles(site.run_dir, [name], "reload")
             except SwitchRefused as error:

@@ -72,13 +72,21 @@ def is_running(run_dir: Path, name: str) -> bool:
 
 def runs_only(run_dir: Path, name: str, release: Path) -> bool:
     """Whether every process of a role that takes work runs this release; true when none runs."""
-    serving = [
-        child
+    return _list_serving(run_dir, name) <= {release.resolve()}
+
+
+def is_taken_up(run_dir: Path, name: str, release: Path) -> bool:
+    """Whether a role has processes that take work, and all of them run this release."""
+    return _list_serving(run_dir, name) == {release.resolve()}
+
+
+def _list_serving(run_dir: Path, name: str) -> set[Path]:
+    return {
+        Path(child["python"]).parent.parent.parent
         for supervisor in find_supervisors(run_dir)
         for child in supervisor.status["children"]
         if child["role"] == ROLES[name] and child["state"] != "leaving"
-    ]
-    return all(Path(child["python"]).parent.parent.parent == release.resolve() for child in serving)
+    }
 
 
 def list_older(places: Places, run_dir: Path, release: Path, untouched: set[str]) -> list[Live]:

@@ -1,0 +1,96 @@
+"""A release that serves, but worse than the one before, is taken back without anybody; one that is as good stays."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from faulty_releases import BEFORE, FAULTY, FaultyInstallation, can_post, faulty, faulty_built, serve
+from test_apply import InstalledServer, Poster
+
+from phiomia.upgrade.database import connect
+
+__all__ = ["faulty", "faulty_built"]
+pytestmark = pytest.mark.timeout(600)
+ROLES = ("web", "worker", "streaming")
+FAULTS: dict[str, tuple[dict[str, float], str]] = {
+    "errors": ({"errors_of": 20}, r"requests failed \("),
+    "deaths": ({"dies_after": 40}, "processes ended by themselves|of the upgrade's own failed"),
+    "slow": ({"slow_s": 2.0}, r"ms \(p95\), before"),
+    "jobs": ({"jobs": 1}, r"\d jobs .*failed"),
+}
+
+
+@contextmanager
+def used(server: InstalledServer) -> Iterator[Poster]:
+    """Somebody posts, first long enough that there is something to compare with."""
+    poster = Poster(server)
+    poster.start()
+    try:
+        server.until(lambda: len(poster.posted) > 70, "people have posted", 120)
+        yield poster
+    finally:
+        poster.stop()
+
+
+def last(journal: list[dict[str, Any]], kind: str) -> dict[str, Any]:
+    """The last entry of a kind."""
+    return [entry for entry in journal if entry["kind"] == kind][-1]
+
+
+def assert_went_back(installation: FaultyInstallation, server: InstalledServer, said: str, reason: str) -> None:
+    assert f"{FAULTY} was taken back after" in said and f"{BEFORE} serves again" in said
+    journal = installation.journal()
+    back = last(journal, "rolled_back")
+    assert re.search(reason, back["reason"]), back
+    assert back["to"] == BEFORE and back["figures"]["requests"] > 0
+    assert installation.current == BEFORE
+    for role in ROLES:
+        assert server.versions(role) == {BEFORE}
+    took = back["at"] - last(journal, "observing")["at"]
+    print(f"{back['reason']}: back after {took:.1f} s, {back['at'] - journal[0]['at']:.1f} s after the beginning")
+    assert took < 150
+
+
+def take_up(installation: FaultyInstallation, version: str, *, ok: bool) -> str:
+    return installation.command("upgrade", "apply", version, "--offline", ok=ok)
+
+
+def test_a_release_that_does_worse_is_taken_back_and_one_that_does_not_stays(
+    faulty: FaultyInstallation, tmp_path: Path
+) -> None:
+    with serve(faulty, tmp_path) as server, used(server) as poster:
+        for faults, reason in FAULTS.values():
+            faulty.choose(**faults)
+            said = take_up(faulty, FAULTY, ok=False)
+            assert_went_back(faulty, server, said, reason)
+            # Whatever went wrong, it does no longer, on a database that both know.
+            assert can_post(server, poster.headers, 25)
+        told = json.loads(faulty.command("upgrade", "history", "--json"))
+        assert [one["state"] for one in told] == ["rolled back"] * len(FAULTS)
+        assert "No upgrade is waiting" in faulty.command("upgrade", "resume", ok=False)
+        with connect(faulty.url) as connection:
+            assert connection.has_table("marvels")
+
+        faulty.choose()
+        faulty.extra["PHIOMIA_UPGRADE_OBSERVE_S"] = "15"
+        take_up(faulty, FAULTY, ok=True)
+        observed = last(faulty.journal(), "observed")["figures"]
+        assert observed["seconds"] >= 15 and observed["requests"] > 20 and observed["errors"] == 0, observed
+        assert can_post(server, poster.headers, 5)
+        assert faulty.current == FAULTY
+
+
+@pytest.mark.postgresql
+def test_errors_are_noticed_on_postgresql_too(faulty: FaultyInstallation, tmp_path: Path, postgresql_url: str) -> None:
+    faulty.database_url = postgresql_url
+    faulty.begin_again()
+    with serve(faulty, tmp_path) as server, used(server) as poster:
+        faulty.choose(errors_of=20)
+        assert_went_back(faulty, server, take_up(faulty, FAULTY, ok=False), r"requests failed \(")
+        assert can_post(server, poster.headers, 25)
