@@ -15,7 +15,7 @@ from bench.server import find_free_port
 from bench.traffic import Address
 
 _START_SECONDS = 20
-_CONFIGURATION = """
+CONFIGURATION = """
 {user}
 worker_processes 1;
 daemon off;
@@ -59,7 +59,7 @@ def run_nginx(folder: Path, to: int) -> Iterator[Address]:
     port = find_free_port()
     user = "user root;" if os.getuid() == 0 else ""
     configuration = folder / "nginx.conf"
-    configuration.write_text(_CONFIGURATION.format(folder=folder, to=to, port=port, user=user))
+    configuration.write_text(CONFIGURATION.format(folder=folder, to=to, port=port, user=user))
     with (folder / "stderr").open("wb") as log:
         process = subprocess.Popen([find_nginx(), "-p", str(folder), "-c", str(configuration)], stderr=log)
     try:

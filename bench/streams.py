@@ -51,8 +51,12 @@ class Listener:
             if opcode == 1:
                 messages.append(payload)
             elif opcode == _PING:
-                self.socket.sendall(_PONG)
+                self.answer_ping()
         return messages
+
+    def answer_ping(self) -> None:
+        """Says that it is there."""
+        self.socket.sendall(_PONG)
 
     def _read(self) -> bytes:
         data = self.socket.recv(262_144)

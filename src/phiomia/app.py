@@ -205,6 +205,7 @@ async def run_worker(config: Config) -> None:
 async def run_streaming_role(config: Config) -> None:
     """Serves streams until told to stop."""
     from phiomia.platform.file_limit import allow_many_files
+    from phiomia.streaming.hall import read_limits
     from phiomia.streaming.role import StreamingContext, run_streaming
     from phiomia.streams import Listeners, Renderings
 
@@ -225,6 +226,7 @@ async def run_streaming_role(config: Config) -> None:
             renderer=Renderings(parts.db, fragments),
             config=config,
             handed_over=streaming_folder(config),
+            limits=read_limits(config.streams),
             generation=int(os.environ.get("PHIOMIA_GENERATION", "0")),
             answering=lambda obstacle: _answer_health(
                 parts, "streaming", obstacle, config.processes.streaming_health_bind

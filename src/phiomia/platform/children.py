@@ -137,6 +137,11 @@ class Children:
             os.close(process.pipe)
             process.pipe = -1
 
+    def let_go(self, process: Process) -> None:
+        """Leaves a child to itself."""
+        self._stop_hearing(process)
+        self.processes.pop(process.pid, None)
+
     def reap(self) -> Iterator[tuple[Process, bool]]:
         """The children that have ended, and whether they had been told to."""
         while True:

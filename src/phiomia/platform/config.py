@@ -70,6 +70,25 @@ class Processes(Struct, frozen=True, forbid_unknown_fields=True):
     streaming_health_bind: Annotated[str, Meta(description="the same for the streaming processes")] = ""
 
 
+class Streams(Struct, frozen=True, forbid_unknown_fields=True):
+    """What keeps apps from coming back all at once when their streams have ended."""
+
+    handshakes_per_second: Annotated[
+        float,
+        Meta(ge=0, le=10_000, description="streams that a process begins in a second; more of them wait; 0: all"),
+    ] = 100.0
+    wait_seconds: Annotated[
+        float, Meta(ge=0, le=55, description="who would wait longer than this for a stream is answered with 503")
+    ] = 20.0
+    leave_percent: Annotated[
+        float,
+        Meta(ge=0.5, le=100, description="streams closed in a second when another process serves and can't take them"),
+    ] = 2.0
+    parked_seconds: Annotated[
+        float, Meta(ge=0, le=3600, description="a stream that waited longer than this for a process is closed")
+    ] = 60.0
+
+
 class Caches(Struct, frozen=True, forbid_unknown_fields=True):
     """Memory for caches, per process."""
 
@@ -246,6 +265,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     database: Database = field(default_factory=Database)
     bus: Bus = field(default_factory=Bus)
     processes: Processes = field(default_factory=Processes)
+    streams: Streams = field(default_factory=Streams)
     caches: Caches = field(default_factory=Caches)
     rate_limits: RateLimits = field(default_factory=RateLimits)
     registrations: Registrations = field(default_factory=Registrations)

@@ -2,7 +2,11 @@
 
 What is written into `put` waits in `take`, descriptors included, as long as somebody has both ends open. The service
 manager has, from our start until the unit is stopped for good, and gives them back to whoever is started in our place.
-So nothing is left to do when we end, however we end. Children get both from a socket of ours. Standard library only.
+So nothing is left to do when we end, however we end. Children get both from a socket of ours.
+
+Where the service manager leaves our children alone, one with connections need not park them: it goes on until the next
+one takes them. That none will come it learns from the pair as well, of which the service manager then has let go.
+Standard library only.
 """
 
 import os
@@ -13,6 +17,7 @@ from phiomia.platform.listen import adopt, bind_unix, take_named
 from phiomia.platform.notify import keep_descriptor, notify_systemd
 
 PUT, TAKE = "park-put", "park-take"
+OUTLIVED = "PHIOMIA_SUPERVISOR_OUTLIVED"
 _ANSWER_S = 5.0
 Pair = tuple[socket.socket, socket.socket]
 
@@ -87,6 +92,11 @@ class ParkKeeper:
 def _is_kept(environ: dict[str, str]) -> bool:
     # The service manager says so itself since version 254; for those before it, the variable stands in the unit.
     return "NOTIFY_SOCKET" in environ and environ.get("FDSTORE", "0") not in ("", "0")
+
+
+def may_outlive(environ: dict[str, str]) -> bool:
+    """Whether the service manager leaves children alone when their supervisor ends; its unit says so."""
+    return environ.get(OUTLIVED) == "1"
 
 
 def park_path(folder: str, supervisor: int) -> str:

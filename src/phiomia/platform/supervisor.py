@@ -32,7 +32,7 @@ from phiomia.platform.listen import adopt, open_listeners
 from phiomia.platform.locks import try_lock
 from phiomia.platform.notify import notify_systemd, write_status
 from phiomia.platform.orders import RESTART, Order, load_order, take_order
-from phiomia.platform.park import ParkKeeper
+from phiomia.platform.park import ParkKeeper, may_outlive
 from phiomia.platform.renewal import Renewal
 from phiomia.platform.seat import HubSeat
 from phiomia.platform.spawn import FOREVER, Process, count_wait
@@ -370,10 +370,19 @@ class Supervisor:
             for sock in sockets:
                 sock.close()
         for process in self.crew.children:
+            if self._outlives(process):
+                # It hears of our end by itself, and goes on until a child of the next supervisor relieves it.
+                self.crew.children.let_go(process)
+                continue
             # What does not serve yet has nothing to finish, and no handler either that makes SIGINT a quiet end.
             number = signal.SIGTERM if process.state == "starting" else process.stop_signal
             process.leave(number, self.settings.stop_limit_s)
         self._publish(STOPPING=1)
+
+    def _outlives(self, process: Process) -> bool:
+        slot = next((slot for slot in self.crew.slots if slot.process is process), None)
+        hands_over = slot is not None and slot.child.hands_over and process.state == "ready"
+        return hands_over and self.park.pair is not None and may_outlive(dict(os.environ))
 
     def _clean_up(self) -> None:
         self.seat.leave()

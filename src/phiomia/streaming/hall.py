@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from phiomia.platform.config import Streams
 from phiomia.streaming.metrics import StreamingMetrics
 from phiomia.streaming.ports import StreamViewer
 from phiomia.streaming.state import ClientState
@@ -28,8 +29,19 @@ class Limits:
     leave_s: float = 10.0
     leave_share: float = 0.02  # of the streams, closed in each second when somebody else serves already
     parked_s: float = 60.0
+    outlive_s: float = 300.0
     handshakes_per_s: float = 100.0
     handshake_s: float = 20.0
+
+
+def read_limits(settings: Streams) -> Limits:
+    """The limits that an operator wants."""
+    return Limits(
+        leave_share=settings.leave_percent / 100,
+        parked_s=settings.parked_seconds,
+        handshakes_per_s=settings.handshakes_per_second,
+        handshake_s=settings.wait_seconds,
+    )
 
 
 class Guest(Protocol):

@@ -79,6 +79,17 @@ class Park:
                 return False
         return True
 
+    def only_look(self) -> None:
+        """Puts nothing there from now on, so that it shows when nobody else will either."""
+        self._put.close()
+
+    def is_given_up(self) -> bool:
+        """Whether nobody has it any more who could put something there: the unit was stopped for good."""
+        try:
+            return not self._take.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return False
+
     def close(self) -> None:
         """Knows nothing of it any more."""
         self.rest()

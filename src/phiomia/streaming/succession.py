@@ -1,17 +1,25 @@
 """The process before this one gives us its streams, and we give ours to the one that comes after.
 
-When none serves, because the whole unit is being restarted, they wait where the service manager keeps them.
+When none serves, because the whole unit is being restarted, we go on without a supervisor until one does; where we
+must not, they wait where the service manager keeps them.
 """
 
 import asyncio
+import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from phiomia.platform.park import may_outlive
 from phiomia.platform.passing import Taker
-from phiomia.streaming.giving import Recipient, find_others, give_away
+from phiomia.streaming.giving import Others, Recipient, find_others, give_away
 from phiomia.streaming.parking import Found, Park, find_park
 from phiomia.streaming.server import StreamingServer
 from phiomia.streaming.taking import Successor
+
+LOOK_EVERY_S = 0.05
+ANY_GENERATION = -1
+log = logging.getLogger(__name__)
 
 
 class Succession:
@@ -24,6 +32,7 @@ class Succession:
         self._successor = Successor(folder, generation, server.take)
         self._taker: Taker | None = None
         self._park: Park | None = None
+        self._supervisor = os.getppid()
 
     async def begin(self) -> None:
         """Takes what the web gives, what the process before us has, and what is parked."""
@@ -58,11 +67,31 @@ class Succession:
         if following.done():
             return [], False
         others = await find_others(self._folder, self._generation)
-        if others.serve:
-            return others.heirs, True
+        if not others.serve and self._is_orphan:
+            others = await self._await_others()
+        if others.serve or self._is_orphan:
+            return others.heirs, others.serve
         # The supervisor may have learned only since we began where streams can wait.
         self._park = self._park or await find_park(self._folder.parent)
         return [self._park] if self._park is not None else [], False
+
+    @property
+    def _is_orphan(self) -> bool:
+        """Whether our supervisor has ended before us, and may have a successor."""
+        return self._park is not None and os.getppid() != self._supervisor and may_outlive(dict(os.environ))
+
+    async def _await_others(self) -> Others:
+        assert self._park is not None
+        self._park.only_look()
+        log.info("the supervisor has ended; serving until another process does")
+        deadline = asyncio.get_running_loop().time() + self._server.hall.limits.outlive_s
+        while asyncio.get_running_loop().time() < deadline and not self._park.is_given_up():
+            # Generations of another supervisor are counted anew.
+            others = await find_others(self._folder, ANY_GENERATION)
+            if others.serve:
+                return others
+            await asyncio.sleep(LOOK_EVERY_S)
+        return Others([])
 
     def _unpark(self, found: Found) -> None:
         if found.waited_s > self._server.hall.limits.parked_s:

@@ -13,9 +13,10 @@ UNITS = ("phiomia-web", "phiomia-worker", "phiomia-streaming")
 _NEEDS = "network-online.target postgresql.service redis-server.service valkey-server.service"
 # Children get ten seconds to finish, and the supervisor a moment more; this is for a machine that has much to do.
 _STOP_S = 90
-# Connections wait in there while the unit is restarted. Only since version 254 the service manager says so itself.
+# While the unit is restarted its clients stay with the process that has them, until another one takes them. What is
+# kept for the unit tells that process whether there will be one. (Since version 254 systemd sets FDSTORE itself.)
 _STORE = """FileDescriptorStoreMax=8
-Environment=FDSTORE=8
+Environment=FDSTORE=8 PHIOMIA_SUPERVISOR_OUTLIVED=1
 """
 # A first start may have to build a release.
 _START_S = 900
@@ -113,7 +114,7 @@ ExecStartPost={run} --started
 ExecReload={run} --reload
 TimeoutStartSec={_START_S}
 TimeoutStopSec={_STOP_S}
-KillMode=mixed
+KillMode={"process" if role == "streaming" else "mixed"}
 Restart=on-failure
 RestartSec=1
 # The release is too old for the database, or the settings are wrong: again would be the same.

@@ -1,0 +1,153 @@
+"""People who listen while the streaming unit is restarted, and one who posts for all of them.
+
+Arguments: the name of the server, a token, and addresses of the form `ways:host:port`, where ways is how many
+WebSockets and as many event streams to open there. Prints `ready`; then obeys lines on its input: `half` sends the
+first half of a message on every WebSocket, `rest` the others, `gap` prints the longest time between two events that
+somebody has seen since it was asked last. Ends with its input, and prints what was heard as JSON.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+
+from bench.stream_handover import Crowd, EventStream
+from bench.streams import Listener
+
+_EVERY_S = 0.05
+_PATIENCE_S = 30.0
+_COMMAND = b'{"type":"subscribe","stream":"hashtag","tag":"halves"}'
+# A mask of zeros changes nothing.
+_FRAME = bytes((0x81, 0x80 | len(_COMMAND))) + bytes(4) + _COMMAND
+
+
+class Poster:
+    """Posts at a steady pace until it is told to stop."""
+
+    def __init__(self, name: str, token: str) -> None:
+        self.posted: list[str] = []
+        self._connection = http.client.HTTPConnection("127.0.0.1", 3000, timeout=_PATIENCE_S)
+        self._headers = {
+            "Host": name,
+            "Authorization": f"Bearer {token}",
+            "X-Forwarded-Proto": "https",
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._post)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Posts no more."""
+        self._ended.set()
+        self._thread.join()
+
+    def _post(self) -> None:
+        while not self._ended.wait(_EVERY_S):
+            self._connection.request("POST", "/api/v1/statuses", f"status={len(self.posted)}", self._headers)
+            answer = self._connection.getresponse()
+            body = answer.read()
+            if answer.status != 200:
+                raise RuntimeError(f"{answer.status} {body!r}")
+            self.posted.append(json.loads(body)["id"])
+
+
+class Halver(Listener):
+    """Sends messages in two halves, and nothing between them."""
+
+    is_between = False
+    owes_pong = False
+
+    def answer_ping(self) -> None:
+        """Says that it is there, once it may speak."""
+        if self.is_between:
+            self.owes_pong = True
+        else:
+            super().answer_ping()
+
+    def send_half(self) -> None:
+        """The first one."""
+        self.is_between = True
+        self.socket.sendall(_FRAME[:20])
+
+    def send_rest(self) -> None:
+        """The other one."""
+        self.socket.sendall(_FRAME[20:])
+        self.is_between = False
+        if self.owes_pong:
+            self.owes_pong = False
+            super().answer_ping()
+
+
+class Audience(Crowd):
+    """Remembers the longest silence of anybody."""
+
+    def __init__(self, listeners: list[Listener | EventStream]) -> None:
+        self.at: dict[int, float] = {}
+        self.gap = 0.0
+        super().__init__(listeners)
+
+    def _note(self, number: int, message: bytes) -> None:
+        before = len(self.heard[number])
+        super()._note(number, message)
+        if len(self.heard[number]) > before:
+            now = time.perf_counter()
+            self.gap = max(self.gap, now - self.at.get(number, now))
+            self.at[number] = now
+
+
+def main() -> None:
+    """Opens everything, obeys, tells."""
+    name, token, *places = sys.argv[1:]
+    listeners: list[Listener | EventStream] = []
+    for place in places:
+        ways, host, port = place.split(":")
+        for _ in range(int(ways)):
+            listeners += [Halver((host, int(port)), token), EventStream((host, int(port)), token)]
+    audience = Audience(listeners)
+    poster = Poster(name, token)
+    halvers = [one for one in listeners if isinstance(one, Halver)]
+    print("ready", flush=True)
+    for line in sys.stdin:
+        if line == "half\n":
+            for one in halvers:
+                one.send_half()
+        elif line == "rest\n":
+            for one in halvers:
+                one.send_rest()
+        elif line == "gap\n":
+            gap, audience.gap = audience.gap, 0.0
+            print(round(gap, 2), flush=True)
+    poster.end()
+    deadline = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < deadline and any(heard[-1:] != poster.posted[-1:] for heard in audience.heard.values()):
+        time.sleep(0.05)
+    audience.end()
+    print(json.dumps(judge(poster.posted, audience)))
+
+
+def judge(posted: list[str], audience: Audience) -> dict[str, int]:
+    """What was heard of what was posted."""
+    heard = audience.heard.values()
+    return {
+        "posted": len(posted),
+        "listeners": len(heard),
+        "ended": audience.disconnects,
+        "lost": sum(len(set(posted) - set(one)) for one in heard),
+        "twice": sum(len(one) - len(set(one)) for one in heard),
+        "moved": sum(one != posted for one in heard),
+    }
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except BaseException:
+        traceback.print_exc()
+        # The others would listen for ever.
+        os._exit(1)
