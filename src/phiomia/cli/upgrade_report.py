@@ -8,7 +8,7 @@ from phiomia.upgrade.history import Report, StepTaken, Upgrade
 
 _MARKS = {"done": "✔", "failed": "✘", "undone": "↶", "begun": "▶", "skipped": "-", "left": "·"}
 _WHEN = ("before", "during", "after")
-_FIGURES = "p50 / p95 / longest, ms"
+_WIDTH = 18
 
 
 def render_history(upgrades: Sequence[Upgrade]) -> str:
@@ -37,6 +37,7 @@ def render_report(report: Report) -> str:
     ]
     if one.reason:
         lines.append(f"reason    {one.reason}")
+    lines += [f"announced {entry['text']}" for entry in report.entries if entry["kind"] == "announced"]
     lines += ["", *_render_steps(report.steps)]
     noticed = render_noticed(one.noticed, full=True)
     return "\n".join([*lines, "", *(noticed or ["Nothing served meanwhile, so nothing was asked for."])])
@@ -49,14 +50,14 @@ def render_noticed(noticed: dict[str, Any], *, full: bool = False) -> list[str]:
     lines = [f"noticed   {noticed['requests']:,} requests, {noticed['failures']} failed"]
     targets = noticed.get("targets", {})
     if full and targets:
-        lines += ["", f"  {'':<10} {'requests':>8} {'failed':>6}   {_FIGURES}", *_render_targets(targets), ""]
+        lines += ["", *_render_targets(targets), ""]
     else:
         lines += [f"  {when:<7} {_spell(noticed[when])}" for when in _WHEN if noticed[when]["requests"]]
     lines += [f"  failed  {reason}" for reason in noticed["reasons"] if full]
     lines += _render_stream(noticed.get("stream", {}))
     lines += _render_work(noticed.get("work", {}))
     ages = [f"{noticed['job_age_s'][when]:g} s {when}" for when in _WHEN if when in noticed["job_age_s"]]
-    lines.append(f"  jobs    the oldest waited {', '.join(ages)}")
+    lines += [f"  jobs    the oldest waited {', '.join(ages)}"] if ages else []
     lines += [f"  absent  {name}: what ran did not know it ({count} times)" for name, count in _absent(noticed) if full]
     if noticed["verdict"]:
         lines.append(f"  mind    {noticed['verdict']}. `phiomia upgrade rollback` goes back.")
@@ -64,9 +65,11 @@ def render_noticed(noticed: dict[str, Any], *, full: bool = False) -> list[str]:
 
 
 def _render_targets(targets: dict[str, Any]) -> Iterator[str]:
+    columns = "".join(f"{when:<{_WIDTH}}" for when in _WHEN)
+    yield f"  {'':<10} {'requests':>8} {'failed':>6}   {columns}(p50 / p95 / longest, ms)"
     for name, one in targets.items():
-        figures = [f"{when} {_figures(one[when])}" for when in _WHEN if one[when]["requests"]]
-        yield f"  {name:<10} {one['requests']:>8,} {one['failures']:>6}   {'   '.join(figures)}"
+        figures = "".join(f"{_figures(one[when]):<{_WIDTH}}" for when in _WHEN)
+        yield f"  {name:<10} {one['requests']:>8,} {one['failures']:>6}   {figures}".rstrip()
 
 
 def _render_stream(stream: dict[str, Any]) -> list[str]:
@@ -110,7 +113,7 @@ def _spell(one: dict[str, Any]) -> str:
 
 
 def _figures(one: dict[str, Any]) -> str:
-    return f"{one['p50']:.0f} / {one['p95']:.0f} / {one['max']:.0f}"
+    return f"{one['p50']:.0f} / {one['p95']:.0f} / {one['max']:.0f}" if one["requests"] else "-"
 
 
 def describe_duration(seconds: float) -> str:

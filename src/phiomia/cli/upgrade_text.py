@@ -59,8 +59,8 @@ def render_standing(standing: Standing) -> str:
     if standing.contract_pending:
         lines.append(f"settles     {standing.contract_pending}: the schema still has what older releases read")
     if standing.last:
-        seen = [line.strip() for line in render_noticed(standing.last.noticed)[:1]]
-        lines.append("  ".join([f"upgraded    {standing.last.start} → {standing.last.target}", *seen]))
+        seen = [line.removeprefix("noticed").strip() for line in render_noticed(standing.last.noticed)[:1]]
+        lines.append(": ".join([f"upgraded    {standing.last.start} → {standing.last.target}", *seen]))
     counts = standing.counts
     lines.append(
         f"instructed  {counts['executed']} executed ({counts['by_upgrades']} by upgrades, {counts['by_hand']} by hand),"
