@@ -1,9 +1,9 @@
 """People who listen while the streaming unit is restarted, and one who posts for all of them.
 
 Arguments: the name of the server, a token, and addresses of the form `ways:host:port`, where ways is how many
-WebSockets and as many event streams to open there. Prints `ready`; then obeys lines on its input: `half` sends the
-first half of a message on every WebSocket, `rest` the others, `gap` prints the longest time between two events that
-somebody has seen since it was asked last. Ends with its input, and prints what was heard as JSON.
+WebSockets and as many event streams to open there. Prints `ready`; then, for each line `gap` of its input, the longest
+time between two events that somebody has seen since it was asked last. Ends with its input, and prints what was heard
+as JSON.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from bench.stream_handover import Crowd, EventStream
 from bench.streams import Listener
 
 _EVERY_S = 0.05
+_HALF_S = 0.3
 _PATIENCE_S = 30.0
 _COMMAND = b'{"type":"subscribe","stream":"hashtag","tag":"halves"}'
 # A mask of zeros changes nothing.
@@ -58,30 +59,28 @@ class Poster:
 
 
 class Halver(Listener):
-    """Sends messages in two halves, and nothing between them."""
+    """Sends messages in two halves, all the time, so that it is between them whenever anything happens."""
 
-    is_between = False
-    owes_pong = False
+    def __init__(self, address: tuple[str, int], token: str) -> None:
+        super().__init__(address, token)
+        self._lock = threading.Lock()
+        self._is_between = self._owes_pong = False
 
     def answer_ping(self) -> None:
         """Says that it is there, once it may speak."""
-        if self.is_between:
-            self.owes_pong = True
-        else:
-            super().answer_ping()
+        with self._lock:
+            self._owes_pong = self._is_between
+            if not self._is_between:
+                super().answer_ping()
 
-    def send_half(self) -> None:
-        """The first one."""
-        self.is_between = True
-        self.socket.sendall(_FRAME[:20])
-
-    def send_rest(self) -> None:
-        """The other one."""
-        self.socket.sendall(_FRAME[20:])
-        self.is_between = False
-        if self.owes_pong:
-            self.owes_pong = False
-            super().answer_ping()
+    def speak(self) -> None:
+        """The next half."""
+        with self._lock:
+            self.socket.sendall(_FRAME[20:] if self._is_between else _FRAME[:20])
+            self._is_between = not self._is_between
+            if self._owes_pong and not self._is_between:
+                self._owes_pong = False
+                super().answer_ping()
 
 
 class Audience(Crowd):
@@ -112,23 +111,32 @@ def main() -> None:
     audience = Audience(listeners)
     poster = Poster(name, token)
     halvers = [one for one in listeners if isinstance(one, Halver)]
+    talker = threading.Thread(target=talk, args=(halvers, audience.ended))
+    talker.start()
     print("ready", flush=True)
     for line in sys.stdin:
-        if line == "half\n":
-            for one in halvers:
-                one.send_half()
-        elif line == "rest\n":
-            for one in halvers:
-                one.send_rest()
-        elif line == "gap\n":
+        if line == "gap\n":
             gap, audience.gap = audience.gap, 0.0
             print(round(gap, 2), flush=True)
     poster.end()
     deadline = time.monotonic() + _PATIENCE_S
     while time.monotonic() < deadline and any(heard[-1:] != poster.posted[-1:] for heard in audience.heard.values()):
         time.sleep(0.05)
+    audience.ended.set()
+    talker.join()
     audience.end()
     print(json.dumps(judge(poster.posted, audience)))
+
+
+def talk(halvers: list[Halver], ended: threading.Event) -> None:
+    """Lets everybody say half a message, then the other half, and so on."""
+    while not ended.wait(_HALF_S):
+        for one in halvers:
+            try:
+                one.speak()
+            except OSError:
+                # That it has ended counts where it is read.
+                continue
 
 
 def judge(posted: list[str], audience: Audience) -> dict[str, int]:
