@@ -19,7 +19,9 @@ class FeedPages:
         bounded = ids.where(cursor < P("page_below"), cursor > P("page_above")).limit(P("page_limit"))
         newest, nearest = bounded.order_by(cursor.desc()), bounded.order_by(cursor.asc())
         self._queries: dict[tuple[bool, bool], Query] = {
-            (upwards, anonymous): page_query(nearest if upwards else newest, anonymous=anonymous)
+            (upwards, anonymous): page_query(
+                nearest if upwards else newest, anonymous=anonymous, without_suspended=True
+            )
             for upwards in (False, True)
             for anonymous in (False, True)
         }

@@ -7,7 +7,7 @@ boosted status is. Suspended authors are seen by nobody.
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, Table, and_, literal_column, or_, select
 from sqlalchemy.sql.selectable import FromClause
 
 from phiomia.domain.accounts.models import accounts
@@ -56,15 +56,11 @@ def visible_to(
     Where all are of one author, that can be said: what holds of the author is then asked once, not of each status.
     """
     author = status.c.account_id if author is None else author
-    not_suspended = (
-        select(accounts.c.id).where(accounts.c.id == author, accounts.c.state < AccountState.SUSPENDED).exists()
-    )
-    blocked = select(blocks.c.id).where(blocks.c.account_id == author, blocks.c.target_id == viewer).exists()
-    following = select(follows.c.id).where(follows.c.account_id == viewer, follows.c.target_id == author).exists()
-    mentioned = (
-        select(status_mentions.c.status_id)
-        .where(status_mentions.c.status_id == status.c.id, status_mentions.c.account_id == viewer)
-        .exists()
+    not_suspended = _exists(accounts, accounts.c.id == author, accounts.c.state < AccountState.SUSPENDED)
+    blocked = _exists(blocks, blocks.c.account_id == author, blocks.c.target_id == viewer)
+    following = _exists(follows, follows.c.account_id == viewer, follows.c.target_id == author)
+    mentioned = _exists(
+        status_mentions, status_mentions.c.status_id == status.c.id, status_mentions.c.account_id == viewer
     )
     return and_(
         not_suspended,
@@ -80,6 +76,11 @@ def visible_to(
             ),
         ),
     )
+
+
+def _exists(table: Table, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    # Status and viewer may be columns of a statement two levels above, which is not found without being told.
+    return select(literal_column("1")).select_from(table).where(*conditions).correlate_except(table).exists()
 
 
 def visible_with_original(status: FromClause, viewer: ColumnElement[Any]) -> ColumnElement[bool]:

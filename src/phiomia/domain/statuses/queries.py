@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Select, Table, case, func, literal, select
 from sqlalchemy.sql.selectable import CTE
 
 from phiomia.domain.accounts.models import accounts
+from phiomia.domain.accounts.state import AccountState
 from phiomia.domain.errors import NotFound
 from phiomia.domain.instance.emojis import EmojiView, load_emojis_of
 from phiomia.domain.media.queries import load_media_of
@@ -46,13 +47,19 @@ NOBODY = 0
 
 
 def page_query(
-    ids: Select[Any], *, oldest_first: bool = False, anonymous: bool = False, more: Sequence[str] = ()
+    ids: Select[Any],
+    *,
+    oldest_first: bool = False,
+    anonymous: bool = False,
+    more: Sequence[str] = (),
+    without_suspended: bool = False,
 ) -> Query:
     """A statement that gives FeedRows for a select of (cursor, id); further columns named in `more` come behind.
 
     `ids` is evaluated first and alone (MATERIALIZED), then joined: PostgreSQL would otherwise read all
     favourites of the viewer. The joins are outer ones, though nothing is ever missing, because planners keep to
-    their order: with few accounts SQLite would begin with them. Rows come newest first unless `oldest_first`.
+    their order: with few accounts SQLite would begin with them. Rows come newest first unless `oldest_first`;
+    `without_suspended` leaves out what suspended accounts have written, also where others have boosted it.
     """
     page: CTE = ids.cte("page").prefix_with("MATERIALIZED", dialect="postgresql")
     status = statuses.alias("s")
@@ -64,6 +71,8 @@ def page_query(
     author_shown = func.coalesce(original.c.account_id, status.c.account_id)
     marks: ColumnElement[int] = literal(0) if anonymous else _marks(shown, author_shown, thread)
     order = page.c.cursor.asc() if oldest_first else page.c.cursor.desc()
+    # COALESCE also where nothing is NULL: a plain comparison would make inner joins of the outer ones.
+    states = [func.coalesce(one.c.state, 0) for one in (author, original_author)] if without_suspended else []
     return Query(
         select(
             page.c.cursor,
@@ -84,6 +93,7 @@ def page_query(
             .outerjoin(original, original.c.id == status.c.reblog_of_id)
             .outerjoin(original_author, original_author.c.id == original.c.account_id)
         )
+        .where(*(state < AccountState.SUSPENDED for state in states))
         .order_by(order)
     )
 

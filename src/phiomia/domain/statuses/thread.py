@@ -20,7 +20,7 @@ from phiomia.domain.relationships.conditions import exists_pair, is_followed, no
 from phiomia.domain.relationships.models import blocks
 from phiomia.domain.statuses.models import statuses
 from phiomia.domain.statuses.policy import visible_to, visible_to_anybody
-from phiomia.domain.statuses.queries import NOBODY, VIEWER, page_query
+from phiomia.domain.statuses.queries import NOBODY, VIEWER, load_row, page_query
 from phiomia.domain.statuses.views import FeedRow
 from phiomia.platform import limits
 from phiomia.platform.clock import now_ms
@@ -46,7 +46,7 @@ _FOR_ANYBODY: Final = _Limits(limits.CONTEXT_ANCESTORS, limits.CONTEXT_DESCENDAN
 _FOR_VIEWER: Final = _Limits(limits.CONTEXT_SIGNED_IN, limits.CONTEXT_SIGNED_IN, limits.CONTEXT_SIGNED_IN, 1_000)
 
 _COLUMNS: Final = len(FeedRow._fields)
-_ID, _AUTHOR, _PARENT, _SHOWN = 1, 3, _COLUMNS, _COLUMNS + 1
+_ID, _AUTHOR, _ORIGINAL, _PARENT, _SHOWN = 1, 3, 5, _COLUMNS, _COLUMNS + 1
 
 
 def _is_welcome(status: FromClause) -> ColumnElement[bool]:
@@ -126,6 +126,8 @@ async def load_thread(session: ReadSession, status_id: int, viewer: int | None) 
     itself = rows.get(status_id)
     if itself is None or not itself[_SHOWN]:
         raise NotFound
+    if itself[_ORIGINAL] is not None:
+        await load_row(session, itself[_ORIGINAL], viewer)  # what a boost shares must be visible as well
     return Thread(_find_ancestors(rows, itself, most), _find_descendants(rows, itself, most))
 
 

@@ -24,6 +24,7 @@ _recent = (
     .where(
         statuses.c.account_id == _OTHER,
         statuses.c.visibility < Visibility.DIRECT,
+        not_blocked_or_muted(statuses.c.account_id, _ACCOUNT),
         or_(
             statuses.c.in_reply_to_account_id.is_(None),
             statuses.c.in_reply_to_account_id == statuses.c.account_id,
@@ -36,6 +37,10 @@ _recent = (
             .where(_feed.c.account_id == _ACCOUNT, _feed.c.original_id == statuses.c.reblog_of_id)
             .exists(),
         ),
+        ~select(_original.c.id)
+        .where(_original.c.id == statuses.c.reblog_of_id, ~not_blocked_or_muted(_original.c.account_id, _ACCOUNT))
+        .correlate_except(_original)
+        .exists(),
     )
     .order_by(statuses.c.id.desc())
     .limit(literal(_BACKFILLED))
@@ -135,7 +140,7 @@ _LONG = Query(
 
 async def backfill_feed(session: WriteSession, account_id: int, followed_id: int) -> None:
     """A new follow brings the followed account's recent statuses."""
-    await session.execute(_BACKFILL, account=account_id, other=followed_id)
+    await session.execute(_BACKFILL, account=account_id, other=followed_id, now=now_ms())
 
 
 async def backfill_tag(session: WriteSession, account_id: int, tag_id: int) -> None:

@@ -9,7 +9,7 @@ from phiomia.domain.accounts.state import AccountState
 from phiomia.domain.relationships.conditions import not_blocked, not_muted, not_of_blocked_domain
 from phiomia.domain.relationships.models import lists
 from phiomia.domain.statuses.models import status_mentions, statuses
-from phiomia.domain.statuses.policy import visible_to
+from phiomia.domain.statuses.policy import visible_with_original
 from phiomia.platform.clock import now_ms
 from phiomia.platform.db import P, Query, ReadSession, any_of, listed
 
@@ -43,7 +43,7 @@ _MAY_BE_SHOWN = Query(
 _MAY_SEE = Query(
     select(_viewer.c.id)
     .select_from(_viewer.join(_status, _status.c.id == P("status")))
-    .where(any_of(_viewer.c.id, listed("viewers")), visible_to(_status, _viewer.c.id))
+    .where(any_of(_viewer.c.id, listed("viewers")), visible_with_original(_status, _viewer.c.id))
 )
 _OWNER = Query(select(lists.c.account_id).where(lists.c.id == P("id")))
 
