@@ -18,7 +18,7 @@ from stage import ALICE, Stage, bearer, next_event, next_message, open_stage, pe
 from test_handover import Sloth, masked, number_of
 
 from phiomia.platform.listen import take_named
-from phiomia.platform.park import PUT, TAKE, ParkKeeper
+from phiomia.platform.park import OUTLIVED, PUT, TAKE, ParkKeeper
 from phiomia.streaming import state
 from phiomia.streaming.metrics import StreamingMetrics
 
@@ -190,6 +190,57 @@ def test_when_the_unit_is_stopped_for_good_streams_end(tmp_path: Path, manager: 
             manager.let_go()
             with pytest.raises(aiohttp.ClientPayloadError):
                 await events.content.read()
+
+    perform(play)
+
+
+async def orphan(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ends the supervisor before the role, where children may outlive it."""
+    monkeypatch.setenv(OUTLIVED, "1")
+    monkeypatch.setattr(os, "getppid", lambda: 1)
+    stage.stop.set()
+    await stage.until(lambda: not list(stage.handed_over.glob("*.over")))
+
+
+def test_who_outlives_its_supervisor_serves_until_the_next_one_does(
+    tmp_path: Path, manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def play() -> None:
+        async with open_stage(tmp_path) as stage, aiohttp.ClientSession(headers=bearer()) as http:
+            socket_ = await http.ws_connect(stage.url + "?stream=user")
+            await stage.until(lambda: stage.metrics.subscriptions == 1)
+            await orphan(stage, monkeypatch)
+            await stage.post(1, home=[ALICE])
+            assert number_of(await next_message(socket_)) == 1
+            # Who comes now is welcome as well.
+            events = await http.get(stage.url + "/user")
+            await stage.until(lambda: stage.metrics.subscriptions == 2)
+            before = stage.role
+            monkeypatch.setattr(os, "getppid", os.getpid)
+            await start(stage)
+            assert before is not None
+            await before
+            assert stage.metrics.taken == 2
+            await stage.post(2, home=[ALICE])
+            assert number_of(await next_message(socket_)) == 2
+            assert (await next_event(events))["id"] == "2"
+
+    perform(play)
+
+
+def test_who_outlives_its_supervisor_ends_when_the_unit_is_stopped_for_good(
+    tmp_path: Path, manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def play() -> None:
+        async with open_stage(tmp_path) as stage, aiohttp.ClientSession(headers=bearer()) as http:
+            socket_ = await http.ws_connect(stage.url + "?stream=user")
+            await stage.until(lambda: stage.metrics.subscriptions == 1)
+            await orphan(stage, monkeypatch)
+            manager.keeper.close()
+            manager.let_go()
+            assert (await socket_.receive(timeout=5)).data == 1012
+            assert stage.role is not None
+            await stage.role
 
     perform(play)
 
