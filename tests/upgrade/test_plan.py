@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phiomia.upgrade import plan as planner
+from phiomia.upgrade import plan_ends
 from phiomia.upgrade.ancestry import Place
 from phiomia.upgrade.conditions import ConditionError, UnknownFact, amount, check, is_true
 from phiomia.upgrade.manifest import PHASES, Downtime, Manifest, Requires, Restart, Schema, Step
@@ -295,7 +296,7 @@ def test_more_histories(seed: int) -> None:
 
 def test_the_histories_need_the_rules(monkeypatch: pytest.MonkeyPatch) -> None:
     """Random histories are worth something only if they fall over without what they test."""
-    monkeypatch.setattr(planner, "needs_contract_first", lambda *arguments: None)
+    monkeypatch.setattr(plan_ends, "needs_contract_first", lambda *arguments: None)
     with pytest.raises(AssertionError, match="needs"):
         for seed in range(1_000):
             check_history(seed)
@@ -421,7 +422,7 @@ def test_an_expand_waits_for_its_contract() -> None:
 
 
 def test_without_that_rule_the_expand_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planner, "needs_contract_first", lambda *arguments: None)
+    monkeypatch.setattr(plan_ends, "needs_contract_first", lambda *arguments: None)
     server = Server(conflict(), "1.0.0")
     made = server.plan("1.2.0")
     assert isinstance(made, Plan) and len(made.legs) == 1
