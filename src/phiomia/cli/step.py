@@ -11,7 +11,7 @@ from phiomia.upgrade import ledger
 from phiomia.upgrade.ancestry import GitError
 from phiomia.upgrade.assurance import assure
 from phiomia.upgrade.become import become
-from phiomia.upgrade.build import BuildError, Release, build_release
+from phiomia.upgrade.build import Release, build_release
 from phiomia.upgrade.checkout import Checkout, open_checkout, source_root
 from phiomia.upgrade.facts import gather_facts
 from phiomia.upgrade.installed import find_installed, running_release
@@ -21,6 +21,7 @@ from phiomia.upgrade.own_steps import OWN
 from phiomia.upgrade.places import Places
 from phiomia.upgrade.plan import PlanError, PlannedStep, list_missing
 from phiomia.upgrade.report import PlainReport
+from phiomia.upgrade.run_building import BuildError
 from phiomia.upgrade.site import Site, UpgradeError
 from phiomia.upgrade.status import find_beginning
 from phiomia.upgrade.steps import StepError, run_step

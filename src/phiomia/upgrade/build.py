@@ -9,18 +9,19 @@ import os
 import platform
 import shutil
 import stat
-import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from phiomia.upgrade.ancestry import export_commit
+from phiomia.upgrade.install_wheels import has_wheels, install_wheels
 from phiomia.upgrade.places import Places
 from phiomia.upgrade.report import Report
 from phiomia.upgrade.requirements import export_requirements
+from phiomia.upgrade.run_building import BuildError, environment_of_builds, run_building
 from phiomia.upgrade.unpack import unpack
 from phiomia.upgrade.versions import meets
 
@@ -32,10 +33,6 @@ _CHECKS = "import phiomia.jobs, phiomia.cli.main; from phiomia.app import load_r
 _COMMAND = """#!/bin/sh
 exec "$(dirname -- "$(readlink -f -- "$0")")/python" -P -m phiomia "$@"
 """
-
-
-class BuildError(Exception):
-    """The release could not be built; the message ends with what the failing program said."""
 
 
 class Release(NamedTuple):
@@ -141,8 +138,6 @@ def _choose_python(path: Path) -> str:
 
 
 def _install(places: Places, path: Path, python: str, offline: bool) -> None:
-    from phiomia.upgrade.install_wheels import has_wheels, install_wheels  # they build upon this
-
     uv = find_uv()
     if offline and has_wheels(places.wheels, path):
         install_wheels(places.wheels, path, python or sys.executable, uv)
@@ -207,26 +202,3 @@ def _mark(path: Path, version: str, commit: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path / MARK)
-
-
-def environment_of_builds() -> dict[str, str]:
-    """The variables of a program that builds: those of an environment that is active here are left out."""
-    ours = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE")
-    return {name: value for name, value in os.environ.items() if name not in ours}
-
-
-def run_building(command: Sequence[str], folder: Path, what: str, environment: dict[str, str] | None = None) -> None:
-    """Lets a program do its part in a folder. Raises BuildError with what it said."""
-    # In a session of its own: Ctrl-C asks us to stop after this, not this to stop.
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=environment or environment_of_builds(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        start_new_session=True,
-    )
-    if done.returncode != 0:
-        said = (done.stderr.strip() or done.stdout.strip() or f"exit status {done.returncode}")[-2000:]
-        raise BuildError(f"Could not {what}: {said}")

@@ -10,8 +10,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from phiomia.upgrade.build import environment_of_builds, run_building
 from phiomia.upgrade.requirements import export_requirements
+from phiomia.upgrade.run_building import environment_of_builds, run_building
 
 BUILD_REQUIREMENTS = "releases/build-requirements.txt"
 _HASH = re.compile(r"sha256:([0-9a-f]{64})")

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from phiomia.platform.locks import wait_for_lock
 from phiomia.upgrade.ancestry import GitError, find_commit
-from phiomia.upgrade.build import BuildError, Release, build_release, read_release
+from phiomia.upgrade.build import Release, build_release, read_release
 from phiomia.upgrade.places import Places
 from phiomia.upgrade.report import Report
+from phiomia.upgrade.run_building import BuildError
 from phiomia.upgrade.selected import is_moved, note_selection
 from phiomia.upgrade.switch import Pointed, point, read_links, restore_links
 
