@@ -26,12 +26,21 @@ def test_the_script_holds_together() -> None:
         assert post.by not in post.boosts, post.text
         assert not post.reply_to or post.reply_to in named, post.text
         assert bool(post.reply_to) != bool(post.ago), post.text
+        assert not post.quotes or post.quotes in named, post.text
+        assert not (post.film and post.pictures), post.text
         assert all(scene in _SCENES and description for scene, description in post.pictures), post.text
         if post.poll:
             assert len(post.poll.votes) == len(post.poll.options), post.text
             assert {name for names in post.poll.votes for name in names} <= people, post.text
         assert post.name not in named or not post.name, post.name
         named.add(post.name)
+    belongings = script.belongings
+    for collection in belongings.collections:
+        assert {collection.by, *collection.people} <= people
+    # As whom one looks around.
+    assert {one.by for one in belongings.filters} == {one.by for one in belongings.later} == {"ada"}
+    for announcement in belongings.announcements:
+        assert {name for names in announcement.reactions.values() for name in names} <= people
 
 
 def test_a_server_with_people(tmp_path: Path) -> None:
@@ -58,9 +67,28 @@ def test_a_server_with_people(tmp_path: Path) -> None:
         assert {one["type"] for one in ask("notifications?limit=80")} == {"admin.sign_up", "follow", "mention"}
         people = [one["account"] for one in ask("timelines/public?local=true&limit=40")]
         assert all("/media/" in one["avatar"] and one["fields"] and one["note"] for one in people)  # type: ignore[index]
+        quoting = [one for one in home if one["quote"]]
+        assert len(quoting) == 3 and all(one["quote"]["state"] == "accepted" for one in quoting)  # type: ignore[index]
+        media = [each for one in ask("timelines/public?only_media=true") for each in one["media_attachments"]]  # type: ignore[attr-defined]
+        (film,) = [one for one in media if one["type"] == "video"]
+        assert requests.get(film["url"], timeout=PATIENCE).content[4:8] == b"ftyp"
+        (announced,) = ask("announcements")
+        assert [one["count"] for one in announced["reactions"]] == [4, 2]  # type: ignore[attr-defined]
+        ada = server.command("tokens", "create", "ada").strip()
+        headers["Authorization"], owners = f"Bearer {ada}", headers["Authorization"]
+        assert len(ask("scheduled_statuses")) == 1 and len(ask("filters")) == 2
+        found = requests.get(
+            f"{server.url}/api/v1/accounts/{_id(ask('accounts/search?q=ada'))}/collections", timeout=PATIENCE
+        )
+        assert [one["item_count"] for one in found.json()["collections"]] == [3]
+        headers["Authorization"] = owners
         server.stop()
         server.start("--demo")
         assert ask("timelines/home?limit=40") == home
         assert server.output().count("Look around as") == 1
     finally:
         server.stop()
+
+
+def _id(found: list[dict[str, object]]) -> object:
+    return found[0]["id"]

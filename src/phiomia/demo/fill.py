@@ -12,6 +12,8 @@ from typing import Final
 
 import msgspec
 
+from phiomia.demo.belongings import hand_out
+from phiomia.demo.film import draw_film
 from phiomia.demo.scenes import HEADER_SIZE, SCENE_SIZE, draw_avatar, draw_scene
 from phiomia.demo.script import Person, Post, Script, read_script
 from phiomia.domain.accounts.pictures import StoredPicture, store_picture
@@ -20,6 +22,7 @@ from phiomia.domain.accounts.statistics import count_all
 from phiomia.domain.accounts.update import ProfileChange, update_profile
 from phiomia.domain.accounts.views import AccountField
 from phiomia.domain.instance.secrets import keep_fact
+from phiomia.domain.media.kinds import MediaKind
 from phiomia.domain.media.process import process_media
 from phiomia.domain.media.upload import NewMedia, create_media, keep_source
 from phiomia.domain.relationships.follow import follow
@@ -30,6 +33,7 @@ from phiomia.domain.statuses.draft import PollDraft, StatusDraft
 from phiomia.domain.statuses.favourite import favourite
 from phiomia.domain.statuses.pin import pin
 from phiomia.domain.statuses.queries import load_status
+from phiomia.domain.statuses.quote_policy import CHOICES
 from phiomia.domain.statuses.text import MentionTarget, Targets, render_field, render_note
 from phiomia.domain.statuses.visibility import WORDS
 from phiomia.domain.statuses.vote import vote
@@ -71,6 +75,7 @@ async def fill_demo(config: Config, db: Database, storage: Storage, links: Links
         for post in posts:
             await _publish(stage, post)
             advance()
+        await hand_out(db, stage.accounts, script.belongings, config.base_url, stage.now)
     print(f"\n  Look around as\n\n    e-mail    {_email(config, _GUEST)}\n    password  {password}\n", flush=True)
 
 
@@ -84,6 +89,7 @@ class _Stage:
     now: int
     accounts: dict[str, int] = field(default_factory=dict)
     bots: set[str] = field(default_factory=set)
+    follows: set[tuple[str, str]] = field(default_factory=set)
     statuses: dict[str, int] = field(default_factory=dict)
     moments: dict[str, int] = field(default_factory=dict)
     pictures: dict[str, list[int]] = field(default_factory=dict)
@@ -188,6 +194,8 @@ async def _introduce(stage: _Stage) -> None:
         if one != other and (OWNER in (one, other) or stage.chance.random() > _STRANGERS)
     ]
 
+    stage.follows = {(one, other) for one, other in pairs if one not in stage.bots}
+
     async def write(session: WriteSession) -> None:
         for one, other in pairs:
             if one not in stage.bots:
@@ -213,7 +221,10 @@ def _in_order(stage: _Stage, posts: list[Post]) -> list[Post]:
 
 async def _illustrate(stage: _Stage, post: Post, advance: Callable[[], None]) -> None:
     author = stage.accounts[post.by]
-    uploads = (_upload(stage, author, scene, description) for scene, description in post.pictures)
+    uploads = [_upload_scene(stage, author, scene, description) for scene, description in post.pictures]
+    if post.film:
+        film = NewMedia(author, MediaKind.VIDEO, "video/mp4", description=post.film)
+        uploads.append(_upload(stage, film, lambda file: draw_film(len(post.film), file)))
     stage.pictures[post.name] = list(await asyncio.gather(*uploads))
     advance()
 
@@ -246,19 +257,26 @@ async def _compose(stage: _Stage, post: Post, author: int) -> StatusDraft:
         in_reply_to_id=stage.statuses[post.reply_to] if post.reply_to else None,
         media_ids=stage.pictures[post.name],
         poll=poll,
+        quoted_status_id=stage.statuses[post.quotes] if post.quotes else None,
+        quote_policy=CHOICES["public"],
     )
     async with stage.db.read() as session:
         draft = await compose(session, author, typed, stage.links, stage.config.domain)
     return msgspec.structs.replace(draft, created_at=stage.moments[post.name])
 
 
-async def _upload(stage: _Stage, author: int, scene: str, description: str) -> int:
-    """A picture, ready to be attached; gives its id."""
+async def _upload_scene(stage: _Stage, author: int, scene: str, description: str) -> int:
+    picture = NewMedia(author, content_type="image/png", description=description)
+    return await _upload(stage, picture, lambda file: draw_scene(scene, len(description), SCENE_SIZE, file))
+
+
+async def _upload(stage: _Stage, new: NewMedia, draw: Callable[[Path], None]) -> int:
+    """What is drawn, ready to be attached; gives its id."""
     media_id = new_id()
     with tempfile.TemporaryDirectory(dir=stage.temporary, prefix="demo-") as folder:
         file = Path(folder) / "drawn.png"
-        await asyncio.to_thread(draw_scene, scene, len(description), SCENE_SIZE, file)
-        new = NewMedia(author, content_type="image/png", size=file.stat().st_size, description=description)
+        await asyncio.to_thread(draw, file)
+        new = msgspec.structs.replace(new, size=file.stat().st_size)
         await asyncio.to_thread(keep_source, stage.temporary, media_id, file)
     await stage.db.write(lambda session: create_media(session, media_id, new))
     await process_media(stage.db, stage.storage, stage.temporary, media_id)
@@ -268,6 +286,8 @@ async def _upload(stage: _Stage, author: int, scene: str, description: str) -> i
 async def _applaud(session: WriteSession, stage: _Stage, post: Post, status_id: int) -> None:
     """Favourites, boosts and votes."""
     crowd = [name for name in stage.accounts if name not in (OWNER, post.by) and name not in stage.bots]
+    if post.visibility != "public":
+        crowd = [name for name in crowd if (name, post.by) in stage.follows]
     for name in stage.chance.sample(crowd, min(post.likes, len(crowd))):
         await favourite(session, stage.accounts[name], status_id)
     moment = stage.moments[post.name]

@@ -39,6 +39,31 @@ def draw_avatar(colours: Sequence[str], seed: int, file: Path) -> None:
     _write(_svg((_AVATAR_SIDE, _AVATAR_SIDE), "".join(parts)), file)
 
 
+def draw_boat(progress: float, seed: int, size: tuple[int, int]) -> bytes:
+    """One picture of a film of a boat at sea, as three bytes for each point; `progress` goes from 0 to 1. Blocks."""
+    import pyvips
+
+    width, height = size
+    chance, turn = random.Random(seed), math.tau * progress
+    water = height * 0.62
+    waves = "".join(
+        f'<path d="M{chance.uniform(-60, width) + 40 * progress:.1f} {chance.uniform(water + 30, height):.1f} '
+        f'q18 {-12 * math.cos(2 * turn + at):.1f} 36 0 t36 0" stroke="#e0f2f1" stroke-width="3" fill="none" '
+        f'opacity="0.6"/>'
+        for at in range(24)
+    )
+    x = width * (0.2 + 0.3 * progress)
+    rocking = f"rotate({4 * math.sin(2 * turn):.2f} {x + 95:.1f} {water:.1f}) translate(0 {6 * math.cos(2 * turn):.2f})"
+    body = (
+        _sky(width, height, "#f6bd60", "#fdf0d5")
+        + _ellipse(width * 0.82, water - 60, 34, 34, "#fff6e0")
+        + _rect(0, water, width, height, "#2a7f9e")
+        + f'<g transform="{rocking}">{_boat(x, water)}</g>'
+        + waves
+    )
+    return bytes(pyvips.Image.svgload_buffer(_svg(size, body).encode()).flatten(background=[255.0]).write_to_memory())
+
+
 def _write(svg: str, file: Path) -> None:
     import pyvips  # 20 MB that only a demonstration needs
 
@@ -64,13 +89,22 @@ def _sea(width: int, height: int, chance: random.Random) -> str:
         f'stroke="#e0f2f1" stroke-width="3" fill="none" opacity="0.6"/>'
         for _ in range(28)
     )
-    boat = (
+    sun = _ellipse(width * chance.uniform(0.7, 0.9), water - 120, 48, 48, "#ffe8a3")
+    return (
+        _sky(width, height, "#a9d6e5", "#fdf0d5")
+        + sun
+        + _rect(0, water, width, height, "#2a7f9e")
+        + waves
+        + _boat(x, water)
+    )
+
+
+def _boat(x: float, water: float) -> str:
+    return (
         f'<path d="M{x:.0f} {water + 20:.0f} h190 l-34 46 h-122 z" fill="#7f4f24"/>'
         f'<path d="M{x + 92:.0f} {water + 10:.0f} v-215 l98 195 z" fill="#fffaf0"/>'
         f'<path d="M{x + 82:.0f} {water + 10:.0f} v-190 l-66 180 z" fill="#f1e3cb"/>'
     )
-    sun = _ellipse(width * chance.uniform(0.7, 0.9), water - 120, 48, 48, "#ffe8a3")
-    return _sky(width, height, "#a9d6e5", "#fdf0d5") + sun + _rect(0, water, width, height, "#2a7f9e") + waves + boat
 
 
 def _night(width: int, height: int, chance: random.Random) -> str:

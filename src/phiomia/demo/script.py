@@ -29,7 +29,10 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Post(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Something said `ago` hours ago, or `after` minutes behind the post named in `reply_to`."""
+    """Something said `ago` hours ago, or `after` minutes behind the post named in `reply_to`.
+
+    `film` describes the film that it shows, `quotes` names another post.
+    """
 
     by: str
     text: str
@@ -40,10 +43,55 @@ class Post(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spoiler: str = ""
     visibility: str = "public"
     pictures: list[tuple[str, str]] = []
+    film: str = ""
+    quotes: str = ""
     poll: Question | None = None
     likes: int = 0
     boosts: list[str] = []
     pinned: bool = False
+
+
+class Collected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """People whom somebody recommends together."""
+
+    by: str
+    name: str
+    description: str
+    people: list[str]
+    tag: str = ""
+
+
+class Filtered(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What somebody would rather be warned of."""
+
+    by: str
+    title: str
+    contexts: list[str]
+    keywords: list[str]
+
+
+class Later(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A post that waits for its day."""
+
+    by: str
+    days: int
+    text: str
+
+
+class Announced(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What those who run the server have to say; `reactions` are who has answered with which emoji."""
+
+    text: str
+    reactions: dict[str, list[str]]
+
+
+class Belongings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All that is there beside people and posts."""
+
+    collections: list[Collected]
+    filters: list[Filtered]
+    later: list[Later]
+    announcements: list[Announced]
 
 
 class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,6 +99,7 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     people: list[Person]
     posts: list[Post]
+    belongings: Belongings
 
 
 def read_script() -> Script:
