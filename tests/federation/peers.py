@@ -12,22 +12,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import statistics
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 import requests
 
+from phiomia.platform.db import Query, open_database
 from server import PATIENCE, Member, RunningServer
 
 from .authority import authority
 
 T = TypeVar("T")
 _CHUNK = 64 * 1024
+# What half of all things need at most from one server to the other, on a machine that has more to do.
+SECONDS_TO_ARRIVE = 5.0
 
 
 class Relay:
@@ -87,6 +92,8 @@ class Peer:
 
     name: str
     server: RunningServer
+    # How long the tests had to wait for what.
+    waits: list[tuple[float, str]] = field(default_factory=list)
 
     def sign_up(self, name: str) -> Member:
         """A new member."""
@@ -158,9 +165,30 @@ class Peer:
 
     def until(self, condition: Callable[[], T | None], what: str) -> T:
         """What the condition gives once it holds."""
+        begun = time.monotonic()
         met = self.server.until(condition, f"{what} ({self.name})")
         assert met is not None
+        self.waits.append((time.monotonic() - begun, what))
         return met
+
+    def execute(self, sql: str, **parameters: Any) -> None:
+        """Changes the server's database behind its back."""
+        url = self.server.database_url or f"sqlite:///{self.server.data / 'phiomia.sqlite3'}"
+        asyncio.run(_execute(url, sql, parameters))
+
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """Stops the server for a while."""
+        self.server.stop()
+        try:
+            yield
+        finally:
+            self.server.start()
+
+    def let_retries_be_due(self) -> None:
+        """As if the time had come for what waits because the other server did not answer."""
+        self.execute("UPDATE peers SET retry_at = 0 WHERE retry_at IS NOT NULL")
+        self.execute("UPDATE jobs SET run_at = 0 WHERE type = 'outbox.deliver'")
 
     def _ask(self, method: str, path: str, who: Member | None, **more: Any) -> Any:
         headers = who.headers if who is not None else {}
@@ -192,10 +220,30 @@ class Peers:
         )
         return id_
 
+    def check_speed(self) -> None:
+        """Prints how long things were on their way; fails if that is usually too long for people who wait."""
+        waits = sorted(self.alpha.waits + self.beta.waits, reverse=True)
+        if not waits:
+            return
+        median = statistics.median(seconds for seconds, _ in waits)
+        print(f"\n{len(waits)} things arrived, half of them within {median:.2f} s; the slowest:")
+        for seconds, what in waits[:5]:
+            print(f"  {seconds:6.2f} s  {what}")
+        assert median <= SECONDS_TO_ARRIVE, waits[:10]
+
     def check_logs(self) -> None:
         """Fails if one of them logged an error."""
         self.alpha.server.check_log()
         self.beta.server.check_log()
+
+
+async def _execute(url: str, sql: str, parameters: dict[str, Any]) -> None:
+    database = open_database(url)
+    await database.start()
+    try:
+        await database.write(lambda session: session.execute(Query.raw(sqlite=sql), **parameters))
+    finally:
+        await database.close()
 
 
 def settings_of(name: str, pins: list[str]) -> dict[str, str]:
@@ -226,11 +274,22 @@ def run_peers(folder: Path, urls: tuple[str, str] = ("", "")) -> Iterator[Peers]
         yield Peers(alpha, beta)
 
 
-@pytest.fixture(scope="module")
-def running_peers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peers]:
-    """The two servers, for all tests of a module."""
-    with run_peers(tmp_path_factory.mktemp("peers")) as peers:
-        yield peers
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def running_peers(
+    request: pytest.FixtureRequest, databases: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Peers]:
+    """The two servers, for all tests of a module, which run on SQLite and on PostgreSQL in turn."""
+    folder = tmp_path_factory.mktemp("peers")
+    with ExitStack() as cleanup:
+        urls = ("", "")
+        if request.param == "postgresql":
+            urls = (
+                databases.create("postgresql", folder, cleanup),
+                databases.create("postgresql", folder, cleanup),
+            )
+        with run_peers(folder, urls) as peers:
+            yield peers
+            peers.check_speed()
 
 
 @pytest.fixture

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from server import PATIENCE
-
-from .peers import Peers
+from .peers import Peer, Peers
 
 
 def post(peers: Peers, who: Any, text: str, **more: Any) -> dict[str, Any]:
@@ -74,10 +70,7 @@ def test_marks_boosts_edits_and_deletions_arrive(peers: Peers) -> None:
     peers.beta.post(f"/api/v1/statuses/{seen['id']}/unreblog", bob)
     peers.alpha.until(lambda: _counts(peers, status["id"]) == (0, 0) or None, "both are taken back")
     peers.alpha.delete(f"/api/v1/statuses/{status['id']}", alice)
-    address = f"{peers.beta.server.url}/api/v1/statuses/{seen['id']}"
-    peers.beta.until(
-        lambda: requests.get(address, headers=bob.headers, timeout=30).status_code == 404 or None, "the deletion"
-    )
+    peers.beta.until(lambda: _status_code(peers.beta, bob, seen["id"]) == 404 or None, "the deletion")
 
 
 def _counts(peers: Peers, status_id: str) -> tuple[int, int]:
@@ -174,15 +167,46 @@ def test_pins_are_seen_elsewhere(peers: Peers) -> None:
 def test_everything_arrives_once_after_a_server_was_away(peers: Peers) -> None:
     alice, bob = peers.alpha.sign_up("alice"), peers.beta.sign_up("bob")
     peers.befriend(alice, bob)
-    peers.beta.server.stop()
-    made = [post(peers, alice, f"Number {n}") for n in range(3)]
-    peers.beta.server.start()
-    # Whoever is heard from gets what has waited: here bob's own status does it.
+    theirs = peers.alpha.at_home(alice, peers.beta.post("/api/v1/statuses", bob, status="Before")["uri"])
+    old, doomed = post(peers, alice, "Old"), post(peers, alice, "Doomed")
+    there = {one: peers.beta.at_home(bob, status["uri"])["id"] for one, status in (("old", old), ("doomed", doomed))}
+    with peers.beta.away():
+        made = [post(peers, alice, word, visibility=word) for word in ("public", "unlisted", "private")]
+        peers.alpha.put(f"/api/v1/statuses/{old['id']}", alice, status="Mended")
+        peers.alpha.delete(f"/api/v1/statuses/{doomed['id']}", alice)
+        for verb in ("favourite", "reblog"):
+            peers.alpha.post(f"/api/v1/statuses/{theirs['id']}/{verb}", alice)
+        receipts = f"/api/phiomia/v1/statuses/{made[0]['id']}/deliveries"
+        peers.alpha.until(lambda: peers.alpha.get(receipts, alice)["retrying"] == 1 or None, "the outage is noticed")
+    peers.alpha.let_retries_be_due()
+    for status in made:
+        peers.beta.at_home(bob, status["uri"])
+    edited = f"/api/v1/statuses/{there['old']}"
+    peers.beta.until(lambda: peers.beta.get(edited, bob)["content"] == "<p>Mended</p>" or None, "the edit")
+    peers.beta.until(lambda: _status_code(peers.beta, bob, there["doomed"]) == 404 or None, "the deletion")
+    for kind in ("favourite", "reblog"):
+        peers.beta.notified(bob, kind)
+    peers.alpha.until(lambda: peers.alpha.get(receipts, alice)["reached"] == 1 or None, "the receipt")
+    uris = [status["uri"] for status in peers.beta.home(bob)]
+    assert len(uris) == len(set(uris))
+    kinds = sorted(one["type"] for one in peers.beta.get("/api/v1/notifications", bob))
+    assert kinds == ["favourite", "follow", "reblog"]
+
+
+def test_whoever_is_heard_from_gets_what_has_waited(peers: Peers) -> None:
+    alice, bob = peers.alpha.sign_up("alice"), peers.beta.sign_up("bob")
+    peers.befriend(alice, bob)
+    with peers.beta.away():
+        made = [post(peers, alice, f"Number {n}") for n in range(3)]
+        receipts = f"/api/phiomia/v1/statuses/{made[0]['id']}/deliveries"
+        peers.alpha.until(lambda: peers.alpha.get(receipts, alice)["retrying"] == 1 or None, "the outage is noticed")
     peers.beta.post("/api/v1/statuses", bob, status="Back again")
     for status in made:
         peers.beta.at_home(bob, status["uri"])
-    uris = [status["uri"] for status in peers.beta.home(bob)]
-    assert len(uris) == len(set(uris))
+
+
+def _status_code(peer: Peer, who: Any, status_id: str) -> int:
+    return requests.get(f"{peer.server.url}/api/v1/statuses/{status_id}", headers=who.headers, timeout=30).status_code
 
 
 def test_followers_come_along_when_somebody_moves(peers: Peers) -> None:
@@ -211,12 +235,43 @@ def test_authors_learn_where_a_status_has_arrived(peers: Peers) -> None:
 def test_a_custom_emoji_arrives(peers: Peers) -> None:
     alice, bob = peers.alpha.sign_up("alice"), peers.beta.sign_up("bob")
     peers.befriend(alice, bob)
-    database = sqlite3.connect(peers.alpha.server.data / "phiomia.sqlite3", timeout=PATIENCE)
-    with contextlib.closing(database), database:
-        database.execute(
-            "INSERT OR IGNORE INTO custom_emojis (id, shortcode, domain, url, static_url, created_at)"
-            " VALUES (1, 'fennec', '', 'https://alpha.test/media/fennec.png', 'https://alpha.test/media/fennec.png', 1)"
-        )
+    peers.alpha.execute(
+        "INSERT INTO custom_emojis (id, shortcode, domain, url, static_url, created_at)"
+        " VALUES (1, 'fennec', '', 'https://alpha.test/media/fennec.png', 'https://alpha.test/media/fennec.png', 1)"
+        " ON CONFLICT DO NOTHING"
+    )
     made = post(peers, alice, "Look :fennec:")
     (emoji,) = peers.beta.at_home(bob, made["uri"])["emojis"]
     assert emoji["shortcode"] == "fennec"
+
+
+def test_people_elsewhere_are_asked_before_they_are_recommended(peers: Peers) -> None:
+    alice, bob = peers.alpha.sign_up("alice"), peers.beta.sign_up("bob")
+    there, _ = peers.befriend(alice, bob)
+    peers.beta.patch("/api/v1/accounts/update_credentials", bob, discoverable="true")
+    add = {"name": "Friends", "discoverable": True}
+    made = peers.alpha.post("/api/v1/collections", alice, **add)["collection"]
+    path = f"{peers.alpha.server.url}/api/v1/collections/{made['id']}/items"
+
+    def put() -> str | None:
+        answer = requests.post(path, headers=alice.headers, json={"account_id": there}, timeout=30)
+        return answer.json()["collection_item"]["id"] if answer.ok else None
+
+    item_id = peers.alpha.until(put, "alpha knows that bob may be recommended")
+    collection = f"/api/v1/collections/{made['id']}"
+    peers.alpha.until(lambda: peers.alpha.get(collection)["collection"]["items"] or None, "bob's server agrees")
+    mine = f"/api/v1/accounts/{bob.id}/in_collections"
+
+    def listed() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = peers.beta.get(mine, bob)["collections"]
+        return found
+
+    (shown,) = peers.beta.until(listed, "bob sees where he is recommended")
+    assert (shown["name"], shown["local"], shown["uri"]) == ("Friends", False, made["uri"])
+    peers.alpha.patch(collection, alice, name="Best friends")
+    peers.beta.until(lambda: listed()[0]["name"] == "Best friends" or None, "the new name")
+    (place,) = shown["items"]
+    peers.beta.post(f"/api/v1/collections/{shown['id']}/items/{place['id']}/revoke", bob)
+    peers.alpha.until(lambda: not peers.alpha.get(collection)["collection"]["items"] or None, "he wants out")
+    again = requests.post(path, headers=alice.headers, json={"account_id": there}, timeout=30)
+    assert (again.status_code, item_id != "") == (403, True)
