@@ -6,12 +6,15 @@ comes too early is kept waiting with the request unanswered, and only who would 
 
 from collections.abc import Callable
 
+# After a rest, as many may begin at once as else in this time: an app opens several streams together.
+AT_ONCE_S = 0.1
+
 
 class Admission:
     """Gives out moments, in the order in which they are asked for."""
 
     def __init__(self, per_second: float, longest_s: float, now: Callable[[], float]) -> None:
-        """At rest it lets as many begin at once as in a second; with 0 `per_second`, all."""
+        """With 0 `per_second`, all may begin at once."""
         self._every_s = 1.0 / per_second if per_second else 0.0
         self._longest_s = longest_s
         self._now = now
@@ -22,7 +25,7 @@ class Admission:
         if not self._every_s:
             return 0.0
         now = self._now()
-        begins = max(self._next, now - 1.0 + self._every_s)
+        begins = max(self._next, now - max(0.0, AT_ONCE_S - self._every_s))
         if begins > now + self._longest_s:
             return None
         self._next = begins + self._every_s

@@ -84,14 +84,23 @@ _OLDEST = Query(select(func.min(home_feed.c.status_id)).where(home_feed.c.accoun
 
 async def load_home(session: ReadSession, account_id: int, page: Page) -> list[FeedRow]:
     """A page of the account's home timeline, newest first."""
-    if page.min_id is not None and page.min_id < (await session.value(_OLDEST, viewer=account_id) or page.min_id + 1):
+    if page.min_id is not None and not await _reaches(session, account_id, page.min_id):
         return await _load_beyond(session, account_id, page)
     rows = await _FEED.rows(session, page, account_id)
     if len(rows) >= page.limit or page.upwards:
         return rows
+    # Who only asks for what is new gets few or none, also when the feed goes back further.
+    if page.since_id is not None and await _reaches(session, account_id, page.since_id):
+        return rows
     oldest = rows[-1].cursor if rows else page.max_id
     rest = Page(oldest, page.since_id, None, page.limit - len(rows))
     return rows + await _load_beyond(session, account_id, rest)
+
+
+async def _reaches(session: ReadSession, account_id: int, status_id: int) -> bool:
+    """Whether the feed has everything that came after a status."""
+    oldest = await session.value(_OLDEST, viewer=account_id)
+    return oldest is not None and status_id >= oldest
 
 
 async def _load_beyond(session: ReadSession, account_id: int, page: Page) -> list[FeedRow]:
