@@ -88,7 +88,7 @@ async def open_parts(config: Config, role: str) -> Any:
     )
     bus = open_bus(_bus_url(config))
     storage = open_storage(config)
-    links = Links(config.base_url, config.domain, storage.url, proxy=config.media.proxy)
+    links = Links(config.base_url, config.domain, storage.url, proxy=config.media.shows_copies)
     exchange = Exchange(config, db, links)
     db.services = Services(side_effects=SIDE_EFFECTS, bus=bus, config=config)
     await bus.start()

@@ -9,18 +9,21 @@ from types import SimpleNamespace
 from typing import Any
 
 import msgspec
+import pytest
 
 from films import make_film
 from phiomia.api.files import mount_files
 from phiomia.api.media_proxy import mount_media_proxy
+from phiomia.app import open_parts
 from phiomia.domain.media.copies import count_copies
 from phiomia.domain.media.fetch_copy import Copier, NoCopy
 from phiomia.domain.media.proxied import ADDRESSES, RemoteKind, digest_of
 from phiomia.domain.media.tidy_copies import TidyCopies, run_tidy_copies
 from phiomia.entities.links import Links
 from phiomia.platform.asgi import QuickApp
-from phiomia.platform.config import Media
+from phiomia.platform.config import Config, Media
 from phiomia.platform.ids import new_id
+from phiomia.serving import prepare
 from world import BASE, DOMAIN, Client, World, story
 
 from .test_media import draw_png, furnished
@@ -225,3 +228,18 @@ def noise(number: int) -> bytes:
     pixels = random.Random(number).randbytes(300 * 300 * 3)
     image: Any = pyvips.Image.new_from_memory(pixels, 300, 300, 3, "uchar")
     return bytes(image.copy(interpretation="srgb").pngsave_buffer())
+
+
+@pytest.mark.parametrize(("cache_mb", "proxy", "through_us"), [(1, True, True), (0, True, False), (1, False, False)])
+def test_without_room_for_copies_apps_ask_others_directly(
+    tmp_path: Path, cache_mb: int, proxy: bool, through_us: bool
+) -> None:
+    settings = Media(cache_mb=cache_mb, proxy=proxy)
+
+    async def link() -> str:
+        async with open_parts(Config(data=str(tmp_path), public_url=BASE, media=settings), "web") as parts:
+            where: str = parts.links.elsewhere(RemoteKind.CARD, 7, f"{THERE}/a.png", "small")
+            return where
+
+    prepare(Config(data=str(tmp_path), public_url=BASE))
+    assert asyncio.run(link()).startswith(f"{BASE}/media/proxy/" if through_us else THERE)

@@ -171,9 +171,9 @@ class Media(Struct, frozen=True, forbid_unknown_fields=True):
     public_url: Annotated[
         str, Meta(description="address from which people fetch the bucket's files; empty: through this server")
     ] = ""
-    cache_mb: Annotated[int, Meta(ge=0, description="room for copies of what other servers show; 0: no copies")] = (
-        10_240
-    )
+    cache_mb: Annotated[
+        int, Meta(ge=0, description="room for copies of what other servers show; 0: none, as with `proxy` off")
+    ] = 10_240
     total_mb: Annotated[
         int, Meta(ge=0, description="room for all media; copies make way, what members post never does; 0: no bound")
     ] = 0
@@ -181,6 +181,11 @@ class Media(Struct, frozen=True, forbid_unknown_fields=True):
     proxy: Annotated[
         bool, Meta(description="show what other servers have through this one; off: members' apps ask them directly")
     ] = True
+
+    @property
+    def shows_copies(self) -> bool:
+        """Whether what other servers show is shown through this one."""
+        return self.proxy and self.cache_mb > 0
 
 
 class Mail(Struct, frozen=True, forbid_unknown_fields=True):
