@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import falcon.asgi
 
 from phiomia.activitypub.signatures.request import KeyUnknown, Request
-from phiomia.activitypub.signatures.verify import verify
+from phiomia.activitypub.signatures.verify import hold, read
 from phiomia.domain.accounts.remote import find_actor
 from phiomia.domain.errors import NotAllowed
 from phiomia.federation.context import Federation
@@ -56,7 +56,11 @@ def read_request(req: falcon.asgi.Request, base_url: str, body: bytes = b"") -> 
 async def find_asker(federation: Federation, req: falcon.asgi.Request) -> Asker:
     """Who asks. Raises SignatureRefused, also for a request without signature, and NotAllowed for refused servers."""
     keys = federation.keys
-    signed = await verify(read_request(req, federation.config.base_url), keys, now=time.time())
+    claim = read(read_request(req, federation.config.base_url), now=time.time())
+    # Before the key is asked for: of a server that gets nothing it could not be had, and would then be thought missing.
+    if await federation.rules.is_blocked(host_of(claim.key_id)):
+        raise NotAllowed
+    signed = await hold(claim, keys)
     signer = await keys.owner(signed.key_id)
     if signer is None:
         raise KeyUnknown(f"the key {signed.key_id} is nobody's")
