@@ -97,7 +97,7 @@ def test_one_in_full(places: Path) -> None:
     assert lines["work"] == "work 1 writes accepted, 1 there; 0 letters accepted, 0 taken; 0 lost"
     assert lines["jobs"] == "jobs the oldest waited 2.5 s before"
     assert lines["failed"] == "failed /about: status 502"
-    assert lines["absent"] == "absent inbox: what ran did not know it (1 times)"
+    assert lines["absent"] == "absent inbox: what ran did not have it (1 times)"
     assert "requests failed: /about: status 502. `phiomia upgrade rollback` goes back." in lines["mind"]
 
     told = json.loads(run(journal.id[:20], "--json"))

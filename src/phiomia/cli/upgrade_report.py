@@ -58,7 +58,7 @@ def render_noticed(noticed: dict[str, Any], *, full: bool = False) -> list[str]:
     lines += _render_work(noticed.get("work", {}))
     ages = [f"{noticed['job_age_s'][when]:g} s {when}" for when in _WHEN if when in noticed["job_age_s"]]
     lines += [f"  jobs    the oldest waited {', '.join(ages)}"] if ages else []
-    lines += [f"  absent  {name}: what ran did not know it ({count} times)" for name, count in _absent(noticed) if full]
+    lines += _render_left_out(noticed) if full else []
     if noticed["verdict"]:
         lines.append(f"  mind    {noticed['verdict']}. `phiomia upgrade rollback` goes back.")
     return lines
@@ -85,11 +85,17 @@ def _render_work(work: dict[str, Any]) -> list[str]:
     if not work:
         return []
     posts = f"{work['writes']} writes accepted, {work['written']} there"
-    return [f"  work    {posts}; {work['letters']} letters accepted, {work['taken']} taken; {work['lost']} lost"]
+    letters = f"{work['letters']} letters accepted, {work['taken']} taken"
+    if work.get("waiting"):
+        letters += f", {work['waiting']} still to be taken"
+    return [f"  work    {posts}; {letters}; {work['lost']} lost"]
 
 
-def _absent(noticed: dict[str, Any]) -> list[tuple[str, int]]:
-    return list(noticed.get("absent", {}).items())
+def _render_left_out(noticed: dict[str, Any]) -> Iterator[str]:
+    for name, count in noticed.get("absent", {}).items():
+        yield f"  absent  {name}: what ran did not have it ({count} times)"
+    for name, count in noticed.get("limited", {}).items():
+        yield f"  limited {name}: too many requests came from this address ({count} times)"
 
 
 def _render_steps(steps: Sequence[StepTaken]) -> Iterator[str]:

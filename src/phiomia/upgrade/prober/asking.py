@@ -1,6 +1,7 @@
 """The process that asks: one thread for each target, one for the stream and one for the database.
 
-A release that does not know what is asked for says so (404 and the like). That is no failure: nobody is harmed.
+A release that does not know what is asked for says so (404 and the like). That is no failure: nobody is harmed. Neither
+is it one that somebody has asked too often, or that there is no stream where there has never been one.
 """
 
 import json
@@ -35,6 +36,7 @@ LISTENS_AFTER_S = 1.0
 LAST_S = 5.0
 # How an older release answers to what it does not know.
 _ABSENT = {WRITE: (404, 405), LETTER: (403, 404), STREAM: (400, 401, 404)}
+_TOO_OFTEN = 429
 
 
 @dataclass
@@ -45,6 +47,7 @@ class _Heard:
     sent: set[int] = field(default_factory=set)
     got: set[int] = field(default_factory=set)
     listens_since: float | None = None
+    ever: bool = False
 
     @property
     def listens(self) -> bool:
@@ -137,6 +140,9 @@ class Prober:
         if answer.status in _ABSENT.get(target.kind, ()):
             self._file.note("absent", target=target.name)
             return False
+        if answer.status == _TOO_OFTEN:
+            self._file.note("limited", target=target.name)
+            return False
         right = answer.status == target.status
         wrong = "" if right else f"{target.path}: {answer.why or f'status {answer.status}'}"
         self._file.request(at, target.name, answer.ms, wrong)
@@ -168,6 +174,9 @@ class Prober:
             wrong = str(error)
         except (OSError, Dropped) as error:
             wrong = str(error) or type(error).__name__
+        if wrong and not self._heard.ever:
+            self._file.note("absent", target=target.name)
+            return None
         path = target.path.partition("?")[0]
         took = (time.monotonic() - began) * 1000
         self._file.request(at, target.name, took, f"{path}: {wrong}" if wrong else "")
@@ -175,6 +184,7 @@ class Prober:
 
     def _hear(self, listener: Listener) -> None:
         self._file.note("opened")
+        self._heard.ever = True
         self._heard.listens_since = time.monotonic()
         try:
             while not self._all_heard.is_set():
@@ -238,7 +248,7 @@ class Prober:
 
 def _all_taken(connection: Connection, identity: Identity) -> bool:
     arrived = look_up(connection, identity)
-    return arrived.taken >= arrived.letters
+    return arrived.taken >= arrived.letters or arrived.waiting == 0
 
 
 def _join(threads: Iterable[threading.Thread]) -> None:

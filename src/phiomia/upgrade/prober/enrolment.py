@@ -20,6 +20,7 @@ _JOB = "federation.take_probe"
 _ADD = f"INSERT INTO {TABLE} (id, secret_hash, public_key, expires_at) VALUES (?, ?, ?, ?)"  # noqa: S608 (our table)
 _RENEW = f"UPDATE {TABLE} SET expires_at = ? WHERE id = ?"  # noqa: S608
 _ARRIVED = f"SELECT writes, letters, taken FROM {TABLE} WHERE id = ?"  # noqa: S608
+_WAITING = "SELECT count(*) FROM jobs WHERE type = ? AND args LIKE ?"
 _FORGET = f"DELETE FROM {TABLE} WHERE id = ? OR expires_at < ?"  # noqa: S608
 _FORGET_JOBS = "DELETE FROM jobs WHERE type = ? AND claimed_by = ''"
 _OLDEST = "SELECT min(run_at) FROM jobs WHERE run_at <= ?"
@@ -51,11 +52,12 @@ class Identity:
 
 
 class Arrived(NamedTuple):
-    """What the server has of us."""
+    """What the server has of us; `waiting` is what workers have not come to yet."""
 
     writes: int
     letters: int
     taken: int
+    waiting: int
 
 
 def make_identity(make_keys: Callable[[], tuple[str, str]]) -> Identity:
@@ -80,8 +82,11 @@ def renew(connection: Connection, identity: Identity) -> None:
 
 def look_up(connection: Connection, identity: Identity) -> Arrived:
     """What the server has of them."""
+    # In this order: what is taken in between must not be missing in both.
+    waiting = int(connection.rows(_WAITING, _JOB, f"%{identity.id}%")[0][0])
     found = connection.rows(_ARRIVED, identity.id)
-    return Arrived(*map(int, found[0])) if found else Arrived(0, 0, 0)
+    writes, letters, taken = map(int, found[0]) if found else (0, 0, 0)
+    return Arrived(writes, letters, taken, waiting)
 
 
 def strike_off(connection: Connection, identity: Identity) -> None:

@@ -1,5 +1,6 @@
 """What was seen, in figures: before, during and after what changed, for each target. Standard library only."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,11 +34,11 @@ def sum_up(path: Path, entries: Iterable[dict[str, Any]]) -> dict[str, Any]:
     samples, window = read_samples(path), Window(entries)
     requests = samples.requests
     names = dict.fromkeys(one.target for one in requests)
-    absent = [note["target"] for note in samples.of_kind("absent")]
     return {
         **_count(requests, window),
         "targets": {name: _count([one for one in requests if one.target == name], window) for name in names},
-        "absent": {name: absent.count(name) for name in dict.fromkeys(absent)},
+        "absent": _count_targets(samples, "absent"),
+        "limited": _count_targets(samples, "limited"),
         "stream": _sum_up_stream(samples),
         "work": _sum_up_work(samples),
         "job_age_s": _sum_up_jobs(samples, window),
@@ -70,6 +71,10 @@ def _count(requests: Sequence[Request], window: Window) -> dict[str, Any]:
         "reasons": list(dict.fromkeys(wrong))[:_REASONS],
         **{when: _measure([one.ms for one in found]) for when, found in split.items()},
     }
+
+
+def _count_targets(samples: Samples, kind: str) -> dict[str, int]:
+    return dict(Counter(str(note["target"]) for note in samples.of_kind(kind)))
 
 
 def _measure(took: list[float]) -> dict[str, float]:
@@ -128,9 +133,18 @@ def _sum_up_work(samples: Samples) -> dict[str, int]:
         sum(one.target == target and not one.wrong for run in runs for one in run.requests)
         for target in ("write", "inbox")
     )
-    there = {name: sum(int(note[name]) for note in arrived) for name in ("writes", "letters", "taken")}
-    lost = max(0, writes - there["writes"]) + max(0, letters - there["taken"])
-    return {"writes": writes, "written": there["writes"], "letters": letters, "taken": there["taken"], "lost": lost}
+    written, taken, waiting = (
+        sum(int(note.get(name, 0)) for note in arrived) for name in ("writes", "taken", "waiting")
+    )
+    lost = max(0, writes - written) + max(0, letters - taken - waiting)
+    return {
+        "writes": writes,
+        "written": written,
+        "letters": letters,
+        "taken": taken,
+        "waiting": waiting,
+        "lost": lost,
+    }
 
 
 def _sum_up_jobs(samples: Samples, window: Window) -> dict[str, float]:
