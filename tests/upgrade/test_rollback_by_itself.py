@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from faulty_releases import BEFORE, FAULTY, FaultyInstallation, can_post, faulty, faulty_built, serve
+from faulty_releases import BEFORE, FAULTY, PATCH, FaultyInstallation, can_post, faulty, faulty_built, serve
 from test_apply import InstalledServer, Poster
 
 from phiomia.upgrade.database import connect
+from phiomia.upgrade.journal import Journal
 
 __all__ = ["faulty", "faulty_built"]
 pytestmark = pytest.mark.timeout(600)
 ROLES = ("web", "worker", "streaming")
 FAULTS: dict[str, tuple[dict[str, float], str]] = {
     "errors": ({"errors_of": 20}, r"requests failed \("),
-    "deaths": ({"dies_after": 40}, "processes ended by themselves|of the upgrade's own failed"),
+    "deaths": ({"dies_after": 15}, "processes ended by themselves|of the upgrade's own failed"),
     "slow": ({"slow_s": 2.0}, r"ms \(p95\), before"),
     "jobs": ({"jobs": 1}, r"\d jobs .*failed"),
 }
@@ -78,10 +82,10 @@ def test_a_release_that_does_worse_is_taken_back_and_one_that_does_not_stays(
             assert connection.has_table("marvels")
 
         faulty.choose()
-        faulty.extra["PHIOMIA_UPGRADE_OBSERVE_S"] = "15"
+        faulty.extra["PHIOMIA_UPGRADE_OBSERVE_S"] = "10"
         take_up(faulty, FAULTY, ok=True)
         observed = last(faulty.journal(), "observed")["figures"]
-        assert observed["seconds"] >= 15 and observed["requests"] > 20 and observed["errors"] == 0, observed
+        assert observed["seconds"] >= 10 and observed["requests"] > 20 and observed["errors"] == 0, observed
         assert can_post(server, poster.headers, 5)
         assert faulty.current == FAULTY
 
@@ -94,3 +98,54 @@ def test_errors_are_noticed_on_postgresql_too(faulty: FaultyInstallation, tmp_pa
         faulty.choose(errors_of=20)
         assert_went_back(faulty, server, take_up(faulty, FAULTY, ok=False), r"requests failed \(")
         assert can_post(server, poster.headers, 25)
+
+
+def begin(installation: FaultyInstallation, version: str) -> subprocess.Popen[bytes]:
+    """An upgrade that is watching by now."""
+    command = [str(installation.places.current / "venv/bin/phiomia"), "upgrade", "apply", version, "--offline"]
+    process = subprocess.Popen(command, cwd=installation.folder, env=installation.environment, stdin=subprocess.DEVNULL)
+    deadline = time.monotonic() + 240
+    while not (journals := sorted(installation.places.journal.glob("*.jsonl"))) or '"observing"' not in (
+        journals[-1].read_text()
+    ):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
+    return process
+
+
+def test_a_watch_that_was_broken_off_goes_on(faulty: FaultyInstallation, tmp_path: Path) -> None:
+    settings = {"PHIOMIA_UPGRADE_OBSERVE_S": "8", "PHIOMIA_PROCESSES_CANARY_SECONDS": "1"}
+    with serve(faulty, tmp_path, **settings) as server:
+        # Nobody is there, but whoever asks on behalf of the upgrade.
+        process = begin(faulty, FAULTY)
+        process.kill()
+        process.wait()
+        server.until(lambda: server.versions("web") == {FAULTY}, "it serves all the same")
+        assert "was broken off" in faulty.command("upgrade", "status", ok=False)
+        faulty.command("upgrade", "resume")
+        journal = faulty.journal()
+        assert [entry["kind"] for entry in journal].count("observing") == 1
+        assert last(journal, "observed")["at"] - last(journal, "observing")["at"] >= 8
+        assert last(journal, "finished") and faulty.current == FAULTY
+
+        faulty.command("upgrade", "rollback")
+        assert faulty.current == BEFORE and server.versions("web") == {BEFORE}
+        faulty.extra["PHIOMIA_UPGRADE_OBSERVE_S"] = "600"
+        process = begin(faulty, FAULTY)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(120) == 75
+        assert faulty.journal()[-1]["kind"] == "stopped" and faulty.current == FAULTY
+
+        # Killed between the verdict and the way back.
+        path = sorted(faulty.places.journal.glob("*.jsonl"))[-1]
+        Journal(path).write("tripped", leg=0, reason="it was no good", figures={"seconds": 3.0})
+        said = faulty.command("upgrade", "resume", ok=False)
+        assert f"{FAULTY} was taken back after 3 s: it was no good. {BEFORE} serves again" in said
+        assert faulty.current == BEFORE and server.versions("web") == {BEFORE}
+        assert faulty.journal()[-1]["kind"] == "rolled_back"
+
+        began = time.monotonic()
+        said = faulty.command("upgrade", "apply", PATCH, "--offline", PHIOMIA_UPGRADE_OBSERVE_PATCH_S="5")
+        print(f"a patch that was watched for 5 s took {time.monotonic() - began:.1f} s")
+        assert last(faulty.journal(), "observing")["seconds"] == 5
+        assert server.versions("web") == server.versions("worker") == {PATCH}

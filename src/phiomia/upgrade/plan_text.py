@@ -2,12 +2,35 @@
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from phiomia.upgrade.plan import Leg, Plan, PlannedStep, Refused
 
 # What changes from hour to hour without changing what is done.
 _ESTIMATES = ("seconds", "disk_mb", "ram_mb")
+
+
+class WayBack(NamedTuple):
+    """How one gets back from the release that a leg leads to.
+
+    `ends_with`: the step after which the database suits no older release any more; empty when there is none.
+    `then`: what leads back from then on, `backup` or, where none is made, `own backup`.
+    """
+
+    ends_with: str
+    then: str
+    text: str
+
+
+def describe_way_back(leg: Leg) -> WayBack:
+    """The way back from a leg, known before anything is done."""
+    steps = {step.id: step for step in leg.steps}
+    if "migrate-contract" not in steps:
+        return WayBack("", "", "at any time: nothing is removed from the schema")
+    if "backup" in steps and not steps["backup"].skipped:
+        return WayBack("migrate-contract", "backup", "until migrate-contract; after it only by the backup")
+    text = "until migrate-contract; after it only by a backup of your own, as none is made"
+    return WayBack("migrate-contract", "own backup", text)
 
 
 def hash_plan(plan: Plan) -> str:
@@ -22,7 +45,8 @@ def plan_json(plan: Plan | Refused) -> dict[str, Any]:
     head: dict[str, Any] = {"installed": plan.installed, "target": plan.target}
     if isinstance(plan, Refused):
         return {**head, "refusals": [one._asdict() for one in plan.refusals]}
-    legs = [_leg_json(leg) for leg in plan.legs]
+    # Follows from the steps, so it is no part of what the hash stands for.
+    legs = [{**_leg_json(leg), "way_back": describe_way_back(leg)._asdict()} for leg in plan.legs]
     told = {"legs": legs, "warnings": list(plan.warnings), "signed": list(plan.signed), "refusals": []}
     return {**head, "hash": hash_plan(plan), **told}
 
@@ -54,10 +78,7 @@ def _leg_lines(leg: Leg, number: int, count: int) -> list[str]:
         lines.append(f"  needs      {leg.disk_mb:,.0f} MB of disk, {leg.ram_mb:,.0f} MB of memory")
     restart = leg.restart
     lines.append(f"  processes  web: {restart.web}, workers: {restart.workers}, streaming: {restart.streaming}")
-    if not any(step.id == "migrate-contract" for step in leg.steps):
-        lines.append("  way back   at any time: nothing is removed from the schema")
-    else:
-        lines.append("  way back   until migrate-contract; after it only by the backup")
+    lines.append(f"  way back   {describe_way_back(leg).text}")
     return lines + [_step_line(step) for step in leg.steps]
 
 
