@@ -3,6 +3,7 @@
 from typing import Any
 
 from phiomia.domain.relationships.block import block
+from phiomia.domain.relationships.domain_block import block_domain_for
 from phiomia.domain.relationships.follow import follow
 from phiomia.domain.relationships.mute import mute
 from world import Account, World, story
@@ -156,6 +157,11 @@ async def test_viewers_are_shown_what_they_may_see(world: World) -> None:
     states = {name: (await show(world, who, made))["quote"] for name, who in (("carol", carol), ("dora", dora))}
     assert {name: one["state"] for name, one in states.items()} == {"carol": "blocked_account", "dora": "muted_account"}
     assert states["dora"]["quoted_status"]["id"] == said["id"]
+    await world.write(lambda session: block_domain_for(session, bob.id, "there.example"))
+    await world.execute("UPDATE accounts SET domain = 'there.example' WHERE id = :id", id=alice.id)
+    shown = (await show(world, bob, made))["quote"]
+    assert (shown["state"], shown["quoted_status"]["id"]) == ("blocked_domain", said["id"])
+    await world.execute("UPDATE accounts SET domain = '' WHERE id = :id", id=alice.id)
     await world.write(lambda session: block(session, alice.id, dora.id))
     assert (await show(world, dora, made))["quote"] == {"state": "unauthorized", "quoted_status": None}
     await world.execute("UPDATE statuses SET visibility = 2 WHERE id = :id", id=int(said["id"]))

@@ -6,7 +6,7 @@ from typing import Protocol
 from sqlalchemy import case, literal, select
 
 from phiomia.domain.accounts.models import accounts
-from phiomia.domain.relationships.conditions import exists_pair, is_followed, not_muted
+from phiomia.domain.relationships.conditions import exists_pair, is_followed, is_of_blocked_domain, not_muted
 from phiomia.domain.relationships.models import blocks
 from phiomia.domain.statuses.models import quotes, statuses
 from phiomia.domain.statuses.pages import FeedPages
@@ -22,6 +22,7 @@ from phiomia.platform.paging import Page
 _standing = case(
     (~visible_to(statuses, VIEWER), literal(int(Standing.UNAUTHORIZED))),
     (exists_pair(blocks, VIEWER, statuses.c.account_id), literal(int(Standing.BLOCKED_ACCOUNT))),
+    (is_of_blocked_domain(statuses.c.account_id, VIEWER), literal(int(Standing.BLOCKED_DOMAIN))),
     (~not_muted(statuses.c.account_id, VIEWER), literal(int(Standing.MUTED_ACCOUNT))),
     else_=literal(int(Standing.FINE)),
 )
