@@ -2,7 +2,7 @@
 
 The streaming process is killed, the worst that can happen to it. A third of the apps connects again as masto.js does
 (after 1, 2, 4, … seconds), a third as Mastodon.py (at once, then every five seconds), a third as Mastodon's own web app
-(after a random time below 0.2, 0.4, 0.8, … seconds; meanwhile it polls, first within 40 seconds and then every 20 to 40,
+(after a random time below 0.2, 0.4, 0.8, … seconds; it polls meanwhile, first within 40 seconds, then every 20 to 40,
 and once it is back it asks for what it missed). Somebody uses the API at a steady pace before and meanwhile.
 """
 
@@ -20,6 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import uvloop
 
@@ -69,7 +70,6 @@ class App(asyncio.Protocol):
         self.attempts = 0
         self.is_open = False
         self.head = b""
-        self.transport: asyncio.Transport | None = None
         self.tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -88,10 +88,8 @@ class App(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asks for the stream."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
         self.head = b""
-        transport.write(self.request)
+        cast(asyncio.Transport, transport).write(self.request)
 
     def data_received(self, data: bytes) -> None:
         """Reads the head of the answer, and nothing of what comes after."""
@@ -164,7 +162,7 @@ class WebApp(App):
     def delay_s(self) -> float:
         """Twice as long each time; this one never begins anew."""
         self.all_attempts += 1
-        return random.random() * 2**self.all_attempts * 0.1
+        return float(random.random() * 2**self.all_attempts * 0.1)
 
     def opened(self) -> None:
         """Asks for what it missed."""

@@ -36,7 +36,7 @@ class ParkKeeper:
         given = take_named((PUT, TAKE), environ)
         if PUT in given and TAKE in given:
             self._serve((given[PUT][0], given[TAKE][0]))
-        elif _is_kept(environ):
+        elif "NOTIFY_SOCKET" in environ and is_kept(environ):
             self._make()
 
     def descriptors(self) -> list[int]:
@@ -48,7 +48,7 @@ class ParkKeeper:
         if saved:
             put, take = map(adopt, saved)
             self._serve((put, take))
-        elif _is_kept(environ):
+        elif "NOTIFY_SOCKET" in environ and is_kept(environ):
             self._make()
 
     def close(self) -> None:
@@ -89,9 +89,10 @@ class ParkKeeper:
                 return
 
 
-def _is_kept(environ: dict[str, str]) -> bool:
-    # The service manager says so itself since version 254; for those before it, the variable stands in the unit.
-    return "NOTIFY_SOCKET" in environ and environ.get("FDSTORE", "0") not in ("", "0")
+def is_kept(environ: dict[str, str]) -> bool:
+    """Whether the service manager keeps descriptors for this unit."""
+    # It says so itself since version 254; for those before it, the variable stands in the unit.
+    return environ.get("FDSTORE", "0") not in ("", "0")
 
 
 def may_outlive(environ: dict[str, str]) -> bool:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
-from phiomia.platform.park import fetch_park, park_path
+from phiomia.platform.park import fetch_park, is_kept, park_path
 from phiomia.streaming import state
 from phiomia.streaming.giving import MAX_MESSAGE, read_memory, write_memory
 from phiomia.streaming.server import BATCH, Parcel
@@ -28,6 +28,7 @@ from phiomia.streaming.state import choose_version, read_batch, write_batch
 
 # Whoever reads what is parked reads at least this one.
 OLDEST = 2
+AGAIN_S = 0.2
 log = logging.getLogger(__name__)
 
 
@@ -113,13 +114,22 @@ class Park:
 
 
 async def find_park(folder: Path) -> Park | None:
-    """The place that our supervisor knows of; None when nobody keeps one."""
+    """The place that our supervisor knows of; None when nobody keeps one, or when the supervisor has gone."""
+    supervisor = os.getppid()
+    # While it becomes the next release's supervisor it does not answer; it does so just when we begin.
+    while (pair := await _fetch(folder, supervisor)) is None:
+        if not is_kept(dict(os.environ)) or os.getppid() != supervisor:
+            return None
+        await asyncio.sleep(AGAIN_S)
+    return Park(*pair)
+
+
+async def _fetch(folder: Path, supervisor: int) -> tuple[socket.socket, socket.socket] | None:
     try:
-        pair = await asyncio.to_thread(fetch_park, park_path(str(folder), os.getppid()))
+        return await asyncio.to_thread(fetch_park, park_path(str(folder), supervisor))
     except OSError as error:
-        log.warning("streams can't be parked: %s", error)
+        log.debug("the supervisor does not say where streams can wait: %s", error)
         return None
-    return Park(*pair) if pair is not None else None
 
 
 def _unpack(data: bytes, fds: list[int], *, cut: bool) -> Found:

@@ -76,7 +76,7 @@ async def _serve(
         await _wait_to_begin(ready(), stopping)
         server.listen(sockets)
         if succession is not None:
-            await succession.begin()
+            succession.begin()
         await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
         others_serve = await succession.end(following) if succession is not None else False
         limits = context.limits

@@ -18,6 +18,7 @@ from phiomia.streaming.server import StreamingServer
 from phiomia.streaming.taking import Successor
 
 LOOK_EVERY_S = 0.05
+ANSWER_S = 1.0
 ANY_GENERATION = -1
 log = logging.getLogger(__name__)
 
@@ -32,18 +33,21 @@ class Succession:
         self._successor = Successor(folder, generation, server.take)
         self._taker: Taker | None = None
         self._park: Park | None = None
+        self._looking: asyncio.Task[None] | None = None
         self._supervisor = os.getppid()
 
-    async def begin(self) -> None:
+    def begin(self) -> None:
         """Takes what the web gives, what the process before us has, and what is parked."""
         self._taker = Taker(self._folder, self._server.adopt)
         self._successor.begin()
-        self._park = await find_park(self._folder.parent)
-        if self._park is not None:
-            self._park.watch(self._unpark)
+        self._looking = asyncio.create_task(self._watch_park())
 
     async def end(self, following: asyncio.Task[None]) -> bool:
         """Gives everything away, to the next process if one serves; gives whether one does, and takes nothing more."""
+        if self._looking is not None:
+            await asyncio.wait({self._looking}, timeout=ANSWER_S)
+            self._looking.cancel()
+            await asyncio.wait({self._looking})
         if self._park is not None:
             self._park.rest()
         await self._successor.close()
@@ -71,9 +75,12 @@ class Succession:
             others = await self._await_others()
         if others.serve or self._is_orphan:
             return others.heirs, others.serve
-        # The supervisor may have learned only since we began where streams can wait.
-        self._park = self._park or await find_park(self._folder.parent)
         return [self._park] if self._park is not None else [], False
+
+    async def _watch_park(self) -> None:
+        self._park = await find_park(self._folder.parent)
+        if self._park is not None:
+            self._park.watch(self._unpark)
 
     @property
     def _is_orphan(self) -> bool:
