@@ -103,11 +103,10 @@ def test_errors_are_noticed_on_postgresql_too(faulty: FaultyInstallation, tmp_pa
 def begin(installation: FaultyInstallation, version: str) -> subprocess.Popen[bytes]:
     """An upgrade that is watching by now."""
     command = [str(installation.places.current / "venv/bin/phiomia"), "upgrade", "apply", version, "--offline"]
+    past = set(installation.places.journal.glob("*.jsonl"))
     process = subprocess.Popen(command, cwd=installation.folder, env=installation.environment, stdin=subprocess.DEVNULL)
     deadline = time.monotonic() + 240
-    while not (journals := sorted(installation.places.journal.glob("*.jsonl"))) or '"observing"' not in (
-        journals[-1].read_text()
-    ):
+    while not any('"observing"' in path.read_text() for path in {*installation.places.journal.glob("*.jsonl")} - past):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.1)
     return process

@@ -104,6 +104,8 @@ class LiveReport:
                     table.add_row("", "", Text(f"  {line}", "dim"), "")
                 if self._progress is not None and self._progress[1]:
                     table.add_row("", "", ProgressBar(self._progress[1], self._progress[0], width=40), "")
+                    for line in filter(None, self._progress[2].split(", ")):
+                        table.add_row("", "", Text(f"  {line}", "dim"), "")
         counted = sum(key in self._done for key in ((leg, step["id"]) for leg, step in self._steps))
         head = Text(f"{self._title}   {counted} of {len(self._steps)}   {_clock(time.time() - self._began)}", "bold")
         whole = Table.grid()  # a bar alone does not end its line

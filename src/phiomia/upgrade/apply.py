@@ -20,7 +20,7 @@ from phiomia.upgrade.journal import FINISHED, SETTLING, STOPPED, Journal, Told
 from phiomia.upgrade.lock import hold_database
 from phiomia.upgrade.mirror import mirror_journal
 from phiomia.upgrade.notice import QUIET_PHASES, Notice
-from phiomia.upgrade.observe import Observation, with_watches
+from phiomia.upgrade.observe import Observation, list_watched, with_watches
 from phiomia.upgrade.outside import Outside
 from phiomia.upgrade.report import Report
 from phiomia.upgrade.site import Site, UpgradeError
@@ -58,10 +58,10 @@ class Applier:
     def drive(self, *, contract_now: bool = False) -> str:
         """Does what is left; gives the state it ends in. Raises UpgradeError."""
         told = self.told
-        self.report.plan(with_watches(told.plan), told.done, told.planned["at"])
+        self.report.plan(with_watches(told.plan), {**told.done, **list_watched(self.journal)}, told.planned["at"])
         try:
             with self._held:
-                finish_going_back(self.site, self.journal, self._outside)
+                finish_going_back(self.site, self.journal, self._outside, self.report)
                 return self._drive(contract_now or bool(told.planned["contract_now"]))
         finally:
             self._notice.end(self.report)
@@ -180,7 +180,7 @@ class Applier:
         if watched.reason:
             self.report.fail(action.leg, action.step, watched.reason)
             self.journal.write("tripped", leg=action.leg, reason=watched.reason, figures=watched.figures)
-            finish_going_back(self.site, self.journal, self._outside)
+            finish_going_back(self.site, self.journal, self._outside, self.report)
         if not watched.stopped:
             self.report.finish(action.leg, action.step, watched.figures.get("seconds", 0.0), watched.note)
         return not watched.stopped

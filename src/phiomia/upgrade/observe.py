@@ -41,6 +41,15 @@ class Observation:
         return watched
 
 
+def list_watched(journal: Journal) -> dict[tuple[int, str], dict[str, Any]]:
+    """The watches that are over, as steps that were done."""
+    return {
+        (int(entry["leg"]), STEP): {"seconds": entry["figures"]["seconds"]}
+        for entry in journal.entries
+        if entry["kind"] == "observed"
+    }
+
+
 def with_watches(plan: Mapping[str, Any]) -> dict[str, Any]:
     """The plan with the watch at its place in each leg. A plan does not have it itself: older releases made some."""
     return {**plan, "legs": [{**leg, "steps": _add_watch(leg["steps"], leg["end"])} for leg in plan["legs"]]}

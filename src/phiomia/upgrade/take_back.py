@@ -6,6 +6,7 @@ from typing import Any
 from phiomia.upgrade.go_back import go_back, pointed
 from phiomia.upgrade.journal import Journal
 from phiomia.upgrade.outside import Outside
+from phiomia.upgrade.report import Report
 from phiomia.upgrade.site import Site, UpgradeError
 
 
@@ -23,7 +24,7 @@ def take_back(site: Site, journal: Journal, leg: int) -> str:
     return f". {Path(entries[0]['current']).name} serves as before"
 
 
-def finish_going_back(site: Site, journal: Journal, outside: Outside) -> None:
+def finish_going_back(site: Site, journal: Journal, outside: Outside, report: Report) -> None:
     """Goes back when the journal says that the release has to go, and ends the upgrade with it.
 
     Raises UpgradeError then; does nothing otherwise.
@@ -33,13 +34,14 @@ def finish_going_back(site: Site, journal: Journal, outside: Outside) -> None:
         return
     leg, reason = int(tripped[-1]["leg"]), str(tripped[-1]["reason"])
     before = next(entry for entry in journal.told.switched if entry["leg"] == leg)
+    to = _name(before["current"])
+    report.say(f"going back to {to}: {reason}")
     failures = go_back(site, pointed(before))
     if failures:
         told = f"{reason}. Going back went wrong too: {'; '.join(failures)}"
         journal.write("failed", leg=leg, step="observe", reason=told)
         raise UpgradeError(f"{_name(before['to'])}: {told}. `phiomia upgrade resume` tries to go back again.")
     outside.sum_up()
-    to = _name(before["current"])
     journal.write("rolled_back", to=to, reason=reason, by="observation", figures=tripped[-1]["figures"])
     raise UpgradeError(_tell(journal.told.plan, _name(before["to"]), to, reason, tripped[-1]["figures"]))
 
