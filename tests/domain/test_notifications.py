@@ -21,7 +21,13 @@ from phiomia.domain.notifications.notify import (
     notify_mentioned,
     notify_poll_ended,
 )
-from phiomia.domain.notifications.queries import count_unread, find_notification, list_group, list_notifications
+from phiomia.domain.notifications.queries import (
+    Selection,
+    count_unread,
+    find_notification,
+    list_group,
+    list_notifications,
+)
 from phiomia.domain.notifications.retract import retract, retract_from, retract_from_all, retract_sender
 from phiomia.domain.notifications.types import NotificationType
 from phiomia.domain.notifications.views import NotificationRow
@@ -116,7 +122,7 @@ class World:
             return await question(session, *args, **more)
 
     async def inbox(self, account: int, **more: Any) -> list[NotificationRow]:
-        found: list[NotificationRow] = await self.ask(list_notifications, account, Page(), **more)
+        found: list[NotificationRow] = await self.ask(list_notifications, account, Page(), Selection(**more))
         return found
 
     async def told(self, account: int) -> list[tuple[str, int, int | None]]:
@@ -462,8 +468,8 @@ def test_list_by_type_sender_and_page(tell: Callable[[Story], None]) -> None:
         assert await world.ask(count_unread, ANN) == 6
         assert await world.ask(count_unread, ANN, rows[2].id) == 2
         assert await world.ask(count_unread, ANN, 0, 4) == 4
-        assert await world.ask(count_unread, ANN, types=["follow"]) == 2
-        assert await world.ask(count_unread, ANN, exclude_types=["follow"], from_account_id=EVE) == 2
+        assert await world.ask(count_unread, ANN, wanted=Selection(types=["follow"])) == 2
+        assert await world.ask(count_unread, ANN, wanted=Selection((), ["follow"], EVE)) == 2
 
         await world.put(Query(update(accounts).where(accounts.c.id == BOB).values(state=AccountState.SUSPENDED)))
         assert {row.from_account_id for row in await world.inbox(ANN)} == {EVE}

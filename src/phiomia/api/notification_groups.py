@@ -6,7 +6,7 @@ from msgspec import field
 
 from phiomia.api.account_lists import show_accounts
 from phiomia.api.endpoint import Call, endpoint
-from phiomia.api.notifications import NotificationParams, SupportParams, UnreadParams
+from phiomia.api.notifications import NotificationParams, SupportParams, UnreadParams, find_last_read
 from phiomia.api.paging import Paging, link
 from phiomia.domain.notifications.clear import clear
 from phiomia.domain.notifications.dismiss import dismiss, dismiss_group
@@ -19,7 +19,6 @@ from phiomia.domain.notifications.queries import (
     single_of,
 )
 from phiomia.domain.relationships.views import Entry
-from phiomia.domain.timelines.markers import load_markers
 from phiomia.entities.notification_groups import render_groups
 from phiomia.platform import limits
 
@@ -48,16 +47,7 @@ async def groups(call: Call, params: GroupParams) -> bytes:
     """What the account is told of, in groups."""
     page = params.page(limits.PAGE_NOTIFICATIONS)
     async with call.api.db.read() as session:
-        found = await list_groups(
-            session,
-            call.actor,
-            page,
-            params.types,
-            params.exclude_types,
-            params.account_id,
-            include_filtered=params.include_filtered,
-            grouped_types=params.grouped_types,
-        )
+        found = await list_groups(session, call.actor, page, params.wanted, params.grouped_types)
         if found:
             link(call, found[0].newest.id, found[-1].newest.id, full=len(found) >= page.limit)
         partial = params.expand_accounts == "partial_avatars"
@@ -70,19 +60,16 @@ async def groups(call: Call, params: GroupParams) -> bytes:
 async def unread_groups(call: Call, params: UnreadGroupParams) -> object:
     """How many groups have something that came since the marker."""
     async with call.api.db.read() as session:
-        marker = (await load_markers(session, call.actor, ["notifications"])).get("notifications")
-        return {
-            "count": await count_unread_groups(
-                session,
-                call.actor,
-                marker.last_read_id if marker else 0,
-                min(params.limit, limits.PAGE_UNREAD[1]),
-                params.types,
-                params.exclude_types,
-                params.account_id,
-                grouped_types=params.grouped_types,
-            )
-        }
+        last_read = await find_last_read(session, call.actor)
+        count = await count_unread_groups(
+            session,
+            call.actor,
+            last_read,
+            params.most(limits.PAGE_UNREAD),
+            params.wanted,
+            grouped_types=params.grouped_types,
+        )
+    return {"count": count}
 
 
 @endpoint(

@@ -10,10 +10,11 @@ from phiomia.api.paging import Paging, link
 from phiomia.api.params import Id
 from phiomia.domain.notifications.clear import clear
 from phiomia.domain.notifications.dismiss import dismiss
-from phiomia.domain.notifications.queries import count_unread, find_notification, list_notifications
+from phiomia.domain.notifications.queries import Selection, count_unread, find_notification, list_notifications
 from phiomia.domain.timelines.markers import load_markers
 from phiomia.entities.notification import render_notifications
 from phiomia.platform import limits
+from phiomia.platform.db import ReadSession
 
 
 class NotificationParams(Paging, kw_only=True):
@@ -25,6 +26,11 @@ class NotificationParams(Paging, kw_only=True):
     include_filtered: bool = False
     supported_types: list[str] = []
 
+    @property
+    def wanted(self) -> Selection:
+        """What is asked for, as the domain takes it."""
+        return Selection(self.types, self.exclude_types, self.account_id, self.include_filtered)
+
 
 class SupportParams(Struct, kw_only=True):
     """Which types the app knows; of others it is told in words."""
@@ -35,10 +41,19 @@ class SupportParams(Struct, kw_only=True):
 class UnreadParams(Struct, kw_only=True):
     """Which unread notifications to count."""
 
-    limit: Annotated[int, Meta(ge=1)] = limits.PAGE_UNREAD[0]
+    limit: Annotated[int, Meta(ge=1)] | None = None
     types: list[str] = []
     exclude_types: list[str] = []
     account_id: Id | None = None
+
+    @property
+    def wanted(self) -> Selection:
+        """What is asked for, as the domain takes it."""
+        return Selection(self.types, self.exclude_types, self.account_id)
+
+    def most(self, sizes: tuple[int, int]) -> int:
+        """Where counting ends."""
+        return min(sizes[0] if self.limit is None else self.limit, sizes[1])
 
 
 @endpoint(
@@ -52,15 +67,7 @@ async def notifications(call: Call, params: NotificationParams) -> bytes:
     """What the account is told of."""
     page = params.page(limits.PAGE_NOTIFICATIONS)
     async with call.api.db.read() as session:
-        rows = await list_notifications(
-            session,
-            call.actor,
-            page,
-            params.types,
-            params.exclude_types,
-            params.account_id,
-            include_filtered=params.include_filtered,
-        )
+        rows = await list_notifications(session, call.actor, page, params.wanted)
         shown = await render_notifications(
             call.api.fragments, session, rows, call.actor, supported=params.supported_types
         )
@@ -73,18 +80,16 @@ async def notifications(call: Call, params: NotificationParams) -> bytes:
 async def unread_count(call: Call, params: UnreadParams) -> object:
     """How many came since the marker."""
     async with call.api.db.read() as session:
-        marker = (await load_markers(session, call.actor, ["notifications"])).get("notifications")
+        last_read = await find_last_read(session, call.actor)
         return {
-            "count": await count_unread(
-                session,
-                call.actor,
-                marker.last_read_id if marker else 0,
-                min(params.limit, limits.PAGE_UNREAD[1]),
-                params.types,
-                params.exclude_types,
-                params.account_id,
-            )
+            "count": await count_unread(session, call.actor, last_read, params.most(limits.PAGE_UNREAD), params.wanted)
         }
+
+
+async def find_last_read(session: ReadSession, account_id: int) -> int:
+    """The id of the newest notification that somebody has seen; 0 for none."""
+    marker = (await load_markers(session, account_id, ["notifications"])).get("notifications")
+    return marker.last_read_id if marker else 0
 
 
 @endpoint("GET", "/api/v1/notifications/:id", scopes=("read:notifications",), returns="entity:Notification")

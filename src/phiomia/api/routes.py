@@ -13,7 +13,7 @@ from phiomia.api.endpoint import mount
 from phiomia.platform.asgi import App
 
 _PLUMBING = {
-    *("account_lists", "context", "endpoint", "errors", "idempotency"),
+    *("account_lists", "composing", "context", "endpoint", "errors", "idempotency"),
     *("openapi", "paging", "params", "refusals", "routes"),
 }
 

@@ -7,6 +7,17 @@ import msgspec
 
 from phiomia.api.account_lists import show_accounts
 from phiomia.api.async_refreshes import count_thread, wish_more
+from phiomia.api.composing import (
+    EditParams,
+    PostParams,
+    check_mentions,
+    complete,
+    compose_draft,
+    keep_for_later,
+    meet_everybody,
+    read_description,
+    read_text,
+)
 from phiomia.api.endpoint import Call, endpoint
 from phiomia.api.errors import ApiError
 from phiomia.api.idempotency import find_key
@@ -14,18 +25,13 @@ from phiomia.api.paging import Paging
 from phiomia.api.params import Id
 from phiomia.api.scheduled_statuses import read_moment, show_scheduled
 from phiomia.domain.accounts.queries import load_account
-from phiomia.domain.accounts.state import AccountState
 from phiomia.domain.errors import NotFound
-from phiomia.domain.media.describe import Description
-from phiomia.domain.media.upload import clean_description, parse_focus
 from phiomia.domain.statuses.bookmark import bookmark, unbookmark
 from phiomia.domain.statuses.boost import boost, unboost
 from phiomia.domain.statuses.change_quote_policy import change_quote_policy
-from phiomia.domain.statuses.compose import StatusText, compose, meet_mentioned
 from phiomia.domain.statuses.create import create_status
 from phiomia.domain.statuses.create_once import create_status_once
 from phiomia.domain.statuses.delete import delete_status
-from phiomia.domain.statuses.draft import PollDraft, StatusDraft
 from phiomia.domain.statuses.edit import Revision, edit_status
 from phiomia.domain.statuses.favourite import favourite, unfavourite
 from phiomia.domain.statuses.history import load_history
@@ -33,11 +39,11 @@ from phiomia.domain.statuses.marks import MarkEntry, list_boosters, list_favouri
 from phiomia.domain.statuses.mute_conversation import mute_conversation, unmute_conversation
 from phiomia.domain.statuses.pin import pin, unpin
 from phiomia.domain.statuses.queries import find_rows, load_row, load_status, load_statuses, rows_of
-from phiomia.domain.statuses.quote_policy import CHOICES, choice_of
+from phiomia.domain.statuses.quote_policy import CHOICES
 from phiomia.domain.statuses.quoted import find_quoted_url
 from phiomia.domain.statuses.replies import find_home
 from phiomia.domain.statuses.schedule import schedule_status
-from phiomia.domain.statuses.scheduled import ScheduledParams, ScheduledPoll
+from phiomia.domain.statuses.scheduled import ScheduledParams
 from phiomia.domain.statuses.thread import load_thread
 from phiomia.domain.statuses.visibility import WORDS, Visibility
 from phiomia.domain.users.preferences import load_preferences
@@ -48,51 +54,6 @@ from phiomia.platform import limits
 from phiomia.platform.clock import now_ms
 from phiomia.platform.db import ReadSession, WriteSession
 from phiomia.platform.paging import Page
-
-
-class PollParams(msgspec.Struct, kw_only=True):
-    """A poll to be made."""
-
-    options: list[str] = []
-    expires_in: int = 0
-    multiple: bool = False
-    hide_totals: bool = False
-
-
-class WriteParams(msgspec.Struct, kw_only=True):
-    """What a status says."""
-
-    status: str = ""
-    spoiler_text: str = ""
-    sensitive: bool | None = None
-    language: str | None = None
-    media_ids: list[Id] = []
-    poll: PollParams | None = None
-    quote_approval_policy: Literal["public", "followers", "nobody"] | None = None
-
-
-class PostParams(WriteParams, kw_only=True):
-    """A new status."""
-
-    visibility: Literal["public", "unlisted", "private", "direct"] | None = None
-    in_reply_to_id: Id | None = None
-    scheduled_at: str | None = None
-    quoted_status_id: Id | None = None
-    allowed_mentions: list[Id] | None = None
-
-
-class MediaAttributes(msgspec.Struct, kw_only=True):
-    """What changes in an attachment."""
-
-    id: Id
-    description: str | None = None
-    focus: str | None = None
-
-
-class EditParams(WriteParams, kw_only=True):
-    """A status anew."""
-
-    media_attributes: list[MediaAttributes] = []
 
 
 class BatchParams(msgspec.Struct):
@@ -123,15 +84,15 @@ class BoostParams(msgspec.Struct):
 async def post(call: Call, params: PostParams) -> bytes:
     """Publishes a status, or keeps it until its time has come."""
     at = read_moment(params.scheduled_at) if params.scheduled_at else 0
-    await _meet_mentioned(call, params.status)
+    await meet_everybody(call, params.status)
     async with call.api.db.read() as session:
-        typed = await _complete(session, call, params)
-        draft = await _compose(call, session, typed)
+        typed = await complete(session, call, params)
+        draft = await compose_draft(call, session, typed)
         if params.allowed_mentions is not None:
-            await _check_mentions(call, session, draft, params.allowed_mentions)
+            await check_mentions(call, session, draft, params.allowed_mentions)
     key = find_key(call)
     if at > now_ms():
-        return await _schedule(call, at, _keep(params, typed, key))
+        return await _schedule(call, at, keep_for_later(params, typed, key))
     status_id = await call.api.db.write(
         lambda writing: create_status_once(writing, draft, key) if key else create_status(writing, draft)
     )
@@ -161,16 +122,16 @@ async def status(call: Call, params: None) -> bytes:
 async def edit(call: Call, params: EditParams) -> bytes:
     """Edits a status: what is left out is taken away, except the language."""
     status_id, links = call.id, call.api.fragments.links
-    await _meet_mentioned(call, params.status)
+    await meet_everybody(call, params.status)
     async with call.api.db.read() as session:
         before = await load_status(session, status_id, call.actor)
         if before.account_id != call.actor:
             raise NotFound
-        typed = _typed(params, visibility=Visibility(before.visibility), language=before.language)
+        typed = read_text(params, visibility=Visibility(before.visibility), language=before.language)
         if before.quoting:
             typed = msgspec.structs.replace(typed, quoted_url=await find_quoted_url(session, status_id, links))
-        draft = await _compose(call, session, typed)
-    revision = Revision(draft, {one.id: _description(one) for one in params.media_attributes})
+        draft = await compose_draft(call, session, typed)
+    revision = Revision(draft, {one.id: read_description(one) for one in params.media_attributes})
     chosen = params.quote_approval_policy
 
     async def write(session: WriteSession) -> None:
@@ -361,77 +322,3 @@ async def _show_markers(
 async def _schedule(call: Call, at: int, params: ScheduledParams) -> bytes:
     scheduled_id = await call.api.db.write(lambda session: schedule_status(session, call.actor, at, params))
     return msgspec.json.encode(await show_scheduled(call, scheduled_id))
-
-
-def _keep(params: PostParams, typed: StatusText, key: str | None) -> ScheduledParams:
-    poll = typed.poll
-    return ScheduledParams(
-        text=typed.text,
-        spoiler_text=typed.spoiler_text,
-        visibility=typed.visibility.word,
-        sensitive=typed.sensitive,
-        language=typed.language,
-        media_ids=[str(one) for one in typed.media_ids] or None,
-        poll=ScheduledPoll(poll.options, poll.expires_in, poll.multiple, poll.hide_totals) if poll else None,
-        in_reply_to_id=None if typed.in_reply_to_id is None else str(typed.in_reply_to_id),
-        quoted_status_id=None if typed.quoted_status_id is None else str(typed.quoted_status_id),
-        quote_approval_policy=choice_of(typed.quote_policy),
-        application_id=typed.application_id or 0,
-        idempotency=key,
-    )
-
-
-async def _meet_mentioned(call: Call, text: str) -> None:
-    config = call.api.config
-    await meet_mentioned(call.api.db, call.api.lookup, text, (config.domain.lower(), config.web_domain.lower()))
-
-
-async def _compose(call: Call, session: ReadSession, typed: StatusText) -> StatusDraft:
-    return await compose(session, call.actor, typed, call.api.fragments.links, call.api.config.domain)
-
-
-async def _complete(session: ReadSession, call: Call, params: PostParams) -> StatusText:
-    """What was typed, with the member's usual choices in the place of what was not."""
-    usual = await load_preferences(session, call.actor)
-    visibility = Visibility(usual.visibility) if params.visibility is None else WORDS[params.visibility]
-    if visibility == Visibility.PUBLIC and (await load_account(session, call.actor)).state == AccountState.LIMITED:
-        visibility = Visibility.UNLISTED
-    typed = _typed(params, visibility=visibility, language=usual.language)
-    return msgspec.structs.replace(
-        typed,
-        sensitive=bool(usual.sensitive) if params.sensitive is None else params.sensitive,
-        in_reply_to_id=params.in_reply_to_id,
-        quoted_status_id=params.quoted_status_id,
-        quote_policy=CHOICES[params.quote_approval_policy or usual.quote_policy],
-        application_id=call.bearer.app_id if call.bearer else None,
-    )
-
-
-def _typed(params: WriteParams, *, visibility: Visibility, language: str | None) -> StatusText:
-    return StatusText(
-        text=params.status,
-        spoiler_text=params.spoiler_text,
-        visibility=visibility,
-        sensitive=bool(params.sensitive),
-        language=params.language or language,
-        media_ids=list(dict.fromkeys(params.media_ids)),
-        poll=_poll(params.poll) if params.poll else None,
-    )
-
-
-def _poll(params: PollParams) -> PollDraft | None:
-    options = [option.strip() for option in params.options if option.strip()]
-    return PollDraft(options, params.expires_in, params.multiple, params.hide_totals)
-
-
-def _description(given: MediaAttributes) -> Description:
-    return Description(given.description is not None, clean_description(given.description), parse_focus(given.focus))
-
-
-async def _check_mentions(call: Call, session: ReadSession, draft: StatusDraft, allowed: list[int]) -> None:
-    unexpected = [one for one in draft.mentions if one not in allowed]
-    if unexpected:
-        entities = await call.api.fragments.accounts(session, unexpected)
-        refusal = ApiError(422, "The post would be sent to accounts that were not expected")
-        refusal.body["unexpected_accounts"] = [msgspec.Raw(entity) for entity in entities.values()]
-        raise refusal

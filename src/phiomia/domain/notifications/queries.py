@@ -48,6 +48,18 @@ _group = case(
 )
 
 
+class Selection(NamedTuple):
+    """Which notifications are meant; no `types` mean all of them."""
+
+    types: Collection[str] = ()
+    exclude_types: Collection[str] = ()
+    from_account_id: int | None = None
+    include_filtered: bool = False
+
+
+EVERYTHING: Final = Selection()
+
+
 class _Variant(NamedTuple):
     """The conditions on types are left out of the statement where nobody asks for them."""
 
@@ -101,17 +113,11 @@ async def list_notifications(
     session: ReadSession,
     account_id: int,
     page: Page,
-    types: Collection[str] = (),
-    exclude_types: Collection[str] = (),
-    from_account_id: int | None = None,
-    *,
-    include_filtered: bool = False,
+    wanted: Selection = EVERYTHING,
 ) -> list[NotificationRow]:
-    """The account's notifications, newest first; no `types` mean all of them."""
-    variant, parameters = _choose(types, exclude_types, from_account_id)
-    return await variant.paged.views(
-        session, _row, page, account=account_id, include_filtered=include_filtered, **parameters
-    )
+    """The account's notifications, newest first."""
+    variant, parameters = _choose(wanted)
+    return await variant.paged.views(session, _row, page, account=account_id, **parameters)
 
 
 async def count_unread(
@@ -119,38 +125,28 @@ async def count_unread(
     account_id: int,
     after_id: int = 0,
     limit: int = 100,
-    types: Collection[str] = (),
-    exclude_types: Collection[str] = (),
-    from_account_id: int | None = None,
+    wanted: Selection = EVERYTHING,
 ) -> int:
     """How many notifications came after one, at most `limit`."""
-    variant, parameters = _choose(types, exclude_types, from_account_id)
-    counted = await session.value(
-        variant.unread, account=account_id, after=after_id, limit=limit, include_filtered=False, **parameters
-    )
-    return int(counted)
+    variant, parameters = _choose(wanted)
+    return int(await session.value(variant.unread, account=account_id, after=after_id, limit=limit, **parameters))
 
 
 async def list_groups(
     session: ReadSession,
     account_id: int,
     page: Page,
-    types: Collection[str] = (),
-    exclude_types: Collection[str] = (),
-    from_account_id: int | None = None,
-    *,
-    include_filtered: bool = False,
+    wanted: Selection = EVERYTHING,
     grouped_types: Collection[str] = GROUPED,
 ) -> list[GroupView]:
     """The account's notifications in groups, the group with the newest first; in one statement."""
-    variant, parameters = _choose(types, exclude_types, from_account_id)
+    variant, parameters = _choose(wanted)
     bounds = page.bounds()
     # What belongs to the groups on this page but lies below its lower bound counts as well: it is of the same span.
     above = bounds["page_above"]
     rows = await session.all(
         variant.nearest_groups if page.upwards else variant.newest_groups,
         account=account_id,
-        include_filtered=include_filtered,
         group_above=id_at(max(0, moment_of(above) - SPAN)) if above else 0,
         page_below=bounds["page_below"],
         **parameters,
@@ -180,20 +176,17 @@ async def count_unread_groups(
     account_id: int,
     after_id: int = 0,
     limit: int = 100,
-    types: Collection[str] = (),
-    exclude_types: Collection[str] = (),
-    from_account_id: int | None = None,
+    wanted: Selection = EVERYTHING,
     *,
     grouped_types: Collection[str] = GROUPED,
 ) -> int:
     """How many groups have something that came after one notification, at most `limit`."""
-    variant, parameters = _choose(types, exclude_types, from_account_id)
+    variant, parameters = _choose(wanted)
     counted = await session.value(
         variant.unread_groups,
         account=account_id,
         after=after_id,
         limit=limit,
-        include_filtered=False,
         grouped_types=list(grouped_types),
         **parameters,
     )
@@ -234,16 +227,15 @@ async def list_group(session: ReadSession, account_id: int, key: str, page: Page
     return await _GROUP.views(session, _row, page, account=account_id, key=key, include_filtered=True)
 
 
-def _choose(
-    types: Collection[str], exclude_types: Collection[str], from_account_id: int | None
-) -> tuple[_Variant, dict[str, object]]:
-    parameters: dict[str, object] = {}
+def _choose(wanted: Selection) -> tuple[_Variant, dict[str, object]]:
+    types, exclude_types, sender, include_filtered = wanted
+    parameters: dict[str, object] = {"include_filtered": include_filtered}
     by_type = bool(types or exclude_types)
     if by_type:
-        parameters = {"any_type": not types, "types": list(types), "exclude_types": list(exclude_types)}
-    if from_account_id is not None:
-        parameters["sender"] = from_account_id
-    return _VARIANTS[by_type, from_account_id is not None], parameters
+        parameters |= {"any_type": not types, "types": list(types), "exclude_types": list(exclude_types)}
+    if sender is not None:
+        parameters["sender"] = sender
+    return _VARIANTS[by_type, sender is not None], parameters
 
 
 def _row(

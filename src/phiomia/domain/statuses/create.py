@@ -1,6 +1,6 @@
 """The only writer of statuses: a draft becomes rows and StatusCreated."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import or_, select
 
@@ -77,62 +77,63 @@ async def create_status(session: WriteSession, draft: StatusDraft) -> int:
     id_ = new_id_of_moment(draft.created_at) if draft.created_at else new_id()
     parent = await _find_parent(session, draft)
     poll_id = new_id() if draft.poll else None
-    await session.execute(
-        _INSERT,
-        id=id_,
-        account_id=draft.account_id,
-        local=draft.local,
-        uri=draft.uri,
-        url=draft.url,
-        source=draft.source,
-        content=draft.content,
-        spoiler_text=draft.spoiler_text,
-        visibility=int(draft.visibility),
-        sensitive=draft.sensitive,
-        language=draft.language,
-        in_reply_to_id=parent.id if parent else None,
-        in_reply_to_account_id=_answered_account(draft, parent),
-        conversation_id=parent.conversation_id if parent else id_,
-        poll_id=poll_id,
-        application_id=draft.application_id,
-        emojis=encode(draft.emojis),
-        media_count=draft.media_count,
-        created_at=created_at,
-        edited_at=draft.edited_at,
-        favourites_count=draft.favourites_count,
-        reblogs_count=draft.boosts_count,
-        quote_policy=allowed_policy(draft.quote_policy, draft.visibility) if draft.local else draft.quote_policy,
-    )
+    await session.execute(_INSERT, **_row_of(draft, id_, parent, poll_id, created_at))
     await _write_mentions(session, id_, draft)
     await write_tags(session, id_, draft.tags, now)
-    if draft.media_ids:
-        await attach_media(session, draft.account_id, id_, draft.media_ids)
-    if draft.remote_media:
-        await write_remote_media(session, draft.account_id, id_, draft.remote_media)
-    if draft.remote_emojis:
-        await keep_emojis(session, draft.emoji_domain, draft.remote_emojis)
+    await _write_media(session, id_, draft)
     if draft.poll is not None and poll_id is not None:
         await write_poll(session, poll_id, id_, draft.account_id, draft.poll, now)
     if parent is not None:
         await count_reply(session, parent.id, draft.visibility, by=1)
     await count_status(session, draft.account_id, draft.visibility, created_at)
-    await record(
-        session,
-        StatusCreated(
-            status_id=id_,
-            account_id=draft.account_id,
-            visibility=int(draft.visibility),
-            local=draft.local,
-            in_reply_to_account_id=_answered_account(draft, parent),
-            language=draft.language,
-            with_media=draft.media_count > 0,
-            tags=[key for key, _ in draft.tags],
-            late=draft.late,
-        ),
-    )
+    await record(session, _event_of(draft, id_, parent))
     if draft.quote is not None:
         await write_quote(session, id_, draft.account_id, draft.visibility, draft.quote, local=draft.local)
     return id_
+
+
+def _row_of(
+    draft: StatusDraft, id_: int, parent: _Parent | None, poll_id: int | None, created_at: int
+) -> dict[str, Any]:
+    return {
+        "id": id_,
+        "account_id": draft.account_id,
+        "local": draft.local,
+        "uri": draft.uri,
+        "url": draft.url,
+        "source": draft.source,
+        "content": draft.content,
+        "spoiler_text": draft.spoiler_text,
+        "visibility": int(draft.visibility),
+        "sensitive": draft.sensitive,
+        "language": draft.language,
+        "in_reply_to_id": parent.id if parent else None,
+        "in_reply_to_account_id": _answered_account(draft, parent),
+        "conversation_id": parent.conversation_id if parent else id_,
+        "poll_id": poll_id,
+        "application_id": draft.application_id,
+        "emojis": encode(draft.emojis),
+        "media_count": draft.media_count,
+        "created_at": created_at,
+        "edited_at": draft.edited_at,
+        "favourites_count": draft.favourites_count,
+        "reblogs_count": draft.boosts_count,
+        "quote_policy": allowed_policy(draft.quote_policy, draft.visibility) if draft.local else draft.quote_policy,
+    }
+
+
+def _event_of(draft: StatusDraft, id_: int, parent: _Parent | None) -> StatusCreated:
+    return StatusCreated(
+        status_id=id_,
+        account_id=draft.account_id,
+        visibility=int(draft.visibility),
+        local=draft.local,
+        in_reply_to_account_id=_answered_account(draft, parent),
+        language=draft.language,
+        with_media=draft.media_count > 0,
+        tags=[key for key, _ in draft.tags],
+        late=draft.late,
+    )
 
 
 def _answered_account(draft: StatusDraft, parent: _Parent | None) -> int | None:
@@ -163,6 +164,15 @@ async def _write_mentions(session: WriteSession, status_id: int, draft: StatusDr
     rows = [{"status_id": status_id, "account_id": one, "silent": False} for one in draft.mentions]
     rows += [{"status_id": status_id, "account_id": one, "silent": True} for one in draft.silent_mentions]
     await session.execute_many(_MENTION, rows)
+
+
+async def _write_media(session: WriteSession, status_id: int, draft: StatusDraft) -> None:
+    if draft.media_ids:
+        await attach_media(session, draft.account_id, status_id, draft.media_ids)
+    if draft.remote_media:
+        await write_remote_media(session, draft.account_id, status_id, draft.remote_media)
+    if draft.remote_emojis:
+        await keep_emojis(session, draft.emoji_domain, draft.remote_emojis)
 
 
 async def write_tags(session: WriteSession, status_id: int, named: list[tuple[str, str]], now: int) -> None:
