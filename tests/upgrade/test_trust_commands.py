@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import json
 import os
 import subprocess
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from release_world import Installation
-from trust_world import Key
+from trust_world import Key, feed_line
+
+from phiomia.upgrade.feed import seal
+from phiomia.upgrade.news import News, write_news
+from phiomia.upgrade.trust import see
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -80,3 +88,66 @@ def test_not_signed_is_said(installation: Installation) -> None:
         assert "v0.7.0 is a branch. There is no tag of that name" in said
     finally:
         git(installation, "branch", "--delete", "--force", "v0.7.0")
+
+
+def test_what_is_kept_back_or_played_back(installation: Installation, tmp_path: Path) -> None:
+    """A feed that is too old is minded, as is one that knows more; a release older than what was seen is refused."""
+    now = int(time.time())
+    stale = News(newest="0.9.0", urgency="security", issued=now - 20 * 86_400, expires=now - 6 * 86_400)
+    write_news(installation.url, stale)
+    said = installation.command("upgrade", "plan", "0.1.1")
+    assert "Mind: There is 0.9.0, which mends a weakness. This checkout lacks it" in said
+    assert "Mind: The feed of releases was not renewed since " in said
+    said = installation.command("doctor", ok=False)
+    assert "FAIL  releases: 0.9.0 mends a weakness" in said and "was not renewed since" in said
+    feed = {"format": 1, "issued": now, "expires": now + 86_400, "branches": []}
+    entry = {"version": "0.1.1", "date": "2026-11-30"}
+    feed["branches"] = [{"name": "0.1", "latest": entry, "commit": "0" * 40}]
+    write_news(installation.url, News(newest="0.1.1", urgency="routine", feed=seal(json.dumps(feed), "")))
+    said = installation.command("upgrade", "plan", "0.1.1", ok=False)
+    assert "and 000000000000 in the feed of releases: find out which one is right" in said
+    write_news(installation.url, News())
+    see(installation.places.state, "0.2.0")
+    said = installation.command("upgrade", "plan", "0.1.2", ok=False)
+    assert "0.1.2 is older than 0.2.0, which this server has seen." in said
+
+
+def test_asking_a_feed_over_http(installation: Installation, tmp_path: Path) -> None:
+    """As it is published: a static file of which a web server says whether it is newer."""
+    (tmp_path / "www").mkdir()
+    published = tmp_path / "www/feed.json"
+    signer = Key(tmp_path / "feed-key")
+    path = installation.directory("0.1.0") / "releases/allowed_signers"
+    path.parent.chmod(0o755)
+    path.write_text(feed_line(signer))
+    script = ["-P", "-m", "phiomia.upgrade.feed", "--output", str(published), "--key", str(signer.path)]
+    made = subprocess.run([sys.executable, *script], cwd=installation.repository.root, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    asked: list[tuple[str, dict[str, str]]] = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_request(self, code: object = "-", size: object = "-") -> None:
+            asked.append((str(int(str(code))), dict(self.headers)))
+
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Handler, directory=str(tmp_path / "www"))
+    )
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        settings = {
+            "PHIOMIA_UPGRADE_FEED": f"http://127.0.0.1:{server.server_port}/feed.json",
+            "PHIOMIA_ALLOW_PRIVATE": "127.0.0.0/8",
+        }
+        told = json.loads(installation.command("upgrade", "check", "--json", **settings))
+        # 0.5.0 is the newest that there is, however little it can serve.
+        assert (told["newest"], told["urgency"], told["problem"]) == ("0.5.0", "routine", "")
+        assert "0.5.0 is there" in installation.command("upgrade", "check", **settings)
+        assert [code for code, _ in asked] == ["200", "304"]
+        assert {headers["User-Agent"] for _, headers in asked} == {"Phiomia"}
+        assert not {"ETag", "If-None-Match", "Cookie", "Referer", "From"} & set(asked[1][1])
+        published.write_text(seal(json.loads(published.read_text())["feed"], ""))
+        assert "The feed is not signed." in installation.command("upgrade", "check", ok=False, **settings)
+    finally:
+        server.shutdown()
+        server.server_close()
+        path.unlink()
