@@ -55,7 +55,7 @@ def test_what_is_missing_is_said_and_the_release_before_goes_on(installation: In
         "systemctl restart phiomia-worker",
         "systemctl reload phiomia-web",
         "systemctl reload phiomia-streaming",
-        "phiomia backfills",
+        "phiomia backfills run",
         "phiomia step paint@1",
         "phiomia step migrate-contract",
         "phiomia step cleanup",

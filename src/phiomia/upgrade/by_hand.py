@@ -145,7 +145,7 @@ def _instruct(steps: Sequence[PlannedStep], leg: Leg) -> Iterator[Instruction]:
 def _command(step: PlannedStep, leg: Leg) -> str:
     if step.id.startswith("restart-"):
         return _RESTARTS[step.id, str(getattr(leg.restart, step.id.removeprefix("restart-")))]
-    return "phiomia backfills" if step.id == "backfills" else f"phiomia step {step.id}"
+    return "phiomia backfills run" if step.id == "backfills" else f"phiomia step {step.id}"
 
 
 def _is_required(step: PlannedStep) -> bool:
