@@ -88,7 +88,7 @@ def _measure(options: argparse.Namespace, there: int, away: int) -> tuple[Run, R
 async def _play(folder: Path, latency: float, there: int, away: int) -> tuple[Run, Run]:
     from bench.delivery_stage import open_sender
 
-    certificate = _certify(folder)
+    certificate = certify(folder)
     silent = socket.create_server(("127.0.0.1", 0), backlog=1024)
     process = subprocess.Popen(  # noqa: ASYNC220 (nothing else runs yet)
         [sys.executable, "-m", "bench.delivery_peer", str(certificate), str(latency)],
@@ -147,7 +147,7 @@ def _closed_port() -> int:
         return port
 
 
-def _certify(folder: Path) -> Path:
+def certify(folder: Path) -> Path:
     """A certificate for all names, with its key in the same file."""
     import datetime
 

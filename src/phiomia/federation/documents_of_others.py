@@ -95,7 +95,8 @@ class Documents:
             raise Unresolved(f"nothing is exchanged with {host}")
         self.restraint.check(url, host)
         try:
-            answer = await self._outside.client.get(url, signer, **more)
+            with self.restraint.waiting(host):
+                answer = await self._outside.client.get(url, signer, **more)
         except FetchFailed as error:
             self._note(url, host, error)
             raise Unresolved(f"{url}: {error}", retry=error.retry) from error

@@ -4,7 +4,9 @@ It is a memory and no truth: bounded, and over after some minutes.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
 from time import monotonic
 from typing import Final, NamedTuple
 
@@ -12,6 +14,8 @@ from phiomia.federation.unresolved import Unresolved
 
 PER_MINUTE: Final = 300
 FAILURES: Final = 3
+# While a host lets somebody wait for longer than that, nobody else begins to.
+WAITING_S: Final = 2.0
 CLOSED_S: Final = 60.0
 FORGOTTEN_S: Final = 300.0
 RETRY_S: Final = 10.0
@@ -24,13 +28,14 @@ class _Failure(NamedTuple):
 
 
 class _Host:
-    __slots__ = ("asked", "closed_until", "failures", "since")
+    __slots__ = ("asked", "closed_until", "failures", "since", "waiting")
 
     def __init__(self, now: float) -> None:
         self.since = now
         self.asked = 0
         self.failures = 0
         self.closed_until = 0.0
+        self.waiting: dict[int, float] = {}  # since when, of those who wait for an answer, the longest waiting first
 
 
 class Restraint:
@@ -41,6 +46,7 @@ class Restraint:
         self._per_minute = per_minute
         self._failed: OrderedDict[str, _Failure] = OrderedDict()
         self._hosts: OrderedDict[str, _Host] = OrderedDict()
+        self._numbers = count()
 
     def check(self, url: str, host: str) -> None:
         """Counts a question. Raises Unresolved if it is not to be asked now."""
@@ -56,6 +62,19 @@ class Restraint:
         known.asked += 1
         if known.asked > self._per_minute:
             raise Unresolved(f"{host} is asked too often", retry=True)
+
+    @contextmanager
+    def waiting(self, host: str) -> Iterator[None]:
+        """While an answer is waited for. Raises Unresolved when others wait for that host too long already."""
+        now = self._clock()
+        known, number = self._host(host, now), next(self._numbers)
+        if known.waiting and now - next(iter(known.waiting.values())) > WAITING_S:
+            raise Unresolved(f"{host} lets others wait for its answer", retry=True)
+        known.waiting[number] = now
+        try:
+            yield
+        finally:
+            del known.waiting[number]
 
     def note_answer(self, host: str) -> None:
         """The host answers."""

@@ -9,11 +9,15 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from aiohttp import web
 
 from phiomia.federation.inbox import take as carrying_out
 from phiomia.federation.inbox import web as refusing
 from phiomia.federation.inbox.jobs import TakeActivity
+from phiomia.federation.inbox.patience import in_time
+from phiomia.federation.restraint import WAITING_S, Restraint
+from phiomia.federation.unresolved import Unresolved
 from phiomia.platform import json
 from phiomia.platform.clock import now_ms
 from phiomia.platform.jobs import defer
@@ -80,6 +84,46 @@ async def test_who_never_answers_holds_up_nobody_else(stage: Stage, peer: FakePe
             assert sum(one.path.startswith("/users/") for one in bad.requests) <= 4 + 3
         finally:
             gate.set()
+
+
+def test_nobody_begins_to_wait_where_others_wait_already() -> None:
+    now = 0.0
+    restraint = Restraint(lambda: now)
+    with restraint.waiting("slow.example"), restraint.waiting("slow.example"):
+        now = WAITING_S + 1
+        with pytest.raises(Unresolved) as refused, restraint.waiting("slow.example"):
+            raise AssertionError("waits")
+        assert refused.value.retry
+        with restraint.waiting("quick.example"):
+            pass
+    with restraint.waiting("slow.example"):
+        pass
+
+
+@receiving
+async def test_a_slow_server_gets_its_turn_later(here: Here) -> None:
+    peer = here.peer()
+    alice = peer.add_actor("alice")
+    await here.world.account("bob")
+    document, slow = alice.document, threading.Event()
+
+    async def answer_late(_request: web.Request) -> web.StreamResponse:
+        await asyncio.to_thread(slow.wait, 60)
+        return web.json_response(document, content_type="application/activity+json")
+
+    follow = alice.activity("Follow", f"{BASE}/users/bob")
+    assert (await here.deliver(alice.sign_post(INBOX, follow))).status_code == 202
+    (job,) = await here.waiting()
+    peer.documents["/users/alice"] = answer_late
+    with pytest.raises(Unresolved) as late:
+        await in_time(here.exchange.resolver.account(alice.uri), 0.05)
+    assert late.value.retry
+    slow.set()
+    # The question has gone on: whoever asks again gets its answer.
+    assert (await here.exchange.resolver.account(alice.uri)).uri == alice.uri
+    await here.work()
+    assert await here.world.value("SELECT count(*) FROM follows") == 1
+    assert job.sender == alice.uri and peer.asked("/users/alice") == 2
 
 
 @receiving

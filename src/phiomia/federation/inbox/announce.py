@@ -9,6 +9,7 @@ from phiomia.domain.statuses.visibility import Visibility
 from phiomia.federation.inbox import ours
 from phiomia.federation.inbox.context import PROCESSED, Activity, InboxContext, Outcome, ignored, rejected
 from phiomia.federation.inbox.create import store_status
+from phiomia.federation.inbox.patience import in_time
 from phiomia.federation.parse.audience import parse_audience, visibility_of
 from phiomia.federation.parse.moments import read_past_moment
 from phiomia.federation.parse.note import is_post
@@ -43,7 +44,7 @@ async def _obtain(context: InboxContext, activity: Activity, uri: str) -> int:
     if isinstance(embedded, dict) and id_of(embedded.get("attributedTo")) == activity.actor.uri:
         document = await context.resolver.trusted_object(embedded, activity.actor)
         return await store_status(context, document, activity.actor, 0)
-    return await context.resolver.status(uri)
+    return await in_time(context.resolver.status(uri))
 
 
 async def _boost(context: InboxContext, activity: Activity, status_id: int) -> Outcome:

@@ -21,6 +21,7 @@ from phiomia.federation.inbox.dispatch import HANDLERS, dispatch
 from phiomia.federation.inbox.forwarded import authenticate
 from phiomia.federation.inbox.intake import Intake, IntakeContext
 from phiomia.federation.inbox.jobs import TakeActivity
+from phiomia.federation.inbox.patience import in_time
 from phiomia.federation.keys import has_key
 from phiomia.federation.outbox.forward import PASSED_ON, find_interested, forward_later
 from phiomia.federation.parse.values import Rejected, address, host_of, id_of, types
@@ -124,7 +125,7 @@ async def _find_actor(context: InboxContext, uri: str, kind: str, job: TakeActiv
     by_actor = is_same_id(job.sender, uri)
     rotated = known is not None and job.news != 0 and by_actor and not has_key(known, job.news)
     try:
-        return await context.resolver.account(uri, fresh=rotated)
+        return await in_time(context.resolver.account(uri, fresh=rotated))
     except Gone:
         return known
 

@@ -35,7 +35,7 @@ from phiomia.platform.log import get_logger
 CONCURRENCY: Mapping[str, int] = {
     "local": 16,
     "push": 512,
-    "ingress": 16,
+    "ingress": 48,
     "mail": 2,
     "pull": 16,
     "retry": 128,
