@@ -60,7 +60,7 @@ async def test_followers_elsewhere_learn_of_hashtags(world: World) -> None:
     assert await world.value("SELECT count(*) FROM jobs WHERE type = 'outbox.send_featured_tag'") == 1
     await send_featured_tag(_context(world), SendFeaturedTag(alice.id, "cats", "Cats"))
     document = await _sent(world)
-    assert (document["type"], document["target"]) == ("Add", f"{BASE}/users/alice/collections/tags")
+    assert (document["type"], document["target"]) == ("Add", f"{BASE}/users/alice/collections/featured")
     assert (document["object"]["type"], document["object"]["name"]) == ("Hashtag", "#Cats")
 
 
@@ -69,7 +69,7 @@ async def test_hashtags_on_profiles_of_others(world: World) -> None:
     bob = await _remote(world)
     tags = f"{THERE}/users/bob/collections/tags"
     actor: Any = SimpleNamespace(
-        id=bob.id, uri=f"{THERE}/users/bob", featured_url=f"{THERE}/featured", featured_tags_url=tags
+        id=bob.id, uri=f"{THERE}/users/bob", featured_url=f"{THERE}/featured", featured_tags_url=tags, collections_url=""
     )
     context: Any = SimpleNamespace(db=world.db)
 

@@ -66,7 +66,8 @@ async def send_featured_tag(context: Context, job: SendFeaturedTag) -> None:
     actor = outbox.links.actor(view)
     change = activities.remove if job.gone else activities.add
     hashtag = render_hashtag(job.key, job.name, outbox.links)
-    await send(outbox, Post(change(actor, hashtag, ids.featured_tags(actor), new_id()), job.account_id), inboxes)
+    # Not the list of hashtags: Mastodon looks for them beside the pins.
+    await send(outbox, Post(change(actor, hashtag, ids.featured(actor), new_id()), job.account_id), inboxes)
 
 
 HANDLERS = (Handler(SendPin, send_pin), Handler(SendFeaturedTag, send_featured_tag))
