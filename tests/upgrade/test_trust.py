@@ -135,6 +135,23 @@ def test_an_older_release_under_a_new_name(world: World) -> None:
     assert code == "tag" and "The tag v1.9.0 calls itself v1.0.0" in words
 
 
+def test_an_object_that_is_shown_in_place_of_another(world: World) -> None:
+    """Git can be told to show one object where another is asked for; the signature must be that of the tag itself."""
+    good = world.release("1.1.0", world.ours)
+    world.fetch()
+    live = world.places.checkout
+    signed = world.git("rev-parse", "refs/tags/v1.1.0", at=live).strip()
+    evil = world.git("commit-tree", f"{good}^{{tree}}", "-p", good, "-m", "evil", at=live).strip()
+    text = world.git("cat-file", "tag", signed, at=live).replace(good, evil)
+    (world.folder / "forged").write_text(text)
+    forged = world.git("hash-object", "-t", "tag", "-w", str(world.folder / "forged"), at=live).strip()
+    world.git("remote", "remove", "origin", at=live)
+    world.git("update-ref", "refs/tags/v1.1.0", forged, at=live)
+    assert world.refusal("1.1.0")[0] == "signature"
+    world.git("replace", "--force", forged, signed, at=live)
+    assert world.refusal("1.1.0")[0] == "signature"
+
+
 def test_rotation_over_skipped_releases(world: World) -> None:
     """Each is verified by the signers of the release before it that named others; those in between may be skipped."""
     world.release("1.1.0", world.ours, signers=world.ours.line() + world.theirs.line())

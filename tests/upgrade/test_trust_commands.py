@@ -26,7 +26,7 @@ pytestmark = pytest.mark.timeout(300)
 
 def git(installation: Installation, *arguments: str) -> str:
     """What git says of the checkout."""
-    command = ["git", "-C", installation.places.checkout, *arguments]
+    command = ["git", "-C", str(installation.places.checkout), *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
@@ -134,19 +134,19 @@ def test_asking_a_feed_over_http(installation: Installation, tmp_path: Path) -> 
     )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        settings = {
+        installation.extra = {
             "PHIOMIA_UPGRADE_FEED": f"http://127.0.0.1:{server.server_port}/feed.json",
             "PHIOMIA_ALLOW_PRIVATE": "127.0.0.0/8",
         }
-        told = json.loads(installation.command("upgrade", "check", "--json", **settings))
+        told = json.loads(installation.command("upgrade", "check", "--json"))
         # 0.5.0 is the newest that there is, however little it can serve.
         assert (told["newest"], told["urgency"], told["problem"]) == ("0.5.0", "routine", "")
-        assert "0.5.0 is there" in installation.command("upgrade", "check", **settings)
+        assert "0.5.0 is there" in installation.command("upgrade", "check")
         assert [code for code, _ in asked] == ["200", "304"]
         assert {headers["User-Agent"] for _, headers in asked} == {"Phiomia"}
         assert not {"ETag", "If-None-Match", "Cookie", "Referer", "From"} & set(asked[1][1])
         published.write_text(seal(json.loads(published.read_text())["feed"], ""))
-        assert "The feed is not signed." in installation.command("upgrade", "check", ok=False, **settings)
+        assert "The feed is not signed." in installation.command("upgrade", "check", ok=False)
     finally:
         server.shutdown()
         server.server_close()

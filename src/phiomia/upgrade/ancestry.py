@@ -77,6 +77,11 @@ def ask_git(root: Path, *arguments: str, seconds: float | None = None) -> str:
     return _run(root, *arguments, seconds=seconds).decode("utf-8")
 
 
+def honest_environment() -> dict[str, str]:
+    """Variables with which git shows objects as their hashes say, whatever somebody here replaces them by."""
+    return {**os.environ, "GIT_NO_REPLACE_OBJECTS": "1"}
+
+
 def _place(tags: Mapping[str, str], commit: str, contains: frozenset[str]) -> Place:
     names = sorted((name for name, tagged in tags.items() if tagged == commit), key=version_order)
     return Place(names[-1] if names else f"{commit[:12]}+unreleased", contains)
@@ -121,8 +126,10 @@ def _git(root: Path, *arguments: str) -> str:
 
 
 def _run(root: Path, *arguments: str, seconds: float | None = None) -> bytes:
-    # What a tag stands for must be what its hash says; and nobody is here to type a password.
-    environment = {**os.environ, "GIT_NO_REPLACE_OBJECTS": "1", "GIT_TERMINAL_PROMPT": "0"}
+    environment = honest_environment()
+    if seconds is not None:
+        # Whoever waits for so long only is not there to type a password.
+        environment["GIT_TERMINAL_PROMPT"] = "0"
     try:
         done = subprocess.run(
             ["git", "-C", str(root), *arguments],

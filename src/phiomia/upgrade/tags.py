@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from phiomia.upgrade.ancestry import GitError, ask_git
+from phiomia.upgrade.ancestry import GitError, ask_git, honest_environment
 from phiomia.upgrade.signers import RELEASES
 
 _BEGIN = re.compile(r"^-----BEGIN (SSH|PGP) (?:SIGNATURE|MESSAGE)-----$|^-----BEGIN SIGNED MESSAGE-----$", re.MULTILINE)
@@ -103,6 +103,7 @@ def _ask(root: Path, tag: Tag, signers: str) -> str:
             text=True,
             errors="replace",
             stdin=subprocess.DEVNULL,
+            env=honest_environment(),
         )
     good = _GOOD.search(done.stderr)
     if done.returncode == 0 and good is not None:
