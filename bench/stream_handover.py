@@ -66,6 +66,8 @@ class Crowd:
         self.by_number = {listener.socket.fileno(): listener for listener in listeners}
         self.heard: dict[int, list[str]] = {number: [] for number in self.by_number}
         self.last: dict[str, float] = {}
+        self.at: dict[int, float] = {}
+        self.gap = 0.0  # the longest time between two events that somebody has noticed
         self.disconnects = 0
         self.ended = threading.Event()
         self._poll = select.epoll()
@@ -97,8 +99,10 @@ class Crowd:
         found = _ID.search(message)
         if found is not None:
             id_ = (found[1] or found[2]).decode()
+            now = time.perf_counter()
             self.heard[number].append(id_)
-            self.last[id_] = time.perf_counter()
+            self.gap = max(self.gap, now - self.at.get(number, now))
+            self.last[id_] = self.at[number] = now
 
 
 class Poster:
@@ -129,7 +133,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="phiomia-streams-", dir="/tmp") as folder:
-        server = Server(Path(folder))
+        # They connect one after another, faster than apps are let in.
+        server = Server(Path(folder), settings={"PHIOMIA_STREAMS_HANDSHAKES_PER_SECOND": "0"})
         server.start()
         try:
             figures = _measure(server, options)
@@ -162,6 +167,7 @@ def _measure(server: Server, options: argparse.Namespace) -> list[Figure]:
         time.sleep(_SETTLE_S)
         begun = time.perf_counter()
         memory = [_count_memory(server)]
+        usual, crowd.gap = crowd.gap, 0.0
         for turn in range(options.times):
             change = (control.reload, control.restart)[turn % 2]
             outcome = change(server.data / "run", ["streaming"])
@@ -173,7 +179,7 @@ def _measure(server: Server, options: argparse.Namespace) -> list[Figure]:
         poster.end()
         time.sleep(_SETTLE_S)
         crowd.end()
-    return _judge(crowd, poster, begun, memory)
+    return [*_judge(crowd, poster, begun, memory), _judge_pause(crowd.gap, usual)]
 
 
 def _judge(crowd: Crowd, poster: Poster, begun: float, memory: list[float]) -> list[Figure]:
@@ -199,6 +205,11 @@ def _judge(crowd: Crowd, poster: Poster, begun: float, memory: list[float]) -> l
             more={"MB": [round(one) for one in memory]},
         ),
     ]
+
+
+def _judge_pause(gap: float, usual: float) -> Figure:
+    more = {"before": f"{usual:.2f}"}
+    return Figure("handover", "between two events, longest", gap, "s", usual + MOST_PAUSE_S, more=more)
 
 
 def _make_member(server: Server) -> str:

@@ -83,23 +83,6 @@ class Halver(Listener):
                 super().answer_ping()
 
 
-class Audience(Crowd):
-    """Remembers the longest silence of anybody."""
-
-    def __init__(self, listeners: list[Listener | EventStream]) -> None:
-        self.at: dict[int, float] = {}
-        self.gap = 0.0
-        super().__init__(listeners)
-
-    def _note(self, number: int, message: bytes) -> None:
-        before = len(self.heard[number])
-        super()._note(number, message)
-        if len(self.heard[number]) > before:
-            now = time.perf_counter()
-            self.gap = max(self.gap, now - self.at.get(number, now))
-            self.at[number] = now
-
-
 def main() -> None:
     """Opens everything, obeys, tells."""
     name, token, *places = sys.argv[1:]
@@ -108,7 +91,7 @@ def main() -> None:
         ways, host, port = place.split(":")
         for _ in range(int(ways)):
             listeners += [Halver((host, int(port)), token), EventStream((host, int(port)), token)]
-    audience = Audience(listeners)
+    audience = Crowd(listeners)
     poster = Poster(name, token)
     halvers = [one for one in listeners if isinstance(one, Halver)]
     talker = threading.Thread(target=talk, args=(halvers, audience.ended))
@@ -139,7 +122,7 @@ def talk(halvers: list[Halver], ended: threading.Event) -> None:
                 continue
 
 
-def judge(posted: list[str], audience: Audience) -> dict[str, int]:
+def judge(posted: list[str], audience: Crowd) -> dict[str, int]:
     """What was heard of what was posted."""
     heard = audience.heard.values()
     return {
