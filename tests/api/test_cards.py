@@ -118,7 +118,12 @@ async def test_authors_are_believed_if_they_agree(world: World) -> None:
         made = await world.client.check(POST, alice, json={"status": f"{pages.base}/page"})
         (job,) = await jobs(world)
         await run_fetch_card(context, job)
-        assert (await world.client.check(SHOW, alice, id=made["id"]))["card"]["authors"][0]["account"] is None
+        # The page names her, but she does not name the page: only she is told.
+        card = (await world.client.check(SHOW, alice, id=made["id"]))["card"]
+        assert card["authors"][0]["account"] is None and card["missing_attribution"] is True
+        for viewer, told in ((await world.account("bob"), False), (None, None)):
+            card = (await world.client.check(SHOW, viewer, id=made["id"]))["card"]
+            assert card["authors"][0]["account"] is None and card.get("missing_attribution") is told
         await world.execute(
             "UPDATE accounts SET attribution_domains = :domains WHERE id = :id",
             domains=encode(["127.0.0.1"]),
@@ -127,6 +132,7 @@ async def test_authors_are_believed_if_they_agree(world: World) -> None:
         await run_fetch_card(context, job)
         shown = await world.client.check(SHOW, alice, id=made["id"])
         assert shown["card"]["authors"][0]["account"]["username"] == "alice"
+        assert shown["card"]["missing_attribution"] is False
 
 
 @story("statuses", effects=True)

@@ -10,11 +10,14 @@ from phiomia.entities.links import Links
 from phiomia.platform.clock import iso
 
 
-def render_card(view: CardView, links: Links, author: bytes | None = None) -> dict[str, Any]:
-    """The preview of a link; `author` is the Account entity of who wrote what is behind it, if that is known."""
+def render_card(view: CardView, links: Links, author: bytes | None = None, viewer: int | None = None) -> dict[str, Any]:
+    """The preview of a link; `author` is the Account entity of who wrote what is behind it, if that is known.
+
+    A viewer whom the page names as its author is told that their profile does not name the page's site.
+    """
     account = None if author is None else msgspec.Raw(author)
     named = bool(view.author_name or view.author_url or author is not None)
-    return {
+    card: dict[str, Any] = {
         "url": view.url,
         "title": view.title,
         "description": view.description,
@@ -34,3 +37,6 @@ def render_card(view: CardView, links: Links, author: bytes | None = None) -> di
         "published_at": None if view.published_at is None else iso(view.published_at),
         "authors": [{"name": view.author_name, "url": view.author_url, "account": account}] if named else [],
     }
+    if viewer is not None and view.names_somebody:
+        card["missing_attribution"] = view.claimed_author_id == viewer
+    return card

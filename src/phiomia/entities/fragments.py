@@ -84,7 +84,7 @@ class Apart(NamedTuple):
 
     poll: PollView | None
     quote: QuoteView | None
-    card: CardView | None  # with an author known here
+    card: CardView | None  # with an author known here, be it by hearsay
     policy: tuple[int, int] | None  # who may quote it, and its visibility, if that depends on who follows whom
 
 
@@ -268,7 +268,7 @@ class Fragments:
             if apart.quote is not None:
                 made += [_QUOTE, quotes[status_id]]
             if apart.card is not None:
-                card = render_card(apart.card, self.links, authors.get(apart.card.author_id or 0))
+                card = render_card(apart.card, self.links, authors.get(apart.card.author_id or 0), viewer)
                 made += [_CARD, _encode(card)]
             if apart.policy is not None and kind == _SOMEBODY:
                 follow, followed = follows.get(account_id, (False, False))
@@ -452,7 +452,7 @@ def _joints(policy: int, visibility: int) -> tuple[bytes, ...]:
 
 
 def _set_apart(view: StatusView, policy: tuple[int, int]) -> Apart | None:
-    card = view.card if view.card is not None and view.card.author_id is not None else None
+    card = view.card if view.card is not None and view.card.names_somebody else None
     depends = policy if needs_relations(policy[0]) and policy[1] <= Visibility.UNLISTED else None
     apart = Apart(view.poll, view.quote, card, depends)
     return None if apart == (None, None, None, None) else apart

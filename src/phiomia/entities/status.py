@@ -55,7 +55,7 @@ def render_status(view: StatusView, author: AccountView, links: Links) -> dict[s
     for name, is_apart in (("poll", view.poll), ("quote", view.quote), ("card", view.card)):
         if is_apart is not None:
             del status[name]
-    if view.card is not None and view.card.author_id is None:
+    if view.card is not None and not view.card.names_somebody:
         status["card"] = render_card(view.card, links)
     if row.local and view.application is not None:
         name, website = view.application

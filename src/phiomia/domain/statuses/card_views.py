@@ -48,6 +48,12 @@ class CardView(msgspec.Struct, frozen=True):
     embed_url: str
     language: str | None
     published_at: int | None
+    claimed_author_id: int | None = None
+
+    @property
+    def names_somebody(self) -> bool:
+        """Whether somebody known here wrote it, or is said to have."""
+        return self.author_id is not None or self.claimed_author_id is not None
 
 
 _CARDS = Query(

@@ -1,7 +1,7 @@
 """The job that fetches the preview of a link."""
 
 import asyncio
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -32,7 +32,7 @@ _WRITE = Query(
     .where(cards.c.id == P("of_id"))
     .values(
         {name: column_parameter(cards, name, f"new_{name}") for name in _FIELDS}
-        | {"state": P("new_state"), "author_id": P("author"), "fetched_at": P("now")}
+        | {"state": P("new_state"), "author_id": P("author"), "claimed_author_id": P("claimed"), "fetched_at": P("now")}
     )
 )
 _EMPTY = Query(update(cards).where(cards.c.id == P("of_id")).values(state=P("new_state"), fetched_at=P("now")))
@@ -52,6 +52,16 @@ _AUTHOR = Query(
         accounts.c.state < AccountState.SUSPENDED,
     )
 )
+
+
+class _Author(NamedTuple):
+    """Who wrote a page: somebody who says so as well, or somebody whom only the page names."""
+
+    known: int | None = None
+    claimed: int | None = None
+
+
+_NOBODY = _Author()
 
 
 class Way(Protocol):
@@ -102,7 +112,7 @@ async def run_fetch_card(context: Context, job: FetchCard) -> None:
     if page is None or not page.preview.title:
         await context.db.write(lambda session: _note_empty(session, job.card_id))
         return
-    author = await _find_author(context, page.creator, url) if page.creator else None
+    author = await _find_author(context, page.creator, url) if page.creator else _NOBODY
     found = page
     await context.db.write(lambda session: _write(session, job.card_id, found.preview, author))
     after: int | None = 0
@@ -135,30 +145,33 @@ def _is_html(kind: str) -> bool:
     return kind.partition(";")[0].strip().lower() in ("text/html", "application/xhtml+xml")
 
 
-async def _find_author(context: Context, handle: str, url: str) -> int | None:
-    """The account that the page names, if that says in turn that it writes there."""
+async def _find_author(context: Context, handle: str, url: str) -> _Author:
+    """The account that the page names, and whether that says in turn that it writes there."""
     username, _, domain = handle.partition("@")
     host = (urlsplit(url).hostname or "").lower()
     if not username or not domain or "@" in domain or len(handle) > 300:
-        return None
+        return _NOBODY
     own = domain.lower() in (context.config.domain.lower(), context.config.web_domain.lower())
     if not own:
         await context.lookup.account(handle)
     async with context.db.read() as session:
         row = await session.one(_AUTHOR, username=username.lower(), domain="" if own else domain.lower())
-    if row is None or not any(_covers(one, host) for one in decode_strings(row[1])):
-        return None
-    return int(row[0])
+    if row is None:
+        return _NOBODY
+    agrees = any(_covers(one, host) for one in decode_strings(row[1]))
+    return _Author(known=int(row[0])) if agrees else _Author(claimed=int(row[0]))
 
 
 def _covers(domain: str, host: str) -> bool:
     return host == domain or host.endswith(f".{domain}")
 
 
-async def _write(session: WriteSession, card_id: int, preview: Preview, author: int | None) -> None:
+async def _write(session: WriteSession, card_id: int, preview: Preview, author: _Author) -> None:
     values = {f"new_{name}": getattr(preview, name) for name in _FIELDS}
     shown = int(CardState.SHOWN)
-    await session.execute(_WRITE, of_id=card_id, new_state=shown, author=author, now=now_ms(), **values)
+    await session.execute(
+        _WRITE, of_id=card_id, new_state=shown, author=author.known, claimed=author.claimed, now=now_ms(), **values
+    )
 
 
 async def _note_empty(session: WriteSession, card_id: int) -> None:

@@ -240,6 +240,8 @@ cards = Table(
     words("author_name"),
     words("author_url"),
     Column("author_id", BigInteger, nullable=True),
+    # Whom the page names, without having been named in turn.
+    Column("claimed_author_id", BigInteger, nullable=True),
     words("provider_name"),
     words("provider_url"),
     words("html"),
