@@ -43,6 +43,9 @@ async def test_who_lives_elsewhere_is_asked(world: World) -> None:
     public = "https://www.w3.org/ns/activitystreams#Public"
     eve = await far.actor("eve", **_willing([public]))
     shy = await far.actor("shy", **_willing(["https://far.example/users/shy"]))
+    told = {one.uri: await world.client.check("GET /api/v1/accounts/:id", None, id=one.id) for one in (eve, shy)}
+    assert told[eve.uri]["feature_approval"] == {"automatic": ["public"], "manual": [], "current_user": "automatic"}
+    assert told[shy.uri]["feature_approval"]["current_user"] == "missing"
     collection_id = await _make(world, alice, eve.id)
     refused = await world.client.post(f"/api/v1/collections/{collection_id}/items", alice, form={"account_id": shy.id})
     assert refused.status == 403

@@ -5,8 +5,11 @@ from typing import Any
 from phiomia.domain.accounts.state import AccountState
 from phiomia.domain.accounts.views import AccountView
 from phiomia.domain.instance.emojis import EmojiView
+from phiomia.domain.statuses.quote_policy import may_quote, needs_relations
+from phiomia.domain.statuses.visibility import Visibility
 from phiomia.entities.emoji import render_emoji
 from phiomia.entities.links import Links
+from phiomia.entities.quote import render_approval
 from phiomia.entities.role import render_account_role
 from phiomia.platform.clock import iso, iso_day, iso_midnight
 from phiomia.platform.json import decode
@@ -50,7 +53,7 @@ def render_account(view: AccountView, emojis: list[EmojiView], links: Links) -> 
         "show_media": True,
         "show_media_replies": True,
         "show_featured": True,
-        "feature_approval": _APPROVAL if view.local and view.discoverable and not hidden else _NO_APPROVAL,
+        "feature_approval": _NO_APPROVAL if hidden else _approval_of(view),
         "emojis": [] if hidden else [render_emoji(emoji, links) for emoji in emojis],
         "fields": [] if hidden else render_fields(view.fields),
     }
@@ -64,6 +67,17 @@ def render_account(view: AccountView, emojis: list[EmojiView], links: Links) -> 
     if view.state == AccountState.LIMITED:
         account["limited"] = True
     return account
+
+
+def _approval_of(view: AccountView) -> dict[str, Any]:
+    """Who may put the account into a collection. What depends on who follows whom is said when it is tried."""
+    if view.local:
+        return _APPROVAL if view.discoverable else _NO_APPROVAL
+    policy = view.feature_policy
+    current = (
+        "missing" if not policy else may_quote(policy, Visibility.PUBLIC, own=False, follows=False, followed=False)
+    )
+    return render_approval(policy, "unknown" if current == "denied" and needs_relations(policy) else current)
 
 
 def render_fields(stored: str, *, source: bool = False) -> list[dict[str, Any]]:

@@ -50,6 +50,7 @@ class AccountView(msgspec.Struct, frozen=True):
     shown_role: int
     avatar_remote_url: str = ""
     header_remote_url: str = ""
+    feature_policy: int = 0
 
     @property
     def local(self) -> bool:
