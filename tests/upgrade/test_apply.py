@@ -180,11 +180,13 @@ def test_a_release_that_cannot_serve_changes_nothing(server: InstalledServer, in
 def test_a_patch_is_quick(server: InstalledServer, installation: Installation) -> None:
     shutil.rmtree(installation.directory("0.1.2"), ignore_errors=True)
     installation.command("upgrade", "apply", "0.1.1")
+    untouched = {role: server.pids(role) for role in ("worker", "streaming")}
     began = time.monotonic()
     installation.command("upgrade", "apply", "0.1.2")
     print(f"a patch took {time.monotonic() - began:.1f} s")
     assert steps_of(installation.journal()) == ["fetch", "build", "backup", "switch", "restart-web", "cleanup"]
     assert server.versions("web") == {"0.1.2"}
     assert server.versions("worker") == {"0.1.1"}
+    assert {role: server.pids(role) for role in untouched} == untouched
     assert not (installation.places.shared / "backups").exists()
     assert os.path.samefile(installation.places.previous, installation.directory("0.1.1"))
