@@ -52,6 +52,8 @@ class _Sqlite:
 
     async def finish(self) -> None:
         self._connection.execute("COMMIT")
+        # As the daily job leaves it.
+        self._connection.execute("INSERT INTO status_search (status_search) VALUES ('optimize')")
         self._connection.pragma("wal_checkpoint(TRUNCATE)")
         self._connection.close()
 

@@ -21,6 +21,7 @@ from phiomia.domain.peers.tombstones import forget_tombstones
 from phiomia.domain.relationships.domain_block import HANDLERS as TIES
 from phiomia.domain.relationships.unmute import end_expired_mutes
 from phiomia.domain.search.jobs import HANDLERS as SEARCH
+from phiomia.domain.search.jobs import PERIODIC as SEARCH_PERIODIC
 from phiomia.domain.statuses.attach_card import FetchCard
 from phiomia.domain.statuses.fetch_card import run_fetch_card
 from phiomia.domain.statuses.jobs import EndPolls, ForgetIdempotencyKeys, run_end_polls, run_forget_idempotency_keys
@@ -162,4 +163,5 @@ PERIODIC = (
     *MEDIA_PERIODIC,
     *OUTBOX_PERIODIC,
     *NEWS_PERIODIC,
+    *SEARCH_PERIODIC,
 )

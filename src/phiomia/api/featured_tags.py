@@ -63,7 +63,7 @@ async def suggestions(call: Call, params: None) -> object:
     views = await call.api.db.scan(lambda session: suggest_tags(session, call.actor), _SECONDS)
     async with call.api.db.read() as session:
         ids = [view.id for view in views]
-        days = await load_tag_histories(session, ids) if ids else {}
+        days = await load_tag_histories(session, ids)
         followed = await find_followed_tags(session, call.actor, ids)
     links = call.api.fragments.links
     return [render_tag(view, days[view.id], links, following=view.id in followed, featuring=False) for view in views]

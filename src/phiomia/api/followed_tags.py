@@ -25,7 +25,7 @@ async def followed_tags(call: Call, params: Paging) -> object:
     async with call.api.db.read() as session:
         views = await list_followed_tags(session, call.actor, page)
         ids = [view.id for view in views]
-        days = await load_tag_histories(session, ids) if views else {}
+        days = await load_tag_histories(session, ids)
         featured = await find_featured_tags(session, call.actor, ids)
     if views:
         link(call, views[0].id, views[-1].id, full=len(views) >= page.limit)

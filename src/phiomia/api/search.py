@@ -12,7 +12,7 @@ from phiomia.domain.search.queries import (
     Part,
     TagDay,
     find_by_address,
-    load_tag_history,
+    load_tag_histories,
     search_accounts,
     search_statuses,
 )
@@ -212,13 +212,14 @@ async def _find_tags(session: ReadSession, text: str, limit: int, offset: int) -
     if not key or " " in text.strip():
         return []
     views = (await find_tags_by_prefix(session, key))[offset : offset + limit]
-    return [(view, await load_tag_history(session, view.id)) for view in views]
+    days = await load_tag_histories(session, [view.id for view in views])
+    return [(view, days[view.id]) for view in views]
 
 
 async def _load_tag(session: ReadSession, name: str) -> tuple[TagView, list[TagDay]]:
     view = await find_tag(session, normalise_tag(name))
     if view is not None:
-        return view, await load_tag_history(session, view.id)
+        return view, (await load_tag_histories(session, [view.id]))[view.id]
     today = now_ms() // DAY * DAY
     return TagView(0, normalise_tag(name), name, None), [TagDay(today - DAY * back, 0, 0) for back in range(7)]
 

@@ -6,8 +6,8 @@ import secrets
 
 from phiomia.platform.clock import now_ms
 
-_SEQUENCE = 16
-_counter = itertools.count(secrets.randbelow(1 << _SEQUENCE))
+SEQUENCE_BITS = 16
+_counter = itertools.count(secrets.randbelow(1 << SEQUENCE_BITS))
 _last = 0
 
 
@@ -20,8 +20,8 @@ def new_id(at_ms: int | None = None) -> int:
     global _last
     sequence = next(_counter) & 0xFFFF
     if at_ms is not None:
-        return (at_ms << _SEQUENCE) | secrets.randbelow(1 << _SEQUENCE)
-    made = (now_ms() << _SEQUENCE) | sequence
+        return (at_ms << SEQUENCE_BITS) | secrets.randbelow(1 << SEQUENCE_BITS)
+    made = (now_ms() << SEQUENCE_BITS) | sequence
     if made <= _last:
         made = _last + 1
     _last = made
@@ -38,17 +38,17 @@ def new_id_of_moment(at_ms: int) -> int:
 
 def id_at(at_ms: int) -> int:
     """The smallest id of a moment, for range conditions."""
-    return at_ms << _SEQUENCE
+    return at_ms << SEQUENCE_BITS
 
 
 def moment_of(id_: int) -> int:
     """The millisecond in which an id was made."""
-    return id_ >> _SEQUENCE
+    return id_ >> SEQUENCE_BITS
 
 
 def _forget_after_fork() -> None:
     global _counter
-    _counter = itertools.count(secrets.randbelow(1 << _SEQUENCE))
+    _counter = itertools.count(secrets.randbelow(1 << SEQUENCE_BITS))
 
 
 os.register_at_fork(after_in_child=_forget_after_fork)

@@ -6,10 +6,13 @@ from sqlalchemy import select
 
 from phiomia.domain.accounts.models import accounts
 from phiomia.domain.search.index import index_account, index_status
+from phiomia.domain.search.merge import MergeSearchIndexes, run_merge
 from phiomia.domain.statuses.models import statuses
+from phiomia.platform.clock import DAY
 from phiomia.platform.db import Database, P, Query, WriteSession
 from phiomia.platform.jobs.defer import Job, defer
 from phiomia.platform.jobs.handlers import Handler
+from phiomia.platform.jobs.periodic import Periodic
 
 _BATCH = 100
 
@@ -96,4 +99,6 @@ HANDLERS = (
     Handler(IndexStatus, run_index_status),
     Handler(IndexAccount, run_index_account),
     Handler(IndexStatusesOf, run_index_statuses_of),
+    Handler(MergeSearchIndexes, run_merge),
 )
+PERIODIC = (Periodic("search.merge", DAY, MergeSearchIndexes),)

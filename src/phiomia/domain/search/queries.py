@@ -21,12 +21,12 @@ from phiomia.domain.statuses.visibility import Visibility
 from phiomia.domain.users.models import users
 from phiomia.platform.clock import DAY, now_ms
 from phiomia.platform.db import P, Query, ReadSession, any_of, listed
-from phiomia.platform.ids import id_at, moment_of
+from phiomia.platform.ids import SEQUENCE_BITS, id_at
 from phiomia.platform.paging import HIGHEST_ID
 
 _CANDIDATES = 500
 _HISTORY_DAYS = 7
-_HISTORY_USES = 2_000
+_HISTORY_USES = 10_000
 _VIEWER = P("viewer")
 
 
@@ -86,6 +86,11 @@ class TagDay(NamedTuple):
     day: int
     uses: int
     accounts: int
+
+
+def day_of(id_: ColumnElement[int]) -> ColumnElement[int]:
+    """The number of the day (UTC, since 1970) in which an id was made."""
+    return id_.bitwise_rshift(literal(SEQUENCE_BITS)) // literal(DAY)
 
 
 def _is_shown() -> ColumnElement[bool]:
@@ -149,19 +154,7 @@ _RANKED = Query(
     .limit(P("limit"))
 )
 _SHOWN = Query(select(accounts.c.id).where(any_of(accounts.c.id, listed("ids")), _is_shown()))
-_uses = (
-    select(status_tags.c.tag_id, status_tags.c.status_id, statuses.c.account_id)
-    .join(statuses, statuses.c.id == status_tags.c.status_id)
-    .where(
-        status_tags.c.tag_id == P("tag"),
-        status_tags.c.status_id > P("since"),
-        statuses.c.visibility == Visibility.PUBLIC,
-    )
-    .order_by(status_tags.c.status_id.desc())
-    .limit(literal(_HISTORY_USES))
-)
-_USES = Query(_uses)
-_USES_OF_MANY = Query(
+_newest_uses = (
     select(status_tags.c.tag_id, status_tags.c.status_id, statuses.c.account_id)
     .join(statuses, statuses.c.id == status_tags.c.status_id)
     .where(
@@ -170,7 +163,14 @@ _USES_OF_MANY = Query(
         statuses.c.visibility == Visibility.PUBLIC,
     )
     .order_by(status_tags.c.status_id.desc())
-    .limit(literal(5 * _HISTORY_USES))
+    .limit(literal(_HISTORY_USES))
+    .subquery()
+)
+_day = day_of(_newest_uses.c.status_id)
+_USES_BY_DAY = Query(
+    select(_newest_uses.c.tag_id, _day, func.count(), func.count(_newest_uses.c.account_id.distinct())).group_by(
+        _newest_uses.c.tag_id, _day
+    )
 )
 _STATUS_BY_ADDRESS = Query(
     select(statuses.c.id).where(
@@ -248,37 +248,13 @@ async def search_accounts(
     return [*first, *(id_ for id_ in ranked if id_ not in first)][offset : offset + limit]
 
 
-async def load_tag_history(session: ReadSession, tag_id: int) -> list[TagDay]:
-    """The public uses of a hashtag on each of seven days, today (UTC) first, counted over its newest 2,000."""
-    days = _history_days()
-    uses = await session.all(_USES, tag=tag_id, since=id_at(days[-1]) - 1)
-    return _count_uses(days, [(status_id, account_id) for _tag, status_id, account_id in uses])
-
-
 async def load_tag_histories(session: ReadSession, tag_ids: Sequence[int]) -> dict[int, list[TagDay]]:
-    """The same of several hashtags in one statement, counted over the newest 10,000 uses of them all."""
-    days = _history_days()
-    uses: dict[int, list[tuple[int, int]]] = {tag_id: [] for tag_id in tag_ids}
-    for tag_id, status_id, account_id in await session.all(
-        _USES_OF_MANY, tags=list(tag_ids), since=id_at(days[-1]) - 1
-    ):
-        uses[tag_id].append((status_id, account_id))
-    return {tag_id: _count_uses(days, found) for tag_id, found in uses.items()}
-
-
-def _history_days() -> list[int]:
-    today = now_ms() // DAY * DAY
-    return [today - DAY * back for back in range(_HISTORY_DAYS)]
-
-
-def _count_uses(days: list[int], found: list[tuple[int, int]]) -> list[TagDay]:
-    counted: dict[int, tuple[int, set[int]]] = {day: (0, set()) for day in days}
-    for status_id, account_id in found:
-        day = moment_of(status_id) // DAY * DAY
-        if day in counted:
-            uses, people = counted[day]
-            counted[day] = (uses + 1, people | {account_id})
-    return [TagDay(day, uses, len(people)) for day, (uses, people) in counted.items()]
+    """The public uses of hashtags on each of seven days, today (UTC) first, counted over the newest 10,000 of all."""
+    today = now_ms() // DAY
+    days = [today - back for back in range(_HISTORY_DAYS)]
+    found = await session.all(_USES_BY_DAY, tags=list(tag_ids), since=id_at(days[-1] * DAY) - 1) if tag_ids else []
+    counted = {(tag_id, day): (uses, people) for tag_id, day, uses, people in found}
+    return {tag_id: [TagDay(day * DAY, *counted.get((tag_id, day), (0, 0))) for day in days] for tag_id in tag_ids}
 
 
 async def find_by_address(session: ReadSession, viewer: int, address: str, base: str) -> tuple[str, int] | None:
