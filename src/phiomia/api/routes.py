@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import random
 
 import falcon
 import falcon.asgi
@@ -39,7 +40,7 @@ async def _unknown(req: falcon.asgi.Request, resp: falcon.asgi.Response | None, 
     if req.path.startswith("/api/v1/streaming"):
         # The streaming process takes these connections before the web reads them; nobody was there.
         resp.status = falcon.HTTP_503
-        resp.set_header("Retry-After", "2")
+        resp.set_header("Retry-After", str(random.randint(1, 5)))  # not everybody at once
         resp.data = msgspec.json.encode({"error": "Streaming is not available right now"})
     else:
         resp.status = falcon.HTTP_404
