@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
+from functools import lru_cache
 
 from phiomia.activitypub.signatures.request import SignatureMalformed, SignatureRefused
 
@@ -17,13 +18,7 @@ class Window:
 
     def check_date(self, text: str, now: float) -> None:
         """Checks a header Date; raises SignatureRefused."""
-        try:
-            moment = parsedate_to_datetime(text)
-        except (ValueError, OverflowError, TypeError, LookupError) as error:
-            raise SignatureMalformed("the header Date cannot be read") from error
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        self.check_created(moment.timestamp(), now)
+        self.check_created(_read_date(text), now)
 
     def check_created(self, created: float, now: float) -> None:
         """Checks when a signature was made; raises SignatureRefused."""
@@ -36,6 +31,16 @@ class Window:
         """Checks when a signature ends; raises SignatureRefused."""
         if now > expires + self.after_end:
             raise SignatureRefused("the signature has expired")
+
+
+@lru_cache(maxsize=1_024)
+def _read_date(text: str) -> float:
+    """Seconds since the epoch. Reading takes long, and requests of one second bear the same text."""
+    try:
+        moment = parsedate_to_datetime(text)
+        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError, TypeError, LookupError) as error:
+        raise SignatureMalformed("the header Date cannot be read") from error
 
 
 def http_date(now: float) -> str:
