@@ -2,8 +2,8 @@
 
 Arguments: the name of the server, a token, and addresses of the form `ways:host:port`, where ways is how many
 WebSockets and as many event streams to open there. Prints `ready`; then, for each line `gap` of its input, the longest
-time between two events that somebody has seen since it was asked last. Ends with its input, and prints what was heard
-as JSON.
+time between two events that somebody has seen since it was asked last, and for each line `ended` how many streams have.
+Ends with its input, and prints what was heard as JSON.
 """
 
 from __future__ import annotations
@@ -101,6 +101,8 @@ def main() -> None:
         if line == "gap\n":
             gap, audience.gap = audience.gap, 0.0
             print(round(gap, 2), flush=True)
+        elif line == "ended\n":
+            print(audience.disconnects, flush=True)
     poster.end()
     deadline = time.monotonic() + _PATIENCE_S
     while time.monotonic() < deadline and any(heard[-1:] != poster.posted[-1:] for heard in audience.heard.values()):
