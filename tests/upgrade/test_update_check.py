@@ -26,7 +26,7 @@ from phiomia.upgrade import look_for_news as looking
 from phiomia.upgrade.feed import Branch, Entry, Feed, FeedRefused, is_stale, open_feed, seal
 from phiomia.upgrade.look_for_news import look_for_news
 from phiomia.upgrade.manifest import Manifest, write_manifest
-from phiomia.upgrade.news import Newer, News, compare, compare_tags, describe_news, keep_news, load_news
+from phiomia.upgrade.news import Newer, News, compare, compare_tags, describe_news, has_newer, keep_news, load_news
 from phiomia.upgrade.news_job import LookForNews
 from phiomia.upgrade.places import Places
 from phiomia.upgrade.second_opinion import find_contradictions, list_doubts
@@ -190,6 +190,7 @@ def test_asking(settings: Config, tmp_path: Path, key: Key, monkeypatch: pytest.
     assert server.asked == [{"User-Agent": "Phiomia", "Accept": "application/json"}]
     assert describe_news(news, "1.0.0", NOW)[0].startswith("1.0.2 mends a weakness")
     assert describe_news(news, "1.0.2", NOW) == [], "it was taken up"
+    assert has_newer(news, "1.0.1+unreleased") and not has_newer(news, "1.0.2") and not has_newer(News(), "1.0.2")
 
     server.say("", 304)
     again = look(news, NOW + DAY)

@@ -194,7 +194,7 @@ async def _check_release(config: Config) -> Finding:
     from phiomia import __version__
     from phiomia.platform.db import Unavailable
     from phiomia.upgrade.checkout import source_root
-    from phiomia.upgrade.news import SECURITY, describe_news, read_news
+    from phiomia.upgrade.news import SECURITY, describe_news, has_newer, read_news
     from phiomia.upgrade.signers import read_signers_of
 
     signed = "signed" if read_signers_of(source_root()) else "not signed"
@@ -207,7 +207,7 @@ async def _check_release(config: Config) -> Finding:
     said = describe_news(news, __version__, time.time())
     if said:
         mend = "`phiomia upgrade check` asks again, `phiomia upgrade` takes a release up"
-        grade: Grade = "bad" if news.urgency == SECURITY and news.newest else "odd"
+        grade: Grade = "bad" if news.urgency == SECURITY and has_newer(news, __version__) else "odd"
         return Finding("releases", grade, " ".join(said), mend)
     when = time.strftime("looked on %Y-%m-%d", time.gmtime(news.checked_at)) if news.checked_at else "not looked yet"
     return Finding("releases", "good", f"none is newer ({when}); releases are {signed}")

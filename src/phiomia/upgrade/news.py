@@ -74,10 +74,15 @@ def compare_tags(installed: str, versions: Iterable[str]) -> Newer | None:
     return Newer(max(newer, key=version_order), UNKNOWN) if newer else None
 
 
+def has_newer(news: News, installed: str) -> bool:
+    """Whether the newest release is not installed: it may have been taken up since the last look."""
+    return bool(news.newest) and _is_newer(news.newest, installed)
+
+
 def describe_news(news: News, installed: str, now: float) -> list[str]:
     """What there is to say, in sentences; none when all is well."""
     said = []
-    if news.newest and _is_newer(news.newest, installed):
+    if has_newer(news, installed):
         kind = {SECURITY: "mends a weakness", RECOMMENDED: "is recommended", ROUTINE: "is there"}
         said.append(f"{news.newest} {kind.get(news.urgency, 'is there')}: `phiomia upgrade plan` shows the way.")
     if news.problem:

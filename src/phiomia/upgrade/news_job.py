@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from phiomia import __version__
 from phiomia.platform import metrics
 from phiomia.platform.clock import HOUR
 from phiomia.platform.config import Config
@@ -13,7 +14,7 @@ from phiomia.platform.jobs.defer import Job, defer
 from phiomia.platform.jobs.handlers import Handler
 from phiomia.platform.jobs.periodic import Periodic
 from phiomia.platform.log import get_logger
-from phiomia.upgrade.news import RECOMMENDED, ROUTINE, SECURITY, UNKNOWN, News, keep_news, load_news
+from phiomia.upgrade.news import RECOMMENDED, ROUTINE, SECURITY, UNKNOWN, News, has_newer, keep_news, load_news
 from phiomia.upgrade.places import find_places
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ PERIODIC = (Periodic("upgrade.news", HOUR, LookForNews),)
 def show_numbers(news: News, now: float) -> None:
     """Sets the gauges."""
     for urgency, number in _NUMBERS.items():
-        number.value = float(bool(news.newest) and news.urgency == urgency)
+        number.value = float(has_newer(news, __version__) and news.urgency == urgency)
     _stale.value = float(bool(news.expires) and now > news.expires)
 
 
