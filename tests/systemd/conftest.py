@@ -17,6 +17,8 @@ from lab import why_not  # noqa: E402
 from lab_server import LabServer  # noqa: E402
 from release_world import Repository  # noqa: E402
 
+from postgresql import NotInstalled, find_programs  # noqa: E402
+
 
 @pytest.fixture(scope="session")
 def releases(tmp_path_factory: pytest.TempPathFactory) -> Repository:
@@ -30,9 +32,10 @@ def server(request: pytest.FixtureRequest, releases: Repository) -> Iterator[Lab
 
     On PostgreSQL where a module says POSTGRESQL. What people saw is kept in pytest's cache, in figures/.
     """
-    if reason := why_not():
+    postgresql = getattr(request.module, "POSTGRESQL", False)
+    if reason := why_not() or (_why_no_postgresql() if postgresql else ""):
         pytest.skip(reason)
-    server = LabServer(releases, postgresql=getattr(request.module, "POSTGRESQL", False))
+    server = LabServer(releases, postgresql=postgresql)
     try:
         server.install("0.1.0")
         yield server
@@ -41,3 +44,11 @@ def server(request: pytest.FixtureRequest, releases: Repository) -> Iterator[Lab
         if request.config.cache is not None and server.figures:
             path = request.config.cache.mkdir("figures") / f"{request.module.__name__}.json"
             path.write_text(json.dumps(server.figures, indent=2))
+
+
+def _why_no_postgresql() -> str:
+    try:
+        find_programs()
+    except NotInstalled as error:
+        return str(error)
+    return ""
