@@ -30,7 +30,7 @@ def test_they_are_told_when_it_was_announced(tmp_path: Path) -> None:
         restart.start()
         running.until(lambda: running.pids(STAND_IN), 30)
         page = requests.get(url, headers={"Accept": "text/html"}, timeout=30)
-        told = requests.post(f"{url}/api/v1/statuses", data=b"x" * 300_000, timeout=30)
+        told = requests.post(f"{url}/api/v1/statuses", data=b"x" * 20_000_000, timeout=30)
         restart.join()
         # The new release never came up, so the one before serves again.
         running.until(lambda: requests.get(url, timeout=30).status_code == 200 and not running.pids(STAND_IN), 30)
