@@ -11,6 +11,7 @@ from phiomia.upgrade.installed import find_installed
 from phiomia.upgrade.manifest import PHASES
 from phiomia.upgrade.plan import Leg, PlannedStep, Refused, Releases, plan
 from phiomia.upgrade.site import Site
+from phiomia.upgrade.tags import find_branch
 
 _SWITCH = PHASES.index("workers")
 _RESTARTS = {
@@ -56,7 +57,9 @@ def find_way(site: Site) -> Way:
     if target == installed.name:
         return Way(installed.name, target)
     if target not in checkout.history.contains:
-        why = "it is no release. Check one out: `git checkout v…`; `phiomia releases` lists them"
+        branch = find_branch(checkout.root)
+        what = f"it is the branch {branch}, and no release" if branch.startswith("v") else "it is no release"
+        why = f"{what}. Check one out: `git checkout v…`; `phiomia releases` lists them"
         return Way(installed.name, target, refusal=why)
     if target in installed.contains:
         return Way(installed.name, target, back=True)

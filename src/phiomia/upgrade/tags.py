@@ -71,6 +71,11 @@ def is_branch(root: Path, version: str) -> bool:
     return bool(ask_git(root, "for-each-ref", *places).strip())
 
 
+def find_branch(root: Path) -> str:
+    """The branch that is checked out; empty when it is none."""
+    return ask_git(root, "branch", "--show-current").strip()
+
+
 def verify_tag(root: Path, tag: Tag, signers: str, not_before: int, now: int) -> str:
     """Which key has signed it. `signers` are lines for OpenSSH. Raises NotTrusted.
 
