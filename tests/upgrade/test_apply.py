@@ -142,6 +142,10 @@ def test_nobody_notices_an_upgrade(server: InstalledServer, installation: Instal
     assert (told_of["start"], told_of["target"], told_of["state"]) == ("0.1.0", "0.3.0", "finished")
     noticed = told_of["noticed"]
     assert noticed["failures"] == 0 and noticed["reasons"] == []
+    stream, work = noticed["stream"], noticed["work"]
+    assert (stream["opened"], stream["drops"], stream["lost"], stream["doubled"]) == (1, 0, 0, 0)
+    assert stream["events"] >= 1 and work["writes"] == work["written"] > 1 and work["lost"] == 0
+    assert set(noticed["job_age_s"]) >= {"before", "after"} and noticed["absent"] == {}
     parts = [noticed[when]["requests"] for when in ("before", "during", "after")]
     assert all(parts) and sum(parts) == noticed["requests"]
     assert f"{noticed['requests']} requests, 0 failed" in installation.command("upgrade", "history")
