@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 from bench.proxy import CONFIGURATION, find_nginx
 from lab import why_not
-from lab_server import NAME, USER, LabServer
+from lab_server import NAME, USER, LabServer, commands_of
 from release_world import _BROKEN, ROOT, SERVED, Repository
-from test_page import BEFORE, check_out, commands_of, versions
+from test_page import BEFORE, check_out, versions
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -206,5 +206,5 @@ def test_a_stop_for_good_ends_every_stream(server: LabServer) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.2)
     assert audience.end()["listeners"] == 4
-    server.lab.type("while pgrep --full 'phiomia: streaming'; do sleep 0.2; done")
+    server.lab.type("while pgrep --full '[p]hiomia: streaming'; do sleep 0.2; done")
     assert server.lab.type(f"systemctl show --value --property=NFileDescriptorStore {UNIT}").stdout.strip() == "0"
