@@ -19,7 +19,8 @@ import pytest
 from release_world import Installation, Repository
 from trust_world import Key, World
 
-from phiomia.upgrade.bundle import BundleError, describe_machine
+from phiomia.upgrade import bundle as bundle_maker
+from phiomia.upgrade.bundle import BundleError, describe_machine, make_bundle
 from phiomia.upgrade.install_wheels import has_wheels
 from phiomia.upgrade.places import Places
 from phiomia.upgrade.report import PlainReport
@@ -278,6 +279,31 @@ def test_from_one_machine_to_another(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert installation.current == "0.1.1" and installation.ran == ["tidy"]
     assert "b.tar leads to 0.1.1 and holds " in done.stdout + done.stderr
+
+
+def test_every_stop_has_its_libraries(repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The way to 0.4.0 stops at 0.3.0, wherever it begins; with the history it can be followed elsewhere."""
+    collected: list[str] = []
+
+    def collect(_root: Path, version: str, folder: Path) -> None:
+        collected.append(version)
+        (folder / "wheels").mkdir(exist_ok=True)
+
+    monkeypatch.setattr(bundle_maker, "_download", collect)
+    output = tmp_path / "b.tar"
+    made = make_bundle(repository.root, "0.4.0", output, PlainReport())
+    assert made.stops == ("0.3.0", "0.4.0") and collected == ["0.3.0", "0.4.0"]
+    assert made.since == "" and made.size == output.stat().st_size
+    live = tmp_path / "live"
+    subprocess.run(["git", "init", "--quiet", live], check=True)
+    places = Places(live, tmp_path / "app")
+    places.app.mkdir()
+    assert take_bundle(places, output, PlainReport()) == "0.4.0"
+    tags = subprocess.run(["git", "-C", live, "tag"], capture_output=True, text=True, check=True).stdout.split()
+    assert tags == ["v0.1.0", "v0.1.1", "v0.1.2", "v0.2.0", "v0.3.0", "v0.4.0"]
+    assert make_bundle(repository.root, "0.4.0", output, PlainReport(), since="0.3.0").stops == ("0.4.0",)
+    with pytest.raises(BundleError, match="does not follow"):
+        make_bundle(repository.root, "0.1.0", output, PlainReport(), since="0.3.0")
 
 
 def test_only_files_that_the_release_names_are_used(tmp_path: Path) -> None:

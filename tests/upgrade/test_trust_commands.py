@@ -86,7 +86,12 @@ def test_not_signed_is_said(installation: Installation) -> None:
     try:
         said = installation.command("upgrade", "plan", "0.7.0", ok=False)
         assert "v0.7.0 is a branch. There is no tag of that name" in said
+        git(installation, "checkout", "--quiet", "v0.7.0")
+        git(installation, "commit", "--quiet", "--allow-empty", "--message", "no release")
+        said = installation.command("upgrade", "instructions", ok=False)
+        assert "it is the branch v0.7.0, and no release" in said
     finally:
+        git(installation, "checkout", "--quiet", "--detach", "refs/tags/v0.1.0")
         git(installation, "branch", "--delete", "--force", "v0.7.0")
 
 
