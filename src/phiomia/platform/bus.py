@@ -216,7 +216,10 @@ class HubBus(ReconnectingBus):
 
     def _send(self, frame: bytes) -> None:
         transport = self.transport
-        if transport is not None and transport.get_write_buffer_size() < MAX_QUEUED:
+        # Between the hub's end and the moment it is noticed here, the transport is closed but still known.
+        if transport is None or transport.is_closing():
+            return
+        if transport.get_write_buffer_size() < MAX_QUEUED:
             transport.write(frame)
 
     def _first_came(self, topic: str) -> None:
