@@ -18,11 +18,15 @@ import pytest
 import pyvips
 
 from phiomia.platform.jail import process
+from phiomia.platform.jail.heic import turn_picture
+from phiomia.platform.jail.heif_items import read_layout
 from phiomia.platform.jail.process import process_image
 from phiomia.platform.jail.profile import describe_profile
+from phiomia.platform.jail.refused import Refused
 from phiomia.platform.jail.result import AVATAR_LIMITS, ImageLimits, ImageResult, JailError, Kind, Picture
 from phiomia.platform.jail.sniff import sniff_format
 
+HEICS = Path(__file__).parent.parent / "data" / "pictures"
 RED, BLUE = [220, 20, 20], [20, 20, 220]
 
 
@@ -276,13 +280,65 @@ def heic_of_zeros() -> bytes:
     return begin(len(begin(0)) + 8) + box(b"mdat", bytes(32))
 
 
-def test_a_codec_we_lack_is_an_unsupported_type_not_a_broken_file(jail: Jail, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["tiles", "whole"])
+@pytest.mark.parametrize("kind", ["attachment", "avatar", "header"])
+def test_pictures_of_telephones_are_shown(jail: Jail, name: str, kind: Kind) -> None:
+    # Red grows to the right and green downwards, in one piece or in six.
+    result = jail.run(HEICS / f"{name}.heic", kind)
+    image = read(result.original)
+    assert result.original.content_type == "image/jpeg"
+    sizes = {"attachment": (600, 400), "avatar": (400, 400), "header": (600, 200)}
+    assert (image.width, image.height) == sizes[kind]
+    right, bottom = image.width - 8, image.height - 8
+    for x, y in ((8, 8), (right, 8), (8, bottom), (right, bottom), (image.width // 2, image.height // 2)):
+        left, top = (600 - image.width) / 2, (400 - image.height) / 2
+        wanted = ((left + x) * 255 / 600, (top + y) * 255 / 400, 60)
+        assert all(abs(got - want) < 8 for got, want in zip(image(x, y), wanted, strict=True)), (x, y, image(x, y))
+
+
+def test_a_picture_of_zeros_is_corrupt(jail: Jail, tmp_path: Path) -> None:
     source = tmp_path / "photo.heic"
     source.write_bytes(heic_of_zeros())
-    error = jail.refuse(source)
-    if "HEVC" not in error.message:
-        pytest.skip("this build of the library decodes HEVC")
-    assert error.reason == "unsupported_type"
+    assert jail.refuse(source).reason == "corrupt"
+    whole = (HEICS / "tiles.heic").read_bytes()
+    for length in (100, 600, len(whole) // 2):
+        source.write_bytes(whole[:length])
+        assert jail.refuse(source).reason in ("corrupt", "unsupported_type"), length
+
+
+def test_how_a_picture_is_put_together_and_turned() -> None:
+    assert read_layout((HEICS / "tiles.heic").read_bytes())[:3] == ([2, 3, 4, 5, 6, 7], 600, 400)
+    assert read_layout((HEICS / "whole.heic").read_bytes())[:3] == ([1], 600, 400)
+
+    def with_properties(*more: bytes) -> bytes:
+        properties = full_box(b"ispe", struct.pack(">II", 64, 48)) + b"".join(more)
+        places = bytes(range(1, len(more) + 2))
+        ipma = full_box(b"ipma", struct.pack(">IHB", 1, 1, len(places)) + places)
+        meta = full_box(b"pitm", struct.pack(">H", 1)) + box(b"iprp", box(b"ipco", properties) + ipma)
+        return box(b"ftyp", b"heic\0\0\0\0mif1heic") + full_box(b"meta", meta)
+
+    turned = read_layout(with_properties(box(b"irot", b"\1"), box(b"imir", b"\1"), box(b"colr", b"profcolours")))
+    assert turned == ([1], 64, 48, [(b"irot", 1), (b"imir", 1)], b"colours")
+    with pytest.raises(Refused) as caught:
+        read_layout(with_properties(box(b"clap", bytes(32))))
+    assert caught.value.reason == "unsupported_type"
+    good = with_properties(box(b"irot", b"\1"))
+    for length in range(len(good)):
+        with pytest.raises(Refused):
+            read_layout(good[:length])
+
+
+def test_quarter_turns_go_against_the_clock() -> None:
+    corner = pyvips.Image.black(2, 2).draw_rect([255], 1, 0, 1, 1).bandjoin([0, 0])  # its upper right is lit
+    places = {
+        (b"irot", 1): (0, 0),
+        (b"irot", 2): (0, 1),
+        (b"irot", 3): (1, 1),
+        (b"imir", 1): (0, 0),
+        (b"imir", 0): (1, 1),
+    }
+    for turn, place in places.items():
+        assert turn_picture(corner, *turn)(*place)[0] == 255, turn
 
 
 @pytest.mark.parametrize("kind", ["attachment", "avatar"])

@@ -65,7 +65,10 @@ VIDEO_FRAME_RATE: Final = 120
 VIDEO_FRAMES: Final = 36_000  # of those that are encoded again
 FILM_SECONDS: Final = 4 * 3_600
 EMOJI_BYTES: Final = 256 * 1024
-IMAGE_TYPES: Final = ("image/jpeg", "image/png", "image/gif", "image/webp", "image/avif")
+IMAGE_TYPES: Final = (
+    *("image/jpeg", "image/png", "image/gif"),
+    *("image/heic", "image/heif", "image/webp", "image/avif"),
+)
 VIDEO_TYPES: Final = ("video/webm", "video/mp4", "video/quicktime", "video/ogg")
 AUDIO_TYPES: Final = (
     *("audio/wave", "audio/wav", "audio/x-wav", "audio/x-pn-wave", "audio/vnd.wave", "audio/ogg", "audio/vorbis"),

@@ -29,8 +29,6 @@ _ALIASES: Final = (
     "image/x-png",
     "image/heic-sequence",
     "image/heif-sequence",
-    "image/heic",
-    "image/heif",
 )
 _FILM_ALIASES: Final = (
     *("video/x-m4v", "video/3gpp", "video/x-matroska", "application/ogg", "application/mp4"),

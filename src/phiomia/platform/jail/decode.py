@@ -38,6 +38,9 @@ def choose(head: bytes, kind: str) -> Callable[[int, dict[str, Any]], dict[str, 
     from phiomia.platform.jail import picture
 
     shown = sniff_format(head)
+    if shown == "heif":
+        for name in ("film", "heic"):  # the former loads the whole of the video library
+            importlib.import_module(f"phiomia.platform.jail.{name}")
     if kind in ("attachment", "remote"):
         format = sniff_film(head) if shown is None else None
         if format is not None:
