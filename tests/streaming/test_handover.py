@@ -184,14 +184,14 @@ def test_a_token_that_is_revoked_between_two_processes_ends_its_streams(tmp_path
             asked = asyncio.Event()
             give = giving.give_away
 
-            async def late(*arguments: Any) -> None:
+            async def late(*arguments: Any) -> bool:
                 server = arguments[0]
                 server.feed.finish()
                 await stage.append("token", ids=[ALICE * 100])
                 await stage.post(1, home=[1, 2])
                 await stage.until(lambda: stage.metrics.events == 2)
                 asked.set()
-                await give(*arguments)
+                return await give(*arguments)
 
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr("phiomia.streaming.succession.give_away", late)
@@ -235,6 +235,31 @@ def test_without_somebody_who_takes_them_streams_end_in_good_order(tmp_path: Pat
             await serving
             await ending
             pretender.listener.close()
+
+    perform(play)
+
+
+def test_when_the_next_process_ends_before_it_has_all_the_one_after_it_takes_the_rest(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with open_stage(tmp_path) as stage, aiohttp.ClientSession(headers=bearer()) as http:
+            socket_ = await http.ws_connect(stage.url + "?stream=user")
+            events = await http.get(stage.url + "/user")
+            await stage.until(lambda: stage.metrics.subscriptions == 2)
+            pretender = Pretender(stage.handed_over, b"[1,2]", lambda sock: None)
+            serving = asyncio.create_task(asyncio.to_thread(pretender.serve))
+
+            async def forget() -> None:
+                await serving
+                pretender.listener.close()
+
+            forgetting = asyncio.create_task(forget())
+            await stage.post(1, home=[ALICE])
+            await stage.replace()
+            await forgetting
+            await stage.until(lambda: stage.metrics.taken == 2)
+            await stage.post(2, home=[ALICE])
+            assert [number_of(await next_message(socket_)) for _ in range(2)] == [1, 2]
+            assert [(await next_event(events))["id"] for _ in range(2)] == ["1", "2"]
 
     perform(play)
 

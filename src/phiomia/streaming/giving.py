@@ -10,7 +10,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -42,7 +42,8 @@ class Recipient(Protocol):
 class Heir:
     """A process that takes streams."""
 
-    def __init__(self, sock: socket.socket, version: int) -> None:
+    def __init__(self, path: Path, sock: socket.socket, version: int) -> None:
+        self.path = path
         self._sock = sock
         self._version = version
 
@@ -76,10 +77,11 @@ class Others(NamedTuple):
     serve: bool = False
 
 
-async def find_others(folder: Path, generation: int) -> Others:
-    """The processes of the newest other generation that will take streams."""
+async def find_others(folder: Path, generation: int, without: Collection[Path] = ()) -> Others:
+    """The processes of the newest other generation that will take streams; some are known not to."""
     serve = False
-    for paths in _list_others(folder, generation):
+    for listed in _list_others(folder, generation):
+        paths = [path for path in listed if path not in without]
         found = await asyncio.gather(*map(_ask, paths))
         serve = serve or any(answered for answered, _ in found)
         heirs = [heir for _, heir in found if heir is not None]
@@ -98,21 +100,23 @@ def _list_others(folder: Path, generation: int) -> list[list[Path]]:
     return [paths for _, paths in sorted(by_generation.items(), reverse=True)]
 
 
-async def give_away(server: StreamingServer, following: asyncio.Task[None], heirs: Sequence[Recipient]) -> None:
-    """Ends the feed between two events and gives every stream away; what nobody takes is as before."""
+async def give_away(server: StreamingServer, following: asyncio.Task[None], heirs: Sequence[Recipient]) -> bool:
+    """Ends the feed between two events and gives every stream away; gives whether all were taken."""
     begun = time.monotonic()
     server.feed.finish()
     await asyncio.wait({following}, timeout=FINISH_S)
     following.cancel()
     await asyncio.wait({following})
     await server.settle()
-    given = 0
+    given, complete = 0, True
     for parcel, heir in zip(server.pack(), cycle(heirs), strict=False):
         if not await _give(server, parcel, heir):
+            complete = False
             break
         given += len(parcel.states)
     server.hall.metrics.given += given
     log.info("gave %s streams away in %.2f s", given, time.monotonic() - begun)
+    return complete
 
 
 async def _give(server: StreamingServer, parcel: Parcel, heir: Recipient) -> bool:
@@ -145,7 +149,7 @@ async def _ask(path: Path) -> tuple[bool, Heir | None]:
     if version is None:
         sock.close()
         return bool(answer), None
-    return True, Heir(sock, version)
+    return True, Heir(path, sock, version)
 
 
 async def _hear(sock: socket.socket) -> bytes:

@@ -80,8 +80,8 @@ async def _serve(
         await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
         others_serve = await succession.end(following) if succession is not None else False
         limits = context.limits
-        if others_serve:
-            # Whoever is sent away comes back at once.
+        if others_serve and not following.done():
+            # Whoever is sent away comes back at once; the others hear everything meanwhile.
             await server.close(1 / limits.leave_share / SENDING_SHARE, smallest=1)
         else:
             await server.close(limits.leave_s)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from phiomia.platform.park import may_outlive
 from phiomia.platform.passing import Taker
-from phiomia.streaming.giving import Others, Recipient, find_others, give_away
+from phiomia.streaming.giving import Heir, Others, Recipient, find_others, give_away
 from phiomia.streaming.parking import Found, Park, find_park
 from phiomia.streaming.server import StreamingServer
 from phiomia.streaming.taking import Successor
@@ -55,16 +55,24 @@ class Succession:
         # What the web gave us before belongs to what is given away; from now on it gives to the next process.
         if self._taker is not None:
             self._taker.close()
-        try:
-            if heirs:
-                self._server.stop_listening()
-                await give_away(self._server, following, heirs)
-        finally:
-            for heir in heirs:
-                heir.close()
-            if self._park is not None:
-                self._park.close()
+        await self._give_all(following, heirs)
+        if self._park is not None:
+            self._park.close()
         return others_serve
+
+    async def _give_all(self, following: asyncio.Task[None], heirs: Sequence[Recipient]) -> None:
+        tried: set[Path] = set()
+        while heirs:
+            self._server.stop_listening()
+            try:
+                if await give_away(self._server, following, heirs):
+                    return
+            finally:
+                for heir in heirs:
+                    heir.close()
+            # Whoever was taking them has ended, perhaps because the one after it serves already.
+            tried |= {heir.path for heir in heirs if isinstance(heir, Heir)}
+            heirs = (await find_others(self._folder, self._generation, tried)).heirs
 
     async def _find_recipients(self, following: asyncio.Task[None]) -> tuple[Sequence[Recipient], bool]:
         # A feed that has ended by itself has failed: nobody knows what its clients have got.
