@@ -56,6 +56,17 @@ def test_a_restart_that_was_not_announced_is_waited_for(tmp_path: Path) -> None:
         assert "answering with 503" not in running.output()
 
 
+def test_nobody_stands_in_after_a_release_has_come_that_serves(tmp_path: Path) -> None:
+    with serving(tmp_path, mark="crashes-soon") as running:
+        url = f"http://127.0.0.1:{running.port}"
+        write_notice(tmp_path / "run" / FILE, "Soon.", time.time() + 100)
+        running.until(lambda: running.pids(STAND_IN), 60)
+        switch(tmp_path, make_release(tmp_path, "two"))
+        assert control.reload(tmp_path / "run", ["web"], 60) == (True, "")
+        running.until(lambda: not running.pids(STAND_IN) and requests.get(url, timeout=30).status_code == 200, 60)
+        assert {requests.get(url, timeout=30).status_code for _ in range(20)} == {200}
+
+
 def test_they_are_told_at_the_first_start_too(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     write_notice(tmp_path / "run" / FILE, "Soon.", time.time() + 1)

@@ -27,7 +27,8 @@ class StandIn:
     """Looks after the sockets that nobody serves."""
 
     def __init__(self, crew: Crew, folder: str, log: Callable[[str], None]) -> None:
-        self.wakes_at = FOREVER
+        # At once: another generation of us may have left somebody at it.
+        self.wakes_at = 0.0
         self._crew = crew
         self._notice = Path(folder) / FILE
         self._log = log
@@ -44,6 +45,11 @@ class StandIn:
                     process.leave(signal.SIGTERM, _LIMIT_S)
             elif process is None:
                 self._wait_or_start(name)
+
+    def dismiss(self) -> None:
+        """Ends whoever answers: children have come, and the release that goes on may know nothing of stand-ins."""
+        for process in filter(None, map(self._find, self._crew.listeners)):
+            process.leave(signal.SIGTERM, _LIMIT_S)
 
     def _wait_or_start(self, name: str) -> None:
         now = time.monotonic()
