@@ -249,6 +249,7 @@ class Supervisor:
         self.python = python
         self.generation += 1
         self._answer(order, "")
+        self.stand_in.dismiss()
         self._become_next()
 
     def _answer(self, order: Order, reason: str) -> None:
