@@ -233,6 +233,27 @@ def test_redirects_end_and_are_prepared_anew() -> None:
     assert len(seen) == 4 + 4 + 1
 
 
+def test_nothing_is_prepared_for_who_is_away() -> None:
+    prepared: list[str] = []
+
+    def prepare(_method: str, url: str) -> dict[str, str]:
+        prepared.append(url)
+        return {"Host": "signed.example", "X-Signed": "yes"}
+
+    async def scene(fetcher: Fetcher, host: str) -> None:
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            with pytest.raises(FetchFailed):
+                await fetcher.fetch(f"http://127.0.0.1:{unused.getsockname()[1]}/", prepare=prepare)
+        assert prepared == []
+        assert (await fetcher.fetch(f"http://{host}/", method="POST", body=b"x", prepare=prepare)).ok
+        assert (await fetcher.fetch(f"http://{host}/")).ok
+
+    signed, plain = _play(_hello, scene)
+    assert (signed.headers["Host"], signed.headers["X-Signed"], len(prepared)) == ("signed.example", "yes", 1)
+    assert "X-Signed" not in plain.headers
+
+
 def _large(packed: bool, chunked: bool) -> Handler:
     async def handler(request: web.Request) -> web.StreamResponse:
         body = bytes(5_000_000) if not packed else gzip.compress(bytes(50_000_000), 9)

@@ -9,7 +9,9 @@ import errno
 import socket
 import ssl
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cache, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple, Self
 from urllib.parse import quote, urljoin, urlsplit
@@ -30,8 +32,9 @@ _CHUNK: Final = 64 * 1024
 _PRIVATE: Final = frozenset(("authorization", "signature", "signature-input"))
 
 Headers = Mapping[str, str]
-# Headers for one hop: given its method and URL.
+# Headers for one hop: given its method and URL, once there is a connection to send it on.
 Prepare = Callable[[str, str], Headers]
+_at_last: ContextVar[Callable[[], Headers] | None] = ContextVar("at_last", default=None)
 
 
 class FetchFailed(Exception):
@@ -170,8 +173,8 @@ class Fetcher:
     ) -> Response:
         url = self.normalise(url)
         for _ in range(self._options.redirects + 1):
-            hop = headers | dict(prepare(method, url)) if prepare else headers
-            answer = await self._once(method, url, hop, body, content_type, cap)
+            _at_last.set(partial(prepare, method, url) if prepare else None)
+            answer = await self._once(method, url, headers, body, content_type, cap)
             if answer.status not in _REDIRECTS or method not in ("GET", "HEAD"):
                 return answer
             target = self.normalise(_location(answer))
@@ -242,6 +245,7 @@ class Fetcher:
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
+            request_class=_request_class(),
             auto_decompress=False,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=options.connect_seconds),
             headers={"User-Agent": self._agent, "Accept-Encoding": "gzip"},
@@ -276,6 +280,21 @@ class Fetcher:
             raise FetchRefused("our own host")
         query = f"?{_quoted(parts.query)}" if parts.query else ""
         return f"{parts.scheme}://{netloc}{_quoted(parts.path) or '/'}{query}"
+
+
+@cache
+def _request_class() -> "type[aiohttp.ClientRequest]":
+    import aiohttp
+
+    class Request(aiohttp.ClientRequest):
+        # A signature takes longer to make than all else of a request, and for who is away it need not be made.
+        async def send(self, conn: Any) -> "aiohttp.ClientResponse":
+            prepare = _at_last.get()
+            if prepare is not None:
+                self.headers.update(prepare())
+            return await super().send(conn)
+
+    return Request
 
 
 def _socket(info: Any) -> socket.socket:
