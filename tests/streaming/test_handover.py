@@ -117,7 +117,8 @@ def test_ten_generations_go_on_with_every_stream(
                 monkeypatch.setattr(taking, "READS", READS[: 1 + turn % 2])
                 frame = masked({"type": "subscribe", "stream": "hashtag", "tag": f"turn{turn}"})
                 os.write(wire.fileno(), frame[:20])
-                await asyncio.sleep(0.05)
+                # More than the kernel keeps for who does not read.
+                await stage.until(lambda turn=turn: posted >= 15 * (turn + 1))
                 await stage.replace()
                 os.write(wire.fileno(), frame[20:])
                 await stage.until(lambda turn=turn: stage.metrics.subscriptions == 4 + turn)
