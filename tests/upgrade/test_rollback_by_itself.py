@@ -20,7 +20,7 @@ from phiomia.upgrade.database import connect
 from phiomia.upgrade.journal import Journal
 
 __all__ = ["faulty", "faulty_built"]
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)
 ROLES = ("web", "worker", "streaming")
 FAULTS: dict[str, tuple[dict[str, float], str]] = {
     "errors": ({"errors_of": 20}, r"requests failed \("),
@@ -36,7 +36,7 @@ def used(server: InstalledServer) -> Iterator[Poster]:
     poster = Poster(server)
     poster.start()
     try:
-        server.until(lambda: len(poster.posted) > 70, "people have posted", 120)
+        server.until(lambda: len(poster.posted) > 70, "people have posted", 400)
         yield poster
     finally:
         poster.stop()
@@ -62,7 +62,18 @@ def assert_went_back(installation: FaultyInstallation, server: InstalledServer, 
 
 
 def take_up(installation: FaultyInstallation, version: str, *, ok: bool) -> str:
-    return installation.command("upgrade", "apply", version, "--offline", ok=ok)
+    """What `phiomia upgrade` says; on a busy machine a watch is the least of it."""
+    done = subprocess.run(
+        [installation.places.current / "venv/bin/phiomia", "upgrade", "apply", version, "--offline"],
+        cwd=installation.folder,
+        env=installation.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    assert (done.returncode == 0) == ok, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 def test_a_release_that_does_worse_is_taken_back_and_one_that_does_not_stays(
@@ -116,6 +127,12 @@ def test_a_watch_that_was_broken_off_goes_on(faulty: FaultyInstallation, tmp_pat
     settings = {"PHIOMIA_UPGRADE_OBSERVE_S": "8", "PHIOMIA_PROCESSES_CANARY_SECONDS": "1"}
     with serve(faulty, tmp_path, **settings) as server:
         # Nobody is there, but whoever asks on behalf of the upgrade.
+        began = time.monotonic()
+        faulty.command("upgrade", "apply", PATCH, "--offline", PHIOMIA_UPGRADE_OBSERVE_PATCH_S="5")
+        print(f"a patch that was watched for 5 s took {time.monotonic() - began:.1f} s")
+        assert last(faulty.journal(), "observing")["seconds"] == 5
+        assert server.versions("web") == server.versions("worker") == {PATCH}
+
         process = begin(faulty, FAULTY)
         process.kill()
         process.wait()
@@ -128,7 +145,7 @@ def test_a_watch_that_was_broken_off_goes_on(faulty: FaultyInstallation, tmp_pat
         assert last(journal, "finished") and faulty.current == FAULTY
 
         faulty.command("upgrade", "rollback")
-        assert faulty.current == BEFORE and server.versions("web") == {BEFORE}
+        assert faulty.current == PATCH and server.versions("web") == {PATCH}
         faulty.extra["PHIOMIA_UPGRADE_OBSERVE_S"] = "600"
         process = begin(faulty, FAULTY)
         process.send_signal(signal.SIGINT)
@@ -139,12 +156,6 @@ def test_a_watch_that_was_broken_off_goes_on(faulty: FaultyInstallation, tmp_pat
         path = sorted(faulty.places.journal.glob("*.jsonl"))[-1]
         Journal(path).write("tripped", leg=0, reason="it was no good", figures={"seconds": 3.0})
         said = faulty.command("upgrade", "resume", ok=False)
-        assert f"{FAULTY} was taken back after 3 s: it was no good. {BEFORE} serves again" in said
-        assert faulty.current == BEFORE and server.versions("web") == {BEFORE}
+        assert f"{FAULTY} was taken back after 3 s: it was no good. {PATCH} serves again" in said
+        assert faulty.current == PATCH and server.versions("web") == {PATCH}
         assert faulty.journal()[-1]["kind"] == "rolled_back"
-
-        began = time.monotonic()
-        said = faulty.command("upgrade", "apply", PATCH, "--offline", PHIOMIA_UPGRADE_OBSERVE_PATCH_S="5")
-        print(f"a patch that was watched for 5 s took {time.monotonic() - began:.1f} s")
-        assert last(faulty.journal(), "observing")["seconds"] == 5
-        assert server.versions("web") == server.versions("worker") == {PATCH}
