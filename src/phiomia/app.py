@@ -59,6 +59,7 @@ _ROLE_MODULES = (
     "uvicorn.lifespan.off",
     "uvloop",
 )
+_ONCE_READ_MB = 4
 # An idle worker looks every second; a write may wait for others for as long as `database.busy_seconds`.
 _STUCK_AFTER_S = 30.0
 
@@ -83,7 +84,8 @@ async def open_parts(config: Config, role: str) -> Any:
         config.database_url,
         pool=config.database.pool,
         synchronous=durable,
-        cache_mb=config.database.cache_mb,
+        # Only the web asks for the same pages again and again.
+        cache_mb=config.database.cache_mb if role == "web" else min(config.database.cache_mb, _ONCE_READ_MB),
         busy_seconds=config.database.busy_seconds,
     )
     bus = open_bus(_bus_url(config))

@@ -38,7 +38,9 @@ class Database(Struct, frozen=True, forbid_unknown_fields=True):
         Literal["full", "normal"],
         Meta(description="SQLite: full survives a power cut, normal only the end of the process"),
     ] = "full"
-    cache_mb: Annotated[int, Meta(ge=1, le=4096, description="SQLite page cache of one connection")] = 16
+    cache_mb: Annotated[
+        int, Meta(ge=1, le=4096, description="SQLite page cache of one connection of the web; others take 4 at most")
+    ] = 16
     busy_seconds: Annotated[float, Meta(gt=0, le=120, description="how long a write waits for the lock")] = 8.0
 
 
