@@ -24,6 +24,7 @@ from phiomia.platform.storage import DiskStorage
 from world import BASE, Account, Answer, World, story
 
 File = tuple[str, str, bytes]
+HEICS = Path(__file__).parents[1] / "data" / "pictures"
 
 
 def draw_png(width: int, height: int) -> bytes:
@@ -158,6 +159,20 @@ async def test_films_and_sounds_are_posted(world: World) -> None:
         )]  # fmt: skip
         refused = await world.client.post("/api/v1/statuses", alice, json={"status": "x", "media_ids": two})
         assert refused.status == 422
+
+
+@story("media", "instance", "accounts_update")
+async def test_pictures_of_telephones(world: World) -> None:
+    alice = await world.account("alice")
+    file: File = ("photo.heic", "image/heic", (HEICS / "tiles.heic").read_bytes())
+    instance = (await world.client.get("/api/v2/instance")).json
+    assert file[1] in instance["configuration"]["media_attachments"]["supported_mime_types"]
+    async with furnished(world) as context, at_work(context):
+        taken = (await send(world, "POST", "/api/v1/media", alice, files={"file": file})).json
+        assert taken["type"] == "image" and taken["meta"]["original"]["size"] == "600x400"
+        assert taken["url"].endswith(".jpg") and taken["blurhash"]
+        changed = await send(world, "PATCH", "/api/v1/accounts/update_credentials", alice, files={"avatar": file})
+        assert changed.status == 200 and changed.json["avatar"].endswith(".jpg")
 
 
 @story("media")
