@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from phiomia.cli.upgrade_bundle import FromBundle, bundle, take_in
 from phiomia.cli.upgrade_news import check
 from phiomia.cli.upgrade_report import render_history, render_report
 from phiomia.cli.upgrade_site import open_site
@@ -163,6 +164,7 @@ def show_plan(
 
 
 app.command()(check)
+app.command()(bundle)
 
 
 @app.command()
@@ -187,10 +189,11 @@ def run_upgrade(
     offline: Offline = False,
     contract_now: ContractNow = False,
     announce: Announce = 5,
+    bundled: FromBundle = None,
     as_json: AsJson = False,
 ) -> None:
     """Do all of it: plan, ask, back up, build, switch, and show how it goes. Ctrl-C stops after the current step."""
-    options = Options(version, allow_prerelease, allow_unreleased, backup, offline, contract_now)
+    options = take_in(bundled, Options(version, allow_prerelease, allow_unreleased, backup, offline, contract_now))
     try:
         planned = command.make_plan(open_site(), options)
     except _EXPECTED as error:
