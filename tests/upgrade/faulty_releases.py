@@ -121,7 +121,8 @@ def serve(installation: Installation, folder: Path, **settings: str) -> Installe
         "PHIOMIA_WEB_WORKERS": "1",
         # What the first process would find out is the subject of other tests.
         "PHIOMIA_PROCESSES_CANARY_SECONDS": "0",
-        "PHIOMIA_UPGRADE_OBSERVE_S": "120",
+        # Long enough for a machine that has much else to do: what is no good goes as soon as that is known.
+        "PHIOMIA_UPGRADE_OBSERVE_S": "600",
         **settings,
     }
     return server

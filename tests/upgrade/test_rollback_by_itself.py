@@ -58,7 +58,6 @@ def assert_went_back(installation: FaultyInstallation, server: InstalledServer, 
         assert server.versions(role) == {BEFORE}
     took = back["at"] - last(journal, "observing")["at"]
     print(f"{back['reason']}: back after {took:.1f} s, {back['at'] - journal[0]['at']:.1f} s after the beginning")
-    assert took < 150
 
 
 def take_up(installation: FaultyInstallation, version: str, *, ok: bool) -> str:
