@@ -45,14 +45,13 @@ def write_password_reset(config: Config, username: str, email: str, secret: str)
     letter = Letter(
         f"A new password for {config.instance.title}",
         (
-            f"Hello {username},",
             f"somebody, most likely you, forgot the password of your account on {config.domain}. To choose a new one, "
             "open this page within six hours:",
         ),
         ("Choose a password", f"{config.base_url}/auth/password?token={secret}"),
         ("If it was not you, you need not do anything: your password stays as it is.",),
     )
-    return address(letter, email)
+    return _greet(letter, username, email)
 
 
 def write_email_change(config: Config, username: str, email: str, secret: str) -> Mail:
@@ -60,14 +59,13 @@ def write_email_change(config: Config, username: str, email: str, secret: str) -
     letter = Letter(
         f"Confirm your new address for {config.instance.title}",
         (
-            f"Hello {username},",
             f"you want to use this address on {config.domain}. To confirm that it is yours, open this page within "
             "seven days and press the button; until then your former address stays in use:",
         ),
         ("Confirm", f"{config.base_url}/auth/confirm?token={secret}"),
         ("If it was not you, you need not do anything.",),
     )
-    return address(letter, email)
+    return _greet(letter, username, email)
 
 
 def write_email_changed(config: Config, username: str, email: str, new_email: str) -> Mail:
@@ -75,12 +73,11 @@ def write_email_changed(config: Config, username: str, email: str, new_email: st
     letter = Letter(
         f"Your address on {config.instance.title} has changed",
         (
-            f"Hello {username},",
             f"mails for your account on {config.domain} go to {new_email} from now on.",
             f"If it was not you, write to those who run the server at once{_contact(config)}.",
         ),
     )
-    return address(letter, email)
+    return _greet(letter, username, email)
 
 
 def write_password_changed(config: Config, username: str, email: str) -> Mail:
@@ -88,23 +85,22 @@ def write_password_changed(config: Config, username: str, email: str) -> Mail:
     letter = Letter(
         f"Your password on {config.instance.title} has changed",
         (
-            f"Hello {username},",
             f"the password of your account on {config.domain} was changed, and every browser and app was signed out.",
             "If it was not you, choose another one now:",
         ),
         ("Choose a password", f"{config.base_url}/auth/password"),
     )
-    return address(letter, email)
+    return _greet(letter, username, email)
 
 
 def write_approved(config: Config, username: str, email: str) -> Mail:
     """The mail to somebody whom a moderator let in."""
     letter = Letter(
         f"Welcome to {config.instance.title}",
-        (f"Hello {username},", f"your sign-up on {config.domain} was approved. You can sign in now:"),
+        (f"your sign-up on {config.domain} was approved. You can sign in now:",),
         ("Sign in", f"{config.base_url}/auth/sign_in"),
     )
-    return address(letter, email)
+    return _greet(letter, username, email)
 
 
 def write_new_sign_in(config: Config, username: str, email: str, where: str) -> Mail:
@@ -112,25 +108,28 @@ def write_new_sign_in(config: Config, username: str, email: str, where: str) -> 
     letter = Letter(
         f"A new sign-in on {config.instance.title}",
         (
-            f"Hello {username},",
             f"somebody signed in to your account on {config.domain} from a browser that was not used before: {where}",
             "If it was not you, choose another password now:",
         ),
         ("Choose a password", f"{config.base_url}/auth/password"),
         ("If it was you, all is well.",),
     )
-    return address(letter, email)
+    return _greet(letter, username, email)
 
 
 def write_warning(config: Config, username: str, email: str, text: str) -> Mail:
     """What the moderators have to say to a member."""
     letter = Letter(
         f"A warning from the moderators of {config.instance.title}",
-        (f"Hello {username},", f"those who look after {config.domain} have something to say to you:", text),
+        (f"those who look after {config.domain} have something to say to you:", text),
         (f"About {config.instance.title}", f"{config.base_url}/about"),
         (f"If you think that this is a mistake, write to those who run the server{_contact(config)}.",),
     )
-    return address(letter, email)
+    return _greet(letter, username, email)
+
+
+def _greet(letter: Letter, username: str, email: str) -> Mail:
+    return address(letter._replace(before=(f"Hello {username},", *letter.before)), email)
 
 
 def _contact(config: Config) -> str:
