@@ -14,7 +14,8 @@ from pathlib import Path
 from phiomia.upgrade.database import Connection, connect, sqlite_path
 
 INHERITED = "PHIOMIA_UPGRADE_LOCK_FD"
-_ADVISORY = 7_417_001
+# Not 7417001: with that writers put their events in order, and would wait for as long as an upgrade takes.
+_ADVISORY = 7_417_003
 
 
 class Locked(Exception):
