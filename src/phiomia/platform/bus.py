@@ -7,6 +7,7 @@ away is dropped, and `on_gap` tells those who keep something that a message woul
 import asyncio
 import logging
 import os
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol
@@ -130,7 +131,7 @@ class LocalBus:
                 log.exception("a subscriber failed after a gap")
 
 
-class ReconnectingBus(LocalBus):
+class ReconnectingBus(LocalBus, ABC):
     """The part that remote buses share: connect, serve until it breaks, wait, again."""
 
     def __init__(self) -> None:
@@ -179,9 +180,9 @@ class ReconnectingBus(LocalBus):
         if self.started:
             self._tell_gap()
 
+    @abstractmethod
     async def _serve(self) -> None:
         """Connects, calls `_now_connected` and returns when the connection has ended."""
-        raise NotImplementedError
 
 
 class HubBus(ReconnectingBus):
