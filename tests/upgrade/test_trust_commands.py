@@ -6,6 +6,7 @@ import functools
 import http.server
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -62,7 +63,7 @@ def test_refused_everywhere(installation: Installation, key: Key) -> None:
 
 
 def test_signed_and_applied(installation: Installation, key: Key) -> None:
-    """The plan says who has signed; what was signed otherwise by the time of fetching is not built."""
+    """The plan says who has signed; what is another tag by the time of fetching is not built."""
     said = installation.command("upgrade", "plan", "0.1.1", PHIOMIA_UPGRADE_SIGNATURES="off")
     assert "Mind: Nobody looks at signatures" in said
     signing = ("-c", "gpg.format=ssh", "-c", f"user.signingkey={key.path}")
@@ -70,7 +71,15 @@ def test_signed_and_applied(installation: Installation, key: Key) -> None:
     git(installation, *signing, "tag", "--sign", "--force", "--message", "0.1.1", "v0.1.1", commit)
     said = installation.command("upgrade", "plan", "0.1.1")
     assert "Signed: v0.1.1: releases@phiomia, ED25519 SHA256:" in said
-    installation.command("upgrade", "apply", "0.1.1")
+    signed = git(installation, "rev-parse", "refs/tags/v0.1.1").strip()
+    assert (
+        installation.try_command("upgrade", "apply", "0.1.1", PHIOMIA_UPGRADE_DIE_AT="1").returncode == -signal.SIGKILL
+    )
+    git(installation, "tag", "--annotate", "--force", "--message", "0.1.1", "v0.1.1", commit)
+    said = installation.command("upgrade", "resume", ok=False)
+    assert "fetch: v0.1.1 is not signed" in said and installation.current == "0.1.0"
+    git(installation, "update-ref", "refs/tags/v0.1.1", signed)
+    installation.command("upgrade", "resume")
     assert installation.current == "0.1.1"
     assert installation.journal()[0]["plan"]["signed"][0].startswith("v0.1.1: releases@phiomia")
 
