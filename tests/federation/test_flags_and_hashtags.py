@@ -68,9 +68,8 @@ async def test_followers_elsewhere_learn_of_hashtags(world: World) -> None:
 async def test_hashtags_on_profiles_of_others(world: World) -> None:
     bob = await _remote(world)
     tags = f"{THERE}/users/bob/collections/tags"
-    actor: Any = SimpleNamespace(
-        id=bob.id, uri=f"{THERE}/users/bob", featured_url=f"{THERE}/featured", featured_tags_url=tags, collections_url=""
-    )
+    lists = {"featured_url": f"{THERE}/featured", "featured_tags_url": tags, "collections_url": ""}
+    actor: Any = SimpleNamespace(id=bob.id, uri=f"{THERE}/users/bob", **lists)
     context: Any = SimpleNamespace(db=world.db)
 
     async def tell(kind: str, target: str) -> str:
