@@ -23,7 +23,7 @@ from phiomia.federation.inbox.quote_jobs import CheckQuote
 from phiomia.federation.inbox.quotes import run_check_quote
 from phiomia.federation.inbox.receive import _read
 from phiomia.federation.inbox.threads import FindMentions, FindParent, find_replies, run_find_mentions, run_find_parent
-from phiomia.federation.parse.values import id_of, types
+from phiomia.federation.parse.values import address, id_of, types
 from phiomia.platform.db import Query
 from phiomia.platform.jobs.handlers import Retry
 from phiomia.platform.limits import REPLIES_WITH_STATUS, UNKNOWN_MENTIONS
@@ -171,8 +171,7 @@ async def _receive(far: Far, document: Json, actor: Any) -> None:
     kinds = types(document) & HANDLERS.keys()
     if not kinds:
         return
-    uri = document.get("id")
-    sent = Activity(uri if isinstance(uri, str) else "", min(kinds), actor, document.get("object"), document, actor.uri)
+    sent = Activity(address(document.get("id")), min(kinds), actor, document.get("object"), document, actor.uri)
     try:
         await dispatch(far.context, sent)
     except Unresolved:
