@@ -155,11 +155,18 @@ def _squawk(folder: Path, place: Path, without: frozenset[str]) -> list[str]:
     if not revisions:
         return []
     path = folder / "rendered.sql"
-    path.write_text("".join(f"{one.sql};\n" for revision in revisions for one in revision.statements))
+    path.write_text("".join(_as_file([one.sql for one in revision.statements]) for revision in revisions))
     command = [squawk, "--reporter", "json", *(f"--exclude={rule}" for rule in EXCLUDED), str(path)]
     # Its exit status says little: what counts is what it says.
     said = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
     return sorted(one["rule_name"] for one in json.loads(said or "[]"))
+
+
+def _as_file(statements: list[str]) -> str:
+    """A revision's statements, one after the other; in a transaction where squawk is to see which tables are new."""
+    text = "".join(f"{one};\n" for one in statements)
+    alone = "CONCURRENTLY" in text or "NOT VALID" in text  # must not be in a transaction with others
+    return f"BEGIN;\n{text}COMMIT;\n" if "CREATE TABLE" in text and not alone else text
 
 
 def _releases() -> list[frozenset[str]]:
