@@ -19,11 +19,11 @@ from schema_world import dump
 
 from phiomia.cli.upgrade_site import open_site
 from phiomia.upgrade import command, ledger
-from phiomia.upgrade.site import UpgradeError
 from phiomia.upgrade.command import Options
 from phiomia.upgrade.lock import Locked, hold_lock
 from phiomia.upgrade.plan import Refused
 from phiomia.upgrade.report import PlainReport
+from phiomia.upgrade.site import UpgradeError
 
 pytestmark = pytest.mark.timeout(300)
 
