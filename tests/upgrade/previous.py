@@ -4,7 +4,7 @@ The release before is found by the commit that added its manifest, so no tag is 
 databases as always, but what prepares them is first that release and then this one's `expand`, as in an upgrade.
 What its tests got wrong in its own tree stands in own_mistakes.toml.
 
-    python tests/upgrade/previous.py [--sample 150] [--release 0.1.0]      # 0: all of them
+    python tests/upgrade/previous.py [--sample 100] [--release 0.1.0]      # 0: all of them
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from phiomia.upgrade.release_rules import Cut, find_cut, find_previous
 ROOT = Path(__file__).resolve().parents[2]
 OWN_MISTAKES = Path(__file__).with_name("own_mistakes.toml")
 TESTS = ("tests/api", "tests/domain")
-SAMPLE = 150
+SAMPLE = 100
 # More than these fail for one reason; running each again would only take long.
 _MANY = 40
 
