@@ -162,7 +162,7 @@ def build_web(parts: Parts) -> Any:
 async def run_web(config: Config) -> None:
     """Serves the web until told to stop."""
     from phiomia.platform.drain import serve_web
-    from phiomia.platform.passing import Giver
+    from phiomia.platform.passing import Giver, turn_away
 
     async with open_parts(config, "web") as parts:
         app = build_web(parts)
@@ -171,7 +171,8 @@ async def run_web(config: Config) -> None:
         def divert(transport: asyncio.Transport, data: bytes) -> bool:
             if b" /api/v1/streaming" not in data[:28]:
                 return False
-            return giver.give(transport.get_extra_info("socket").fileno(), data)
+            fd = transport.get_extra_info("socket").fileno()
+            return giver.give(fd, data) or turn_away(fd, data)
 
         async def probe() -> None:
             async with parts.db.read() as session:

@@ -7,12 +7,19 @@ which keeps it while web processes come and go. So the web gives the socket away
 import asyncio
 import contextlib
 import os
+import random
 import socket
 from collections.abc import Callable
 from pathlib import Path
 
 _MOST = 64 * 1024
 _PENDING = 256
+RETRY_SECONDS = (1, 5)
+_NOBODY = b'{"error":"Streaming is not available right now"}'
+_NOBODY_HEAD = (
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: %d\r\naccess-control-allow-origin: *\r\n"
+    b"content-type: application/json; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+)
 
 
 class Giver:
@@ -50,6 +57,21 @@ class Giver:
                 self._peer = peer
                 return peer
         return None
+
+
+def turn_away(fd: int, data: bytes) -> bool:
+    """Answers whom nobody takes, and says when to return; False when that takes more than this.
+
+    Thousands may ask again and again until somebody is there: they must not cost as much as a request.
+    """
+    if not data.startswith(b"GET ") or not data.endswith(b"\r\n\r\n"):
+        return False
+    # Not everybody at once.
+    head = _NOBODY_HEAD % (random.randint(*RETRY_SECONDS), len(_NOBODY))
+    try:
+        return os.write(fd, head + _NOBODY) == len(head) + len(_NOBODY)
+    except OSError:
+        return False
 
 
 class Taker:
