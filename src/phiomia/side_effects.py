@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from phiomia.domain.accounts.events import AccountDeleted, AccountMoved, AccountUpdated
 from phiomia.domain.accounts.verify_links import want_verification
-from phiomia.domain.collections.events import CollectionChanged, CollectionRemoved, ItemRemoved, ItemSettled
+from phiomia.domain.collections import events as collections
 from phiomia.domain.filters.changed import tell_streams
 from phiomia.domain.filters.events import FiltersChanged
 from phiomia.domain.moderation.events import AccountWarned, ReportFiled
@@ -128,10 +128,14 @@ SIDE_EFFECTS: Mapping[type[Event], SideEffects] = {
     AccountWarned: SideEffects(now=(tell.on_warned,), later=(mail_warning,)),
     relationships.TiesSevered: SideEffects(now=(tell.on_ties_severed,)),
     tags.TagFeatured: SideEffects(now=(outbox.tell_tag_featured,)),
-    CollectionChanged: SideEffects(now=(tell_collection_changed,)),
-    CollectionRemoved: SideEffects(now=(tell_collection_removed,)),
-    ItemSettled: SideEffects(now=(tell_item_settled,)),
-    ItemRemoved: SideEffects(now=(tell_item_removed,)),
+    collections.CollectionChanged: SideEffects(now=(tell_collection_changed,)),
+    collections.CollectionRemoved: SideEffects(now=(tell_collection_removed, tell.on_collection_gone)),
+    collections.CollectionForgotten: SideEffects(now=(tell.on_collection_gone,)),
+    collections.CollectionRedescribed: SideEffects(now=(tell.on_redescribed,)),
+    collections.ItemSettled: SideEffects(now=(tell_item_settled,)),
+    collections.ItemRemoved: SideEffects(now=(tell_item_removed,)),
+    collections.MemberFeatured: SideEffects(now=(tell.on_featured,)),
+    collections.MemberUnfeatured: SideEffects(now=(tell.on_unfeatured,)),
     Notified: SideEffects(now=(queue_pushes, queue_mails)),
     tags.TagFollowed: SideEffects(now=(on_tag_followed,)),
     tags.TagUnfollowed: SideEffects(now=(on_tag_unfollowed,)),

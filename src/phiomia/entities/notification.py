@@ -29,7 +29,7 @@ async def render_notifications(
     lines = await rows_of(session, sorted(wanted), viewer) if wanted else {}
     statuses = await fragments.by_id(session, list(lines.values()), viewer)
     accounts = await fragments.accounts_at(session, {row.from_account_id: row.from_rev for row in rows}.items())
-    about = await render_about(fragments, session, rows)
+    about = await render_about(fragments, session, rows, viewer)
     shown = []
     for row in rows:
         account = accounts.get(row.from_account_id)

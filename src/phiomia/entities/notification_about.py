@@ -1,15 +1,20 @@
-"""What notifications are about beside posts: the entities Report, RelationshipSeveranceEvent and AccountWarning."""
+"""What notifications are about beside posts.
 
-from collections.abc import Sequence
+The entities Report, RelationshipSeveranceEvent, AccountWarning and Collection.
+"""
+
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from phiomia.domain.collections.queries import load_collections
 from phiomia.domain.moderation.report import ReportView, load_reports
 from phiomia.domain.moderation.warn import WarningView, load_warnings
-from phiomia.domain.notifications.types import NotificationType
+from phiomia.domain.notifications.types import OF_COLLECTIONS, NotificationType
 from phiomia.domain.notifications.views import NotificationRow
 from phiomia.domain.relationships.severance import SeveranceKind, SeveranceView, load_severances
+from phiomia.entities.collection import render_collection
 from phiomia.entities.fragments import Fragments
 from phiomia.entities.report import render_report
 from phiomia.platform.clock import iso
@@ -24,9 +29,25 @@ _View = ReportView | SeveranceView | WarningView
 
 
 async def render_about(
-    fragments: Fragments, session: ReadSession, rows: Sequence[NotificationRow]
+    fragments: Fragments, session: ReadSession, rows: Sequence[NotificationRow], viewer: int
 ) -> dict[int, tuple[str, bytes]]:
     """By the id of the notification, the name of the field and the entity; nothing for what is gone."""
+    collections = {row.id: row.event_id for row in rows if row.event_id is not None and row.type in OF_COLLECTIONS}
+    shown = await _render_collections(fragments, session, collections, viewer) if collections else {}
+    return shown | await _render_events(fragments, session, rows)
+
+
+async def _render_collections(
+    fragments: Fragments, session: ReadSession, wanted: Mapping[int, int], viewer: int
+) -> dict[int, tuple[str, bytes]]:
+    views = await load_collections(session, viewer, sorted(set(wanted.values())))
+    bodies = {id_: msgspec.json.encode(render_collection(view, fragments.links)) for id_, view in views.items()}
+    return {row: ("collection", bodies[id_]) for row, id_ in wanted.items() if id_ in bodies}
+
+
+async def _render_events(
+    fragments: Fragments, session: ReadSession, rows: Sequence[NotificationRow]
+) -> dict[int, tuple[str, bytes]]:
     wanted: dict[str, dict[int, int]] = {}
     for row in rows:
         if row.event_id is not None and row.type in _LOADERS:

@@ -34,7 +34,7 @@ async def render_groups(
     statuses = await fragments.by_id(session, list(lines.values()), viewer)
     people = {row.from_account_id: row.from_rev for group in groups for row in group.rows}
     accounts = await fragments.accounts_at(session, people.items())
-    about = await render_about(fragments, session, [group.newest for group in groups])
+    about = await render_about(fragments, session, [group.newest for group in groups], viewer)
     shown = [
         group
         for group in groups

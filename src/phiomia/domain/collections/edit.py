@@ -10,6 +10,7 @@ from sqlalchemy import delete, func, select, update
 from phiomia.domain.collections.events import CollectionChanged, CollectionRemoved
 from phiomia.domain.collections.fill import add_to_collection, check_room
 from phiomia.domain.collections.models import collections
+from phiomia.domain.collections.redescribe import load_description, record_redescribed
 from phiomia.domain.errors import Invalid, NotFound
 from phiomia.domain.tags.normalise import is_valid_tag
 from phiomia.platform import limits
@@ -76,8 +77,10 @@ async def update_collection(session: WriteSession, account_id: int, collection_i
     if not values["name"]:
         raise Invalid("Validation failed: Name can't be blank", {"name": [("ERR_BLANK", "can't be blank")]})
     new: dict[str, Any] = {f"new_{name}": value for name, value in values.items()}
+    described = await load_description(session, collection_id)
     await session.execute(_UPDATE, of_id=collection_id, now=now_ms(), **new)
     await record(session, CollectionChanged(collection_id, account_id))
+    await record_redescribed(session, account_id, collection_id, described)
 
 
 async def delete_collection(session: WriteSession, account_id: int, collection_id: int) -> None:

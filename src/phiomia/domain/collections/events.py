@@ -1,4 +1,4 @@
-"""What has happened to collections, as far as other servers hear of it."""
+"""What has happened to collections, as far as members or other servers hear of it."""
 
 from phiomia.platform.events import Event
 
@@ -31,4 +31,35 @@ class ItemRemoved(Event, frozen=True):
     item_id: int
     collection_id: int
     owner_id: int
+    account_id: int
+
+
+class MemberFeatured(Event, frozen=True):
+    """Somebody here is in a collection from now on, whoever made it."""
+
+    collection_id: int
+    owner_id: int
+    account_id: int
+
+
+class MemberUnfeatured(Event, frozen=True):
+    """Who may be somebody here is in a collection no longer."""
+
+    collection_id: int
+    owner_id: int
+    account_id: int
+
+
+class CollectionRedescribed(Event, frozen=True):
+    """What those who are in a collection stand for is said otherwise now; `members`: those of them who are here."""
+
+    collection_id: int
+    owner_id: int
+    members: list[int]
+
+
+class CollectionForgotten(Event, frozen=True):
+    """A collection of another server is gone."""
+
+    collection_id: int
     account_id: int

@@ -4,7 +4,7 @@ from sqlalchemy import delete, func, select, update
 
 from phiomia.domain.accounts.models import accounts
 from phiomia.domain.accounts.state import AccountState
-from phiomia.domain.collections.events import ItemRemoved, ItemSettled
+from phiomia.domain.collections.events import ItemRemoved, ItemSettled, MemberFeatured, MemberUnfeatured
 from phiomia.domain.collections.item_state import ItemState
 from phiomia.domain.collections.models import collection_items, collections
 from phiomia.domain.collections.views import ItemView
@@ -78,6 +78,8 @@ async def add_to_collection(session: WriteSession, owner_id: int, collection_id:
     await session.execute(_INSERT, **item._asdict())
     await session.execute(_TOUCH, of_id=collection_id, now=now_ms())
     await record(session, ItemSettled(item.id, item.state))
+    if state == ItemState.ACCEPTED:
+        await record(session, MemberFeatured(collection_id, owner_id, account_id))
     return item
 
 
@@ -91,6 +93,7 @@ async def remove_from_collection(session: WriteSession, owner_id: int, collectio
     account_id, state = row
     if state == ItemState.ACCEPTED:
         await record(session, ItemRemoved(item_id, collection_id, owner_id, account_id))
+        await record(session, MemberUnfeatured(collection_id, owner_id, account_id))
 
 
 async def revoke_item(session: WriteSession, account_id: int, collection_id: int, item_id: int) -> None:
@@ -100,6 +103,8 @@ async def revoke_item(session: WriteSession, account_id: int, collection_id: int
         raise NotFound
     await session.execute(_TOUCH, of_id=collection_id, now=now_ms())
     await record(session, ItemSettled(item_id, int(ItemState.REVOKED)))
+    owner_id = await session.value(_OWNER, id=collection_id)
+    await record(session, MemberUnfeatured(collection_id, int(owner_id), account_id))
 
 
 async def may_be_featured(session: ReadSession, owner_id: int, account_id: int) -> bool:

@@ -6,12 +6,15 @@ from typing import Any
 import msgspec
 from sqlalchemy import delete, func, select, update
 
+from phiomia.domain.collections.events import CollectionForgotten, MemberFeatured, MemberUnfeatured
 from phiomia.domain.collections.item_state import ItemState
 from phiomia.domain.collections.models import collection_items, collections
+from phiomia.domain.collections.redescribe import load_description, record_redescribed
 from phiomia.domain.errors import NotAllowed
 from phiomia.platform.clock import now_ms
 from phiomia.platform.db import P, Query, ReadSession, WriteSession, insert_into
 from phiomia.platform.db.query import column_parameter
+from phiomia.platform.events import record
 from phiomia.platform.ids import new_id
 from phiomia.platform.limits import COLLECTIONS_OF_OTHERS
 
@@ -46,6 +49,7 @@ _BY_URI = Query(
         collections.c.uri == P("uri", str), collections.c.uri != ""
     )
 )
+_OWNER = Query(select(collections.c.account_id).where(collections.c.id == P("id")))
 _URI = Query(select(collections.c.uri).where(collections.c.id == P("id")))
 _COUNT = Query(select(func.count()).select_from(collections).where(collections.c.account_id == P("account")))
 _INSERT = insert_into(collections, "id", "account_id", *_COLUMNS)
@@ -56,7 +60,9 @@ _UPDATE = Query(
 )
 _DELETE = Query(delete(collections).where(collections.c.id == P("id")))
 _ITEMS = Query(
-    select(collection_items.c.id, collection_items.c.uri).where(collection_items.c.collection_id == P("collection"))
+    select(collection_items.c.id, collection_items.c.uri, collection_items.c.account_id).where(
+        collection_items.c.collection_id == P("collection")
+    )
 )
 _DROP = Query(delete(collection_items).where(collection_items.c.id == P("id")))
 _PUT = Query(
@@ -115,21 +121,27 @@ async def store_foreign(session: WriteSession, account_id: int, draft: ForeignCo
     if row[1] != account_id:
         raise NotAllowed
     known: int = row[0]
+    before = await load_description(session, known)
     await session.execute(_UPDATE, of_id=known, **{f"new_{name}": values[name] for name in _CHANGING})
+    await record_redescribed(session, account_id, known, before)
     return known
 
 
 async def keep_items(session: WriteSession, collection_id: int, uris: Sequence[str]) -> None:
     """Drops whoever is no longer listed. Members who agreed a moment ago may not be listed yet: they have no uri."""
-    for item_id, uri in await session.all(_ITEMS, collection=collection_id):
+    for item_id, uri, account_id in await session.all(_ITEMS, collection=collection_id):
         if uri and uri not in uris:
-            await session.execute(_DROP, id=item_id)
+            await _drop(session, collection_id, item_id, account_id)
 
 
 async def put_item(
     session: WriteSession, collection_id: int, account_id: int, item: ForeignItem, request_uri: str = ""
 ) -> int:
-    """Writes that an account is in the collection and agrees; gives the item's number."""
+    """Writes that an account is in the collection and agrees; gives the item's number.
+
+    `request_uri`: by what name a member was asked. They are told, unless they are in it already.
+    """
+    known = await session.value(_OF_PAIR, collection=collection_id, account=account_id)
     await session.execute(
         _PUT,
         id=new_id(),
@@ -140,6 +152,11 @@ async def put_item(
         request=request_uri,
         now=now_ms(),
     )
+    if known is not None:
+        return int(known)
+    if request_uri:
+        owner_id = await session.value(_OWNER, id=collection_id)
+        await record(session, MemberFeatured(collection_id, int(owner_id), account_id))
     return int(await session.value(_OF_PAIR, collection=collection_id, account=account_id))
 
 
@@ -150,13 +167,23 @@ async def name_item(session: WriteSession, item_id: int, uri: str) -> None:
 
 async def drop_item(session: WriteSession, collection_id: int, uri: str) -> bool:
     """Takes out what is known by that id; False if nothing is."""
-    found = [row[0] for row in await session.all(_ITEMS, collection=collection_id) if row[1] == uri and uri]
-    for item_id in found:
-        await session.execute(_DROP, id=item_id)
+    found = [row for row in await session.all(_ITEMS, collection=collection_id) if row[1] == uri and uri]
+    for item_id, _, account_id in found:
+        await _drop(session, collection_id, item_id, account_id)
     return bool(found)
 
 
 async def drop_foreign(session: WriteSession, account_id: int, uri: str) -> bool:
     """Forgets a collection of the account's; False if none of that id is known."""
     collection_id = await find_foreign(session, account_id, uri)
-    return collection_id is not None and bool(await session.execute(_DELETE, id=collection_id))
+    if collection_id is None:
+        return False
+    await session.execute(_DELETE, id=collection_id)
+    await record(session, CollectionForgotten(collection_id, account_id))
+    return True
+
+
+async def _drop(session: WriteSession, collection_id: int, item_id: int, account_id: int) -> None:
+    await session.execute(_DROP, id=item_id)
+    owner_id = await session.value(_OWNER, id=collection_id)
+    await record(session, MemberUnfeatured(collection_id, int(owner_id), account_id))

@@ -41,6 +41,7 @@ def _view() -> Select[tuple[int, ...]]:
 
 
 _ONE = Query(_view().where(collections.c.id == P("id"), _visible))
+_MANY = Query(_view().where(any_of(collections.c.id, listed("ids")), _visible))
 _OF = Query(
     _view()
     .where(
@@ -96,6 +97,12 @@ async def load_collection(session: ReadSession, viewer_id: int, collection_id: i
     if not rows:
         raise NotFound
     return (await _with_items(session, rows, viewer_id))[0]
+
+
+async def load_collections(session: ReadSession, viewer_id: int, ids: Sequence[int]) -> dict[int, CollectionView]:
+    """Some collections by their ids; those that the viewer (0: nobody) may not see are left out."""
+    rows = await session.views(CollectionView, _MANY, ids=list(ids), viewer=viewer_id) if ids else []
+    return {view.id: view for view in await _with_items(session, rows, viewer_id)}
 
 
 async def list_collections_of(

@@ -7,13 +7,21 @@ from phiomia.domain.notifications.notify import (
     notify_edited,
     notify_followers_with_bell,
     notify_mentioned,
+    notify_of_collection,
     notify_oneself,
     notify_poll_ended,
     notify_quoters,
+    notify_redescribed,
     notify_staff,
 )
-from phiomia.domain.notifications.retract import retract, retract_from, retract_sender
-from phiomia.domain.notifications.types import NotificationType
+from phiomia.domain.notifications.retract import (
+    retract,
+    retract_event,
+    retract_event_from,
+    retract_from,
+    retract_sender,
+)
+from phiomia.domain.notifications.types import OF_COLLECTIONS, NotificationType
 from phiomia.domain.relationships.events import (
     Blocked,
     FollowAccepted,
@@ -76,6 +84,81 @@ class Warned(Protocol):
     def account_id(self) -> int:
         """Who is warned."""
         ...
+
+
+class InCollection(Protocol):
+    """What is to be known of who is in a collection, or is no longer; collections stand beside this package."""
+
+    @property
+    def collection_id(self) -> int:
+        """The collection."""
+        ...
+
+    @property
+    def owner_id(self) -> int:
+        """Whose it is."""
+        ...
+
+    @property
+    def account_id(self) -> int:
+        """Who is in it."""
+        ...
+
+
+class Redescribed(Protocol):
+    """What is to be known of a collection that has changed."""
+
+    @property
+    def collection_id(self) -> int:
+        """The collection."""
+        ...
+
+    @property
+    def owner_id(self) -> int:
+        """Whose it is."""
+        ...
+
+    @property
+    def members(self) -> list[int]:
+        """Who of us is in it."""
+        ...
+
+
+class CollectionGone(Protocol):
+    """What is to be known of a collection that is no more."""
+
+    @property
+    def collection_id(self) -> int:
+        """The collection."""
+        ...
+
+    @property
+    def account_id(self) -> int:
+        """Whose it was."""
+        ...
+
+
+async def on_featured(session: WriteSession, event: InCollection) -> None:
+    """Who was put into a collection learns of it."""
+    type_ = NotificationType.ADDED_TO_COLLECTION
+    await notify_of_collection(session, [event.account_id], type_, event.owner_id, event.collection_id)
+
+
+async def on_unfeatured(session: WriteSession, event: InCollection) -> None:
+    """What they were told of it goes."""
+    for type_ in OF_COLLECTIONS:
+        await retract_event(session, event.account_id, type_, event.owner_id, event.collection_id)
+
+
+async def on_redescribed(session: WriteSession, event: Redescribed) -> None:
+    """Those who are in it learn that it says something else."""
+    await notify_redescribed(session, event.members, event.owner_id, event.collection_id)
+
+
+async def on_collection_gone(session: WriteSession, event: CollectionGone) -> None:
+    """What anybody was told of it goes."""
+    for type_ in OF_COLLECTIONS:
+        await retract_event_from(session, type_, event.account_id, event.collection_id)
 
 
 async def on_report_filed(session: WriteSession, event: Reported) -> None:

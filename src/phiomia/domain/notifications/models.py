@@ -15,7 +15,7 @@ notifications = Table(
     words("group_key"),
     flag("filtered"),
     moment("created_at"),
-    Column("event_id", BigInteger, nullable=True),  # a report, a severance or a warning, by the type
+    Column("event_id", BigInteger, nullable=True),  # a report, a severance, a warning or a collection, by the type
     Index("ix_notifications_account", "account_id", "id"),
     Index("ix_notifications_from", "from_account_id", "account_id"),
     Index("ix_notifications_status", "status_id"),

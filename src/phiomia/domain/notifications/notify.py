@@ -9,7 +9,7 @@ from phiomia.domain.notifications.events import Notified
 from phiomia.domain.notifications.group import group_key
 from phiomia.domain.notifications.models import notifications
 from phiomia.domain.notifications.requests import ask_to_be_heard
-from phiomia.domain.notifications.retract import retract_from_all
+from phiomia.domain.notifications.retract import retract_event_from, retract_from_all
 from phiomia.domain.notifications.rules import about, recipient, recipients_query, sender
 from phiomia.domain.notifications.types import ASKING, NotificationType
 from phiomia.domain.relationships.models import follows
@@ -19,7 +19,7 @@ from phiomia.domain.statuses.visibility import Visibility
 from phiomia.domain.users.models import users
 from phiomia.domain.users.roles import Role
 from phiomia.platform.clock import now_ms
-from phiomia.platform.db import P, Query, WriteSession, insert_into
+from phiomia.platform.db import P, Query, WriteSession, any_of, insert_into, listed
 from phiomia.platform.db.session import Row
 from phiomia.platform.events import append_stream, record
 from phiomia.platform.ids import new_id
@@ -37,6 +37,7 @@ _ONE = recipients_query(recipient == P("recipient"))
 _MENTIONED = recipients_query(
     _among(select(status_mentions.c.account_id).where(status_mentions.c.status_id == about, ~status_mentions.c.silent))
 )
+_SOME = recipients_query(any_of(recipient, listed("recipients")))
 _WITH_BELL = recipients_query(
     _among(select(follows.c.account_id).where(follows.c.target_id == sender, follows.c.notify))
 )
@@ -100,6 +101,23 @@ async def notify_oneself(session: WriteSession, account_id: int, type_: str, eve
     asked = {"sender": account_id, "status": None, "event": event_id, "type": str(type_), "now": now_ms()}
     rows = await session.all(_ONE, recipient=account_id, **asked)
     await _write(session, type_, account_id, None, rows, event_id=event_id)
+
+
+async def notify_of_collection(
+    session: WriteSession, recipients: Sequence[int], type_: str, owner_id: int, collection_id: int
+) -> None:
+    """Tells some accounts what the owner of a collection that they are in has done."""
+    asked = {"sender": owner_id, "status": None, "event": collection_id, "type": str(type_), "now": now_ms()}
+    rows = await session.all(_SOME, recipients=list(recipients), **asked)
+    await _write(session, type_, owner_id, None, rows, event_id=collection_id)
+
+
+async def notify_redescribed(
+    session: WriteSession, recipients: Sequence[int], owner_id: int, collection_id: int
+) -> None:
+    """Tells those who are in a collection that it has changed, in place of what an earlier change told them."""
+    await retract_event_from(session, NotificationType.COLLECTION_UPDATE, owner_id, collection_id)
+    await notify_of_collection(session, recipients, NotificationType.COLLECTION_UPDATE, owner_id, collection_id)
 
 
 async def notify_staff(session: WriteSession, type_: str, from_account_id: int, event_id: int | None = None) -> None:

@@ -15,6 +15,9 @@ _ABOUT_STATUS = Query(delete(notifications).where(_of_type, _of_sender, _of_reci
 _ABOUT_NONE = Query(
     delete(notifications).where(_of_type, _of_sender, _of_recipient, notifications.c.status_id.is_(None))
 )
+_of_event = notifications.c.event_id == P("event")
+_ABOUT_EVENT = Query(delete(notifications).where(_of_type, _of_sender, _of_recipient, _of_event))
+_EVENT_FROM_SENDER = Query(delete(notifications).where(_of_type, _of_sender, _of_event))
 _FROM_ALL = Query(delete(notifications).where(_of_type, _of_status))
 _FROM_SENDER = Query(delete(notifications).where(_of_type, _of_sender, _of_status))
 _SENDER = Query(delete(notifications).where(_of_sender, _of_recipient))
@@ -39,6 +42,19 @@ async def retract_from_all(session: WriteSession, type_: str, status_id: int) ->
 async def retract_from(session: WriteSession, type_: str, from_account_id: int, status_id: int) -> None:
     """Takes back what anybody was told of what one account did to a status."""
     await session.execute(_FROM_SENDER, type=str(type_), sender=from_account_id, status=status_id)
+
+
+async def retract_event(
+    session: WriteSession, recipient_id: int, type_: str, from_account_id: int, event_id: int
+) -> None:
+    """Takes back what one account was told of something that is no status."""
+    pair = {"recipient": recipient_id, "sender": from_account_id, "type": str(type_)}
+    await session.execute(_ABOUT_EVENT, **pair, event=event_id)
+
+
+async def retract_event_from(session: WriteSession, type_: str, from_account_id: int, event_id: int) -> None:
+    """Takes back what everybody was told of something of one account's that is no status."""
+    await session.execute(_EVENT_FROM_SENDER, type=str(type_), sender=from_account_id, event=event_id)
 
 
 async def retract_sender(session: WriteSession, recipient_id: int, from_account_id: int) -> None:

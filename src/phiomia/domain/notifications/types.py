@@ -21,6 +21,8 @@ class NotificationType(StrEnum):
     ADMIN_REPORT = "admin.report"
     SEVERED = "severed_relationships"
     WARNING = "moderation_warning"
+    ADDED_TO_COLLECTION = "added_to_collection"
+    COLLECTION_UPDATE = "collection_update"
 
 
 # About what one did oneself, or what the server's staff has to know: no policy holds them back.
@@ -37,3 +39,5 @@ NEVER_FILTERED: Final = (
 FROM_ONESELF: Final = (NotificationType.POLL, NotificationType.SEVERED, NotificationType.WARNING)
 # What makes a sender whose notifications wait ask to be heard.
 ASKING: Final = (NotificationType.MENTION, NotificationType.QUOTE)
+# What goes with a collection.
+OF_COLLECTIONS: Final = (NotificationType.ADDED_TO_COLLECTION, NotificationType.COLLECTION_UPDATE)

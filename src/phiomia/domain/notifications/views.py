@@ -13,7 +13,7 @@ class NotificationRow(NamedTuple):
     created_at: int
     group_key: str
     filtered: bool
-    event_id: int | None = None  # the report, the severance or the warning that it is about
+    event_id: int | None = None  # the report, severance, warning or collection that it is about
     from_rev: int = 0  # the revision of the account that it is from
 
 

@@ -16,6 +16,8 @@ _SAID: Final = {
     "admin.sign_up": "{who} signed up",
     "admin.report": "A new report involves {who}",
     "severed_relationships": "Follows of yours have ended",
+    "added_to_collection": "{who} added you to a collection",
+    "collection_update": "{who} edited a collection that you are in",
     "moderation_warning": "The moderators have something to say to you",
 }
 
