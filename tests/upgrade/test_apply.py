@@ -19,7 +19,7 @@ from release_world import Installation
 
 from server import RunningServer
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 
 class InstalledServer(RunningServer):
