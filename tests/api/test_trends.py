@@ -89,6 +89,16 @@ async def test_links(world: World) -> None:
     await _rank(world)
     shown = await world.client.check("GET /api/v1/trends/links")
     assert (shown[0]["title"], shown[0]["history"][0]["accounts"]) == ("News", "2")
+    assert (shown[0]["authors"], "missing_attribution" in shown[0]) == ([], False)
+    # The page names alice, whose profile does not name it: only she is told. Then it does.
+    await world.execute("UPDATE cards SET claimed_author_id = :id WHERE id = 7", id=alice.id)
+    for viewer, told in ((alice, True), (bob, False), (None, None)):
+        (one,) = await world.client.check("GET /api/v1/trends/links", viewer)
+        assert (one.get("missing_attribution"), one["authors"]) == (told, [])
+    await world.execute("UPDATE cards SET claimed_author_id = NULL, author_id = :id WHERE id = 7", id=alice.id)
+    for viewer, told in ((alice, False), (None, None)):
+        (one,) = await world.client.check("GET /api/v1/trends/links", viewer)
+        assert (one.get("missing_attribution"), one["authors"][0]["account"]["id"]) == (told, str(alice.id))
 
 
 @story(*MODULES, effects=True)

@@ -97,10 +97,12 @@ async def links(call: Call, params: TrendParams) -> object:
     async with call.api.db.read() as session:
         ids = await list_trending_links(session, shown)
         cards = await load_cards(session, ids) if ids else {}
+        written = {card.author_id for card in cards.values() if card.author_id is not None}
+        authors = await call.api.fragments.accounts(session, sorted(written)) if written else {}
         days = await load_link_histories(session, list(cards)) if cards else {}
     link_offsets(call, shown.limit, shown.offset, full=len(ids) >= shown.limit)
     return [
-        render_card(cards[id_], call.api.fragments.links)
+        render_card(cards[id_], call.api.fragments.links, authors.get(cards[id_].author_id or 0), call.viewer)
         | {
             "history": [
                 {"day": str(one.day // 1000), "accounts": str(one.accounts), "uses": str(one.uses)} for one in days[id_]
