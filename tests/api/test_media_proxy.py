@@ -17,6 +17,7 @@ from phiomia.api.media_proxy import mount_media_proxy
 from phiomia.app import open_parts
 from phiomia.domain.media.copies import count_copies
 from phiomia.domain.media.fetch_copy import Copier, NoCopy
+from phiomia.domain.media.passing import Passing, Shelf
 from phiomia.domain.media.proxied import ADDRESSES, RemoteKind, digest_of
 from phiomia.domain.media.tidy_copies import TidyCopies, run_tidy_copies
 from phiomia.entities.links import Links
@@ -198,6 +199,52 @@ async def test_copies_stay_within_their_room_and_ours_never_go(world: World) -> 
         await run_tidy_copies(stage.context, TidyCopies())
         assert await stage.files() == 0
         assert await world.value("SELECT count(*) FROM media WHERE remote_url IS NULL") == 1
+
+
+@story("media")
+async def test_what_there_is_no_room_for_is_shown_without_being_kept(world: World) -> None:
+    async with open_stage(world, cache_mb=1, total_mb=1) as stage:
+        await world.picture(await world.account("alice"))
+        await world.execute("UPDATE media SET bytes = 2000000")
+        _, address = await stage.attach("big.png", draw_png(1280, 960))
+        small = address.replace("original", "small")
+        answers = await asyncio.gather(*(stage.get(one) for one in (address, small, address)))
+        assert [answer.status for answer in answers] == [200, 200, 200]
+        assert answers[0].body == answers[2].body != answers[1].body
+        assert answers[0].headers["content-security-policy"] == "default-src 'none'; sandbox"
+        part = await stage.get(address, Range="bytes=2-5")
+        assert (part.status, part.body) == (206, answers[0].body[2:6])
+        assert stage.far.asked == [f"{THERE}/big.png"]
+        assert await stage.files() == 0 == await world.value("SELECT count(*) FROM remote_files")
+        assert (await world.api.storage.usage()).files == 0
+        # A rule holds at once; where there is room again it is kept.
+        stage.far.rejected.add("far.example")
+        assert (await stage.get(address)).status == 404
+        stage.far.rejected.clear()
+        await world.execute("UPDATE media SET bytes = 100 WHERE remote_url IS NULL")
+        _, other = await stage.attach("other.png", noise(2))
+        assert (await stage.get(other)).status == 200
+        assert await stage.files() == 1
+
+
+def test_what_passes_is_never_more_than_its_room(tmp_path: Path) -> None:
+    def make(name: str, size: int) -> Passing:
+        (tmp_path / f"{name}.png").write_bytes(name.encode() * size)
+        return Passing(tmp_path / f"{name}.png", None)
+
+    shelf, name = Shelf(10), {letter: (1, place, "") for place, letter in enumerate("abcd")}
+    first = make("a", 4)
+    assert shelf.put(name["a"], first) and shelf.put(name["b"], make("b", 6))
+    assert shelf.put(name["c"], make("c", 3)) and not shelf.put(name["d"], make("d", 11))
+    assert [letter for letter in name if shelf.find(name[letter])] == ["b", "c"]
+    # Who is reading the first goes on.
+    (tmp_path / "a.png").unlink()
+
+    async def read() -> bytes:
+        return b"".join([piece async for piece in first.stream(first.key("small"), 1, 4)])
+
+    assert asyncio.run(read()) == b"aaa"
+    assert shelf.put(name["b"], make("b", 7)) and shelf.find(name["c"])
 
 
 @story("media")

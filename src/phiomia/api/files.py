@@ -2,7 +2,8 @@
 
 import mimetypes
 import re
-from typing import Final, NamedTuple
+from collections.abc import AsyncIterator, Sequence
+from typing import Final, NamedTuple, Protocol
 
 import falcon
 import falcon.asgi
@@ -19,6 +20,18 @@ class _Span(NamedTuple):
     end: int
 
 
+class Readable(Protocol):
+    """A place from which files are read."""
+
+    async def size(self, key: str) -> int | None:
+        """How many bytes lie under a key, None where there is nothing."""
+        ...
+
+    def stream(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+        """The bytes from `start` up to `end` (not included), in pieces."""
+        ...
+
+
 class _Files:
     def __init__(self, storages: tuple[Storage, ...]) -> None:
         self._storages = storages
@@ -32,14 +45,12 @@ class _Files:
             raise falcon.HTTPNotFound
 
 
-async def send_file(
-    req: falcon.asgi.Request, resp: falcon.asgi.Response, storages: tuple[Storage, ...], key: str
-) -> bool:
+async def send_file(req: falcon.asgi.Request, resp: falcon.asgi.Response, places: Sequence[Readable], key: str) -> bool:
     """Answers with a stored file, or the part of it that is asked for; False when there is none."""
-    found = await _find(storages, key)
+    found = await _find(places, key)
     if found is None:
         return False
-    storage, size = found
+    place, size = found
     for name, value in safe_headers(mimetypes.guess_type(key)[0] or "application/octet-stream"):
         resp.set_header(name, value)
     resp.set_header("Accept-Ranges", "bytes")
@@ -54,7 +65,7 @@ async def send_file(
         resp.status = falcon.HTTP_206
         resp.set_header("Content-Range", f"bytes {span.start}-{span.end - 1}/{size}")
     length = span.end - span.start
-    pieces = storage.stream(key, *span)
+    pieces = place.stream(key, *span)
     if req.method == "GET" and length <= _AT_ONCE:
         resp.data = b"".join([piece async for piece in pieces])
         return True
@@ -64,12 +75,12 @@ async def send_file(
     return True
 
 
-async def _find(storages: tuple[Storage, ...], key: str) -> tuple[Storage, int] | None:
+async def _find(places: Sequence[Readable], key: str) -> tuple[Readable, int] | None:
     try:
-        for storage in storages:
-            size = await storage.size(key)
+        for place in places:
+            size = await place.size(key)
             if size is not None:
-                return storage, size
+                return place, size
     except ValueError:
         return None
     return None

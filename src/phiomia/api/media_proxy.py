@@ -13,6 +13,7 @@ import falcon.asgi
 from phiomia.api.files import send_file
 from phiomia.domain.media.copies import Copy, is_touched, touch_copy
 from phiomia.domain.media.fetch_copy import Copier, NoCopy, Wanted
+from phiomia.domain.media.passing import Passing
 from phiomia.domain.media.proxied import RemoteKind, digest_of
 from phiomia.platform.addresses import client_address, network_of
 from phiomia.platform.asgi import App
@@ -44,7 +45,11 @@ class _Proxy:
         try:
             wanted, copy = await self._find(path)
             if copy is None or copy.failure or not await self._send(req, resp, copy, path["version"]):
-                copy = await self._fetch(req, wanted, copy)
+                brought = self._copier.find_passing(wanted) or await self._fetch(req, wanted, copy)
+                if isinstance(brought, Passing):
+                    await send_file(req, resp, (brought,), brought.key(path["version"]))
+                    return
+                copy = brought
                 if not await self._send(req, resp, copy, path["version"]):
                     raise NoCopy("it was removed at once")
         except NoCopy as error:
@@ -71,7 +76,7 @@ class _Proxy:
         key = copy.small_key or copy.key if version == "small" else copy.key
         return bool(key) and await send_file(req, resp, self._storages, key)
 
-    async def _fetch(self, req: falcon.asgi.Request, wanted: Wanted, before: Copy | None) -> Copy:
+    async def _fetch(self, req: falcon.asgi.Request, wanted: Wanted, before: Copy | None) -> Copy | Passing:
         if before is not None and before.failure and (before.retry_at or 0) > now_ms():
             raise NoCopy(before.failure)
         limits = self._config.rate_limits

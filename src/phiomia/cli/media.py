@@ -226,6 +226,7 @@ async def _fetch_again(opened: "Open", found: "list[RemoteAttachment]") -> list[
     import asyncio
 
     from phiomia.domain.media.fetch_copy import NoCopy, Wanted
+    from phiomia.domain.media.passing import Passing
     from phiomia.domain.media.proxied import RemoteKind
     from phiomia.entities.links import Links
     from phiomia.federation.exchange import Exchange
@@ -244,7 +245,8 @@ async def _fetch_again(opened: "Open", found: "list[RemoteAttachment]") -> list[
                 try:
                     # Asked again, since a rule may forbid it.
                     wanted, _ = await copier.find(RemoteKind.ATTACHMENT, one.id)
-                    await copier.bring(Wanted(RemoteKind.ATTACHMENT, one.id, wanted.url))
+                    if isinstance(await copier.bring(Wanted(RemoteKind.ATTACHMENT, one.id, wanted.url)), Passing):
+                        raise NoCopy("there is no room for it")
                 except NoCopy as error:
                     failures.append(f"{one.remote_url}: {error}")
                 progress.advance(task)

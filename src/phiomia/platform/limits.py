@@ -59,6 +59,7 @@ IMAGE_BYTES: Final = 16 * 1024 * 1024
 AVATAR_BYTES: Final = 8 * 1024 * 1024
 HEADER_BYTES: Final = 8 * 1024 * 1024
 VIDEO_BYTES: Final = 99 * 1024 * 1024
+PASSING_BYTES: Final = 32 * 1024 * 1024  # of other servers' files, shown without being kept
 IMAGE_PIXELS: Final = 33_177_600
 VIDEO_PIXELS: Final = 8_294_400
 VIDEO_FRAME_RATE: Final = 120

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from phiomia.domain.media.copies import Copy, find_copy, measure_room, note_failure, reserve_copy
+from phiomia.domain.media.passing import Passing, Shelf
 from phiomia.domain.media.proxied import FOLDERS, LIMITS, MOST_BYTES, SHAPES, RemoteKind, digest_of
 from phiomia.platform.clock import now_ms
 from phiomia.platform.config import Media
@@ -17,6 +18,7 @@ from phiomia.platform.db import Database, Query
 from phiomia.platform.jail.process import process_image
 from phiomia.platform.jail.result import REMOTE_FILM_LIMITS, ImageLimits, JailError
 from phiomia.platform.jail.sniff import SNIFFED_BYTES, sniff_film, sniff_format
+from phiomia.platform.limits import PASSING_BYTES
 from phiomia.platform.storage import Storage, media_key
 
 # What browsers may play as it is, though we don't encode it again.
@@ -59,6 +61,11 @@ class Wanted(NamedTuple):
         """The server that has it, without a port."""
         return urlsplit(self.url).hostname or ""
 
+    @property
+    def name(self) -> tuple[int, int, str]:
+        """What tells it from others."""
+        return int(self.kind), self.owner_id, self.url
+
 
 class Made(NamedTuple):
     """What is shown: a file, perhaps with a small or a still version of it."""
@@ -87,7 +94,8 @@ class Copier:
         self._temporary = temporary
         self._download = download
         self._addresses = addresses
-        self._under_way: dict[tuple[int, int, str], asyncio.Future[Copy]] = {}
+        self._under_way: dict[tuple[int, int, str], asyncio.Future[Copy | Passing]] = {}
+        self._shelf = Shelf(PASSING_BYTES)
 
     async def find(self, kind: RemoteKind, owner_id: int) -> tuple[Wanted, Copy | None]:
         """Where something's file is, with the copy there may be. Raises NoCopy if it is not to be shown."""
@@ -101,9 +109,13 @@ class Copier:
             raise NoCopy("a rule about its server")
         return wanted, copy if copy is not None and copy.digest == digest_of(url) else None
 
-    async def bring(self, wanted: Wanted) -> Copy:
-        """A fresh copy. Raises NoCopy."""
-        name = (int(wanted.kind), wanted.owner_id, wanted.url)
+    def find_passing(self, wanted: Wanted) -> Passing | None:
+        """What was shown a moment ago without being kept."""
+        return self._shelf.find(wanted.name)
+
+    async def bring(self, wanted: Wanted) -> Copy | Passing:
+        """A fresh copy, or what there is no room to keep. Raises NoCopy."""
+        name = wanted.name
         running = self._under_way.get(name)
         if running is None:
             running = self._under_way[name] = asyncio.ensure_future(self._bring(wanted))
@@ -111,7 +123,7 @@ class Copier:
         # Whoever asked first may go away; the others still want it.
         return await asyncio.shield(running)
 
-    async def _bring(self, wanted: Wanted) -> Copy:
+    async def _bring(self, wanted: Wanted) -> Copy | Passing:
         try:
             async with self._fetched(wanted) as made:
                 return await self._store(wanted, made)
@@ -128,7 +140,7 @@ class Copier:
             await self._download.fetch(wanted.url, source, MOST_BYTES[wanted.kind])
             yield await _make(wanted.kind, source, Path(folder))
 
-    async def _store(self, wanted: Wanted, made: Made) -> Copy:
+    async def _store(self, wanted: Wanted, made: Made) -> Copy | Passing:
         folder, size = FOLDERS[wanted.kind], made.original.stat().st_size
         key = media_key(folder, wanted.owner_id, "original", made.original.suffix[1:], cached=True)
         small_key = ""
@@ -139,11 +151,18 @@ class Copier:
         async with self._db.read() as session:
             room = await measure_room(session, self._settings)
         if not await self._db.write(lambda session: reserve_copy(session, copy, room)):
-            raise NoCopy("there is no room for it")
+            return await self._pass(wanted, made)
         await self.storage.put(key, made.original, made.content_type)
         if made.small is not None:
             await self.storage.put(small_key, made.small, made.small_type)
         return copy
+
+    async def _pass(self, wanted: Wanted, made: Made) -> Passing:
+        passing = await asyncio.to_thread(Passing, made.original, made.small)
+        # Films are asked for part by part: one that could not lie here would be fetched anew for each of them.
+        if not self._shelf.put(wanted.name, passing):
+            raise NoCopy("there is no room for it")
+        return passing
 
 
 async def _make(kind: RemoteKind, source: Path, folder: Path) -> Made:
