@@ -72,7 +72,8 @@ def test_pictures_can_be_left_out(pair: Peers, tmp_path: Path) -> None:
         made = _says(pair, bob, "Look", media_ids=[media])
         return pair.alpha.at_home(alice, made["uri"])["media_attachments"] == []
 
-    pair.alpha.until(lambda: shows_none() or None, "pictures are left out")
+    # A rule is known everywhere after some seconds, for which one or two of these mostly suffice.
+    assert any(shows_none() for _ in range(10))
     _rule(pair, "unblock", "beta.test")
 
 
