@@ -92,7 +92,7 @@ def test_nothing_is_exchanged_with_a_server_that_is_out(pair: Peers) -> None:
         pair.beta.until(lambda: not pair.beta.get(receipts, bob)["waiting"] or None, "there is an answer")
         return bool(pair.beta.get(receipts, bob)["rejected"])
 
-    pair.beta.until(lambda: refused() or None, "alpha takes nothing")
+    assert any(refused() for _ in range(10))
     mine = pair.alpha.post("/api/v1/statuses", alice, status=f"{pair.beta.handle(bob)} hello?")
     assert pair.alpha.get(f"/api/phiomia/v1/statuses/{mine['id']}/deliveries", alice)["total"] == 0
     found = pair.alpha.get("/api/v2/search", alice, q=pair.beta.actor(bob), resolve="true")
@@ -141,7 +141,7 @@ def test_only_those_allowed_are_let_in(pair: Peers) -> None:
         pair.beta.until(lambda: not pair.beta.get(receipts, bob)["waiting"] or None, "there is an answer")
         return bool(pair.beta.get(receipts, bob)["rejected"])
 
-    pair.beta.until(lambda: refused() or None, "beta is out again")
+    assert any(refused() for _ in range(10))
 
 
 _DOCUMENT = {"Accept": "application/activity+json"}
