@@ -14,7 +14,8 @@ from .test_commands import Shell
 def test_usage_budget_and_removal(tmp_path: Path) -> None:
     shell = Shell(tmp_path)
     shell("accounts", "create", "alice", "--email", "alice@example.org", "--confirmed")
-    assert "attachments of members" in shell("media", "usage")
+    used = shell("media", "usage")
+    assert "attachments of members" in used and "avatars and headers of members" in used
     assert shell("media", "budget", "--dry-run").startswith("Copies take 0 B of 10.7 GB")
     assert shell("media", "remove", "--days", "0", "--dry-run").startswith("0 copies")
     assert shell("media", "remove", "--host", "far.example", "--orphans").startswith("0 copies")

@@ -27,14 +27,15 @@ def usage() -> None:
     from rich.table import Table
 
     from phiomia.cli.open import Open, run
-    from phiomia.domain.media.copies import Amount, count_copies, count_ours
+    from phiomia.domain.media.copies import Amount, count_copies, count_ours, count_pictures
     from phiomia.domain.media.proxied import RemoteKind
     from phiomia.platform.storage import Usage
     from phiomia.platform.storages import open_storage
 
-    async def work(opened: Open) -> tuple[tuple[int, int], list[Amount], Usage]:
+    async def work(opened: Open) -> tuple[list[tuple[int, int]], list[Amount], Usage]:
         async with opened.db.read() as session:
-            ours, copies = await count_ours(session), await count_copies(session)
+            ours = [await count_ours(session), await count_pictures(session)]
+            copies = await count_copies(session)
         return ours, copies, await open_storage(opened.config).usage()
 
     ours, copies, stored = run(work)
@@ -42,7 +43,8 @@ def usage() -> None:
     table.add_column("what")
     table.add_column("files", justify="right")
     table.add_column("size", justify="right")
-    table.add_row("attachments of members", str(ours[0]), describe_bytes(ours[1]))
+    for name, (files, size) in zip(("attachments", "avatars and headers"), ours, strict=True):
+        table.add_row(f"{name} of members", str(files), describe_bytes(size))
     for one in copies:
         table.add_row(f"copies: {RemoteKind(one.kind).name.lower()}", str(one.files), describe_bytes(one.bytes))
     table.add_row("everything in the storage", str(stored.files), describe_bytes(stored.bytes))

@@ -1,6 +1,6 @@
 """The table of accounts, local and remote."""
 
-from sqlalchemy import Column, Index, Integer, Table, text
+from sqlalchemy import BigInteger, Column, Index, Integer, PrimaryKeyConstraint, Table, text
 
 from phiomia.platform.db.tables import count, flag, id_column, metadata, moment, reference, revision, small, words
 
@@ -71,4 +71,15 @@ accounts = Table(
     _remote("ix_accounts_domain", "domain", "id", where="domain <> ''"),
     _remote("ix_accounts_key", "key_id", where="key_id <> ''"),
     Index("uq_accounts_uri", "uri", unique=True, sqlite_where=text("uri <> ''"), postgresql_where=text("uri <> ''")),
+)
+
+# How much room the avatars and headers of members take; `key` says of which one that was measured.
+account_pictures = Table(
+    "account_pictures",
+    metadata,
+    reference("account_id", "accounts.id"),
+    words("place"),
+    words("key"),
+    Column("bytes", BigInteger, nullable=False, server_default="0"),
+    PrimaryKeyConstraint("account_id", "place"),
 )

@@ -4,10 +4,10 @@ import tempfile
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from phiomia.domain.accounts.events import AccountUpdated
-from phiomia.domain.accounts.models import accounts
+from phiomia.domain.accounts.models import account_pictures, accounts
 from phiomia.domain.errors import Invalid
 from phiomia.domain.instance.files import defer_deletion
 from phiomia.platform.db import P, Query, WriteSession
@@ -34,10 +34,11 @@ _FAILURES: Final[dict[Reason, str]] = {
 
 
 class StoredPicture(NamedTuple):
-    """Keys of a stored avatar or header; `still` differs from `key` when the picture moves."""
+    """Keys of a stored avatar or header, and how large it is; `still` differs from `key` when the picture moves."""
 
     key: str
     still: str
+    bytes: int = 0
 
 
 def _places(place: Place) -> tuple[Query, Query]:
@@ -56,6 +57,20 @@ _UNDESCRIBE: Final[dict[Place, Query]] = {
 }
 
 
+_COUNT = Query(
+    lambda insert: (
+        insert(account_pictures)
+        .values(account_id=P("of_account"), place=P("place", str), key=P("key", str), bytes=P("size"))
+        .on_conflict_do_update(index_elements=["account_id", "place"], set_={"key": P("key", str), "bytes": P("size")})
+    )
+)
+_FORGET = Query(
+    delete(account_pictures).where(
+        account_pictures.c.account_id == P("of_account"), account_pictures.c.place == P("place", str)
+    )
+)
+
+
 async def store_picture(
     storage: Storage, temporary: Path, place: Place, account_id: int, source: Path
 ) -> StoredPicture:
@@ -68,7 +83,8 @@ async def store_picture(
             raise Invalid(f"Validation failed: {place.capitalize()} {text}", {place: [("ERR_INVALID", text)]}) from None
         key = await _put(storage, place, account_id, "original", result.original)
         still = await _put(storage, place, account_id, "static", result.static) if result.static else key
-    return StoredPicture(key, still)
+        sizes = [made.path.stat().st_size for made in (result.original, result.static) if made]
+    return StoredPicture(key, still, sum(sizes))
 
 
 async def discard_picture(storage: Storage, picture: StoredPicture) -> None:
@@ -84,6 +100,15 @@ async def put_picture(session: WriteSession, account_id: int, place: Place, pict
     await session.execute(put, of_id=account_id, new_key=picture.key, new_still=picture.still)
     if before is not None:
         await defer_deletion(session, *{before[0], before[1]})
+    await count_picture(session, account_id, place, picture)
+
+
+async def count_picture(session: WriteSession, account_id: int, place: Place, picture: StoredPicture) -> None:
+    """Notes how much room an account's picture takes."""
+    if picture.key:
+        await session.execute(_COUNT, of_account=account_id, place=place, key=picture.key, size=picture.bytes)
+    else:
+        await session.execute(_FORGET, of_account=account_id, place=place)
 
 
 async def remove_picture(session: WriteSession, account_id: int, place: Place) -> None:

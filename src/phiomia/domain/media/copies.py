@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import delete, func, select, update
 
+from phiomia.domain.accounts.models import account_pictures
 from phiomia.domain.instance.files import defer_deletion
 from phiomia.domain.media.models import media, remote_files
 from phiomia.platform.clock import DAY, HOUR, MINUTE, now_ms
@@ -87,6 +88,7 @@ _OURS = Query(
         media.c.remote_url.is_(None)
     )
 )
+_PICTURES = Query(select(func.count(), func.coalesce(func.sum(account_pictures.c.bytes), 0)))
 _OLDEST = Query(select(*_COLUMNS).order_by(remote_files.c.used_at).limit(P("limit")))
 _UNUSED = Query(select(*_COLUMNS).where(remote_files.c.used_at < P("before")).limit(P("limit")))
 _OF_HOSTS = Query(select(*_COLUMNS).where(any_of(remote_files.c.host, listed("hosts", str))).limit(P("limit")))
@@ -123,8 +125,8 @@ async def measure_room(session: ReadSession, settings: Media) -> int:
     """How many bytes all copies together may have: what members posted comes first."""
     room = settings.cache_mb * _MB
     if settings.total_mb:
-        ours = (await session.one(_OURS) or (0, 0))[1]
-        room = min(room, max(0, settings.total_mb * _MB - int(ours)))
+        ours = (await count_ours(session))[1] + (await count_pictures(session))[1]
+        room = min(room, max(0, settings.total_mb * _MB - ours))
     return room
 
 
@@ -206,6 +208,12 @@ async def count_copies(session: ReadSession) -> list[Amount]:
 async def count_ours(session: ReadSession) -> tuple[int, int]:
     """How many attachments members have, and their bytes with those of their previews."""
     row = await session.one(_OURS)
+    return (0, 0) if row is None else (int(row[0]), int(row[1]))
+
+
+async def count_pictures(session: ReadSession) -> tuple[int, int]:
+    """How many avatars and headers members have, and their bytes."""
+    row = await session.one(_PICTURES)
     return (0, 0) if row is None else (int(row[0]), int(row[1]))
 
 

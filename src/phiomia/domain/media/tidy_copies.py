@@ -13,11 +13,13 @@ from phiomia.domain.media.copies import (
     make_room,
     measure_room,
 )
+from phiomia.domain.media.count_pictures import count_uncounted
 from phiomia.domain.media.proxied import ADDRESSES, RemoteKind, digest_of
 from phiomia.platform.clock import DAY, now_ms
 from phiomia.platform.config import Config
 from phiomia.platform.db import Database, ReadSession
 from phiomia.platform.jobs.defer import Job
+from phiomia.platform.storage import Storage
 
 
 class TidyCopies(Job, frozen=True):
@@ -48,6 +50,11 @@ class Context(Protocol):
         ...
 
     @property
+    def storage(self) -> Storage:
+        """Where files lie."""
+        ...
+
+    @property
     def config(self) -> Config:
         """The settings."""
         ...
@@ -64,6 +71,7 @@ async def run_tidy_copies(context: Context, _job: TidyCopies) -> None:
     before = now_ms() - settings.cache_days * DAY
     while await db.write(lambda session: drop_unused(session, before)):
         pass
+    await count_uncounted(db, context.storage)
     await context.rules.refresh()
     async with db.read() as session:
         hosts = [host for host in await list_hosts(session) if context.rules.rejects_media(host)]
