@@ -45,8 +45,10 @@ class Hands:
         self.url = url
         self.token = token
         self.app: dict[str, str] = {}
+        self.username = self.email = ""
         # Of another app, where the client does not ask for leave to have things pushed.
         self.push_token = ""
+        self.push_app: dict[str, str] = {}
 
     def ask(self, method: str, path: str, *, token: str = "", **more: Any) -> Any:
         """The answer to one plain request, which must succeed."""
@@ -58,6 +60,7 @@ class Hands:
 
     def sign_up(self, username: str, email: str) -> None:
         """A new member, whose address waits to be confirmed."""
+        self.username, self.email = username, email
         form = {"client_name": "Walk", "redirect_uris": OUT_OF_BAND, "scopes": SCOPES}
         self.app = self.ask("POST", "/api/v1/apps", data=form)
         keys = {name: self.app[name] for name in ("client_id", "client_secret")}
@@ -69,10 +72,18 @@ class Hands:
     def sign_in(self) -> None:
         """What is left to do once the address is confirmed: the token of the sign-up holds."""
 
+    def forget(self) -> None:
+        """What the client does on its own side when its owner leaves."""
+
     def sign_out(self) -> None:
         """Takes the token back."""
-        keys = {name: self.app[name] for name in ("client_id", "client_secret")}
-        self.ask("POST", "/oauth/revoke", data=keys | {"token": self.token})
+        self._revoke(self.app, self.token)
+        if self.push_token:
+            self._revoke(self.push_app, self.push_token)
+
+    def _revoke(self, app: dict[str, str], token: str) -> None:
+        keys = {name: app[name] for name in ("client_id", "client_secret")}
+        self.ask("POST", "/oauth/revoke", data=keys | {"token": token})
 
     def me(self) -> Any:
         """Who I am."""
@@ -244,7 +255,16 @@ def note(stream: Stream, name: str, payload: Any) -> None:
     stream.heard.append((name, json.loads(payload) if isinstance(payload, str) and payload[:1] in "{[" else payload))
 
 
+# They ask the server nothing, if a client does not do something of its own there.
+_SILENT = {"sign_in", "forget"}
+
+
+def list_acts() -> set[str]:
+    """What a person does in the story."""
+    acts = {name for name, value in vars(Hands).items() if callable(value) and not name.startswith("_")}
+    return acts - _SILENT - {"ask"}
+
+
 def asked_plainly(hands: type[Hands]) -> set[str]:
     """What a client leaves to plain requests."""
-    acts = {name for name, value in vars(Hands).items() if callable(value) and not name.startswith("_")} - {"ask"}
-    return {name for name in acts if all(name not in vars(one) for one in hands.__mro__[:-2])}
+    return {name for name in list_acts() if name not in vars(hands)}

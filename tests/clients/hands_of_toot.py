@@ -21,28 +21,18 @@ class TootHands(Hands):
         self._server = server
         self._toot = Toot(home, cleanup)
         self._config = home / "config" / "toot" / "config.json"
-        self._signed_up = ("", "")
-        self._pushing_app: dict[str, str] = {}
-
-    def sign_up(self, username: str, email: str) -> None:
-        self._signed_up = (username, email)
-        super().sign_up(username, email)
 
     def sign_in(self) -> None:
-        username, email = self._signed_up
-        self.push_token, self._pushing_app = self.token, self.app
-        member = Member(username, email, self.token, "")
+        self.push_token, self.push_app = self.token, self.app
+        member = Member(self.username, self.email, self.token, "")
         place: Any = SimpleNamespace(url=self.url, authorize=self._server.authorize)
         self._toot.log_in(place, member)
         self.token = _one(_read(self._config)["users"])["access_token"]
         self.app = _one(_read(self._config)["apps"])
 
-    def sign_out(self) -> None:
+    def forget(self) -> None:
         # toot forgets the token, but leaves it good.
         self._toot("logout", next(iter(_read(self._config)["users"])))
-        for app, token in ((self.app, self.token), (self._pushing_app, self.push_token)):
-            keys = {name: app[name] for name in ("client_id", "client_secret")}
-            self.ask("POST", "/oauth/revoke", data=keys | {"token": token})
 
     def post(self, text: str) -> Any:
         return self._toot.json("post", text)
@@ -69,7 +59,7 @@ class TootHands(Hands):
         return self._toot.json("timelines", "home")
 
     def own_posts(self) -> Any:
-        return self._toot.json("timelines", "account", self._signed_up[0])
+        return self._toot.json("timelines", "account", self.username)
 
     def make_list(self, title: str, replies: str) -> Any:
         return self._toot.json("lists", "create", title, "--replies-policy", replies)

@@ -22,7 +22,7 @@ import pyvips
 import requests
 
 from api.test_push import Device
-from clients.hands import Hands, asked_plainly
+from clients.hands import Hands, asked_plainly, list_acts
 from clients.hands_of_masto import Masto
 from clients.hands_of_mastodon_py import MastodonPy
 from clients.hands_of_toot import TootHands
@@ -122,6 +122,15 @@ def test_story(stage: Stage, hands: Hands, tmp_path: Path) -> None:
     assert stage.recorder.faults(start) == []
     assert len(stage.recorder.answers) - start > 80
     stage.server.check_log()
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_the_page_says_what_clients_leave_to_plain_requests(name: str) -> None:
+    rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in PAGE.read_text().splitlines()]
+    heads = next(row for row in rows if row[0] == "what the person does")
+    table = {row[0].strip("`"): row[heads.index(name)] for row in rows if len(row) == len(heads) and row[0][:1] == "`"}
+    assert set(table) == list_acts()
+    assert {act for act, how in table.items() if how.startswith("plain")} == asked_plainly(CLIENTS[name])
 
 
 @dataclass
@@ -303,6 +312,7 @@ class Story:
         assert wanted in map(plain, self.bob.home())
 
     def sign_out(self) -> None:
+        self.alice.forget()
         self.alice.sign_out()
         with self.stage.recorder.refusing(401):
             Hands.me(self.alice)
@@ -350,7 +360,7 @@ def test_pages_of_the_same_person(stage: Stage, chromium: str, tmp_path: Path) -
     playwright = pytest.importorskip("playwright.sync_api")
     start = len(stage.recorder.answers)
     story = Story(stage, MastodonPy(stage.recorder.url), tmp_path)
-    for chapter in (story.sign_up, story.meet, story.post, story.talk, story.quote):
+    for chapter in (story.sign_up, story.meet, story.subscribe, story.post, story.talk, story.quote):
         chapter()
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
