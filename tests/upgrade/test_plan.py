@@ -392,6 +392,9 @@ def test_legs_end_at_stops_and_gaps() -> None:
     assert [leg.downtime_s for leg in made.legs] == [0, 30, 0]
     text = render_plan(made)
     assert "Leg 2 of 3: 1.1.0 → 1.2.0" in text and "30 s: moves the index" in text
+    assert "it will be announced to them, some minutes ahead (--announce)" in text
+    quiet = plan(at(known, "1.2.0"), "1.3.0", known)
+    assert isinstance(quiet, Plan) and quiet.legs and "announced" not in render_plan(quiet)
     unknown = Place("0.9.0", frozenset())
     no_way = Releases({"1.3.0": Manifest("1.3.0", DAY, min_from="1.2.0")}, {"1.3.0": frozenset({"1.3.0"})})
     assert refused(plan(unknown, "1.3.0", no_way)) == ["min_from"]

@@ -44,7 +44,8 @@ class Outside:
         begun = [entry for entry in self._journal.entries if entry["kind"] == "probing"]
         if not begun or self._is_summed_up():
             return
-        time.sleep(BASELINE_S)
+        if find_probe(self.samples):
+            time.sleep(BASELINE_S)
         stop_probe(self.samples)
         summary = sum_up(self.samples, self._journal.entries)
         oldest = {"before": begun[0]["job_age_s"], "after": oldest_job(self._site.config.database_url)}

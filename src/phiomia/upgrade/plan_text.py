@@ -4,6 +4,7 @@ import hashlib
 import json
 from typing import Any, NamedTuple
 
+from phiomia.upgrade.notice import find_outage
 from phiomia.upgrade.plan import Leg, Plan, PlannedStep, Refused
 
 # What changes from hour to hour without changing what is done.
@@ -63,6 +64,8 @@ def render_plan(plan: Plan | Refused) -> str:
     lines += [f"Mind: {warning}" for warning in plan.warnings]
     for number, leg in enumerate(plan.legs, 1):
         lines += ["", *_leg_lines(leg, number, len(plan.legs))]
+    if find_outage(plan_json(plan)) is not None:
+        lines += ["", "People will notice this: it will be announced to them, some minutes ahead (--announce)."]
     return "\n".join([*lines, "", f"Plan {hash_plan(plan)[:16]}"]) + "\n"
 
 

@@ -14,6 +14,7 @@ from phiomia.upgrade.journal import FAILED, FINISHED, RUNNING, SETTLING, STOPPED
 from phiomia.upgrade.lock import hold_lock
 from phiomia.upgrade.mirror import mirror_journal
 from phiomia.upgrade.notice import Notice
+from phiomia.upgrade.outside import Outside
 from phiomia.upgrade.report import Report
 from phiomia.upgrade.site import Site, UpgradeError
 
@@ -33,7 +34,9 @@ def roll_back(site: Site, report: Report) -> WentBack:
         told = journal.told
         _refuse_after_contract(site, journal)
         Notice(site, journal, site.notices).end(report)
+        outside = Outside(site, journal)
         if not told.switched:
+            outside.sum_up()
             journal.write("rolled_back", to=told.plan["installed"], reason="nothing had been switched yet")
             mirror_journal(journal, site.config.database_url)
             return WentBack(journal, str(told.plan["installed"]), ("Nothing had been switched yet.",))
@@ -49,7 +52,7 @@ def roll_back(site: Site, report: Report) -> WentBack:
             raise UpgradeError(f"{release.version} is the current release again, but {'; '.join(failures)}")
         if stays := follow(site.places, str(told.plan["target"]), release.version):
             report.say(stays)
-        journal.path.with_suffix(".probe").unlink(missing_ok=True)
+        outside.sum_up()
         journal.write("rolled_back", to=release.version, reason="somebody asked for it")
         mirror_journal(journal, site.config.database_url)
         return WentBack(journal, release.version, tuple(_notes(journal)))
