@@ -34,6 +34,8 @@ ASKED = ("all", "one", "value", "column", "views")
 MOST = 3
 MORE = {
     "/api/v1/accounts/search": 1,  # who has exactly this name comes first
+    "/api/v1/notifications": 2,  # the collections that somebody was put into, and who else is in them
+    "/api/v2/notifications": 2,
     "/api/v1/timelines/home": 2,  # where the stored feed ends: what lies beyond, by authors and by hashtags
     "/api/v1/statuses/:id/history": 3,  # of one status: its mentions, hashtags and emoji as they are now
     "/api/v2/search": 3,  # looks for accounts, statuses and hashtags
