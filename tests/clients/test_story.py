@@ -36,6 +36,8 @@ from server import PASSWORD, PATIENCE, RunningServer
 from web.browser import Forms
 
 PAGE = Path(__file__).parents[2] / "docs/develop/walks.md"
+# Much of it waits for its turn: scheduled posts are looked for every quarter of a minute.
+pytestmark = pytest.mark.timeout(300)
 CLIENTS: dict[str, type[Hands]] = {"Mastodon.py": MastodonPy, "masto": Masto, "toot": TootHands}
 
 
