@@ -118,10 +118,12 @@ class Supervisor:
             self.stand_in.look()
         if self.action is not None:
             self._step()
-        elif self.orders and self.state == "running":
-            self._begin(self._renew(self.orders.popleft()))
-        elif self.state == "running" and all(slot.process.state == "ready" for slot in self.crew.slots):
-            self.crew.dismiss_template()
+        # In the same breath: nothing else may wake us for a long time.
+        if self.action is None and self.state == "running":
+            if self.orders:
+                self._begin(self._renew(self.orders.popleft()))
+            elif all(slot.process.state == "ready" for slot in self.crew.slots):
+                self.crew.dismiss_template()
         self.finished = self.state == "stopping" and not self.crew.children
 
     def _why_killed(self, process: Process) -> str:
