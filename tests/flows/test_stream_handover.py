@@ -127,7 +127,7 @@ def test_streams_outlive_their_process(tmp_path: Path, monkeypatch: pytest.Monke
         ]
         assert [one.status.split()[1] for one in heard] == [b"101", b"101", b"200"]
         if find_nginx():
-            monkeypatch.setattr(proxy, "_CONFIGURATION", proxy._CONFIGURATION.replace(*WITH_UPGRADES))
+            monkeypatch.setattr(proxy, "CONFIGURATION", proxy.CONFIGURATION.replace(*WITH_UPGRADES))
             _, port = stack.enter_context(run_nginx(tmp_path / "nginx", server.port))
             heard += [Listening(port, alice, "?stream=user", UPGRADE), Listening(port, alice, "/user")]
             assert [one.status.split()[1] for one in heard[3:]] == [b"101", b"200"]
