@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(1800)
 ROLES = ("web", "worker", "streaming")
 FAULTS: dict[str, tuple[dict[str, float], str]] = {
     "errors": ({"errors_of": 20}, r"requests failed \("),
-    "deaths": ({"dies_after": 15}, "processes ended by themselves|of the upgrade's own failed"),
+    "deaths": ({"dies_after": 15}, "processes ended by themselves|of the upgrade's own failed|not ready for"),
     "slow": ({"slow_s": 2.0}, r"ms \(p95\), before"),
     "jobs": ({"jobs": 1}, r"\d jobs .*failed"),
 }

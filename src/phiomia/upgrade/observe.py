@@ -32,8 +32,10 @@ class Observation:
         seconds = watch_seconds(self._site.config, self._journal.told.plan["legs"][self._leg])
         serves = any(is_running(self._site.run_dir, name) for name in ROLES)
         if not seconds or not serves:
-            note = "the settings say so" if serves else "nothing serves"
-            return Watched("", {}, note=f"not watched: {note}")
+            note = "not watched: " + ("the settings say so" if serves else "nothing serves")
+            # Else the release of the next leg would take it for what is still to be done, by this one.
+            self._journal.write("observed", leg=self._leg, figures={"seconds": 0.0}, note=note)
+            return Watched("", {}, note=note)
         watch = Watch(self._site.config, self._journal, self._leg, self._release, report, is_stopping)
         watched = watch.run(seconds)
         if not watched.reason and not watched.stopped:
