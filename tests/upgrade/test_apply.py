@@ -188,6 +188,7 @@ def test_a_patch_is_quick(server: InstalledServer, installation: Installation) -
     began = time.monotonic()
     installation.command("upgrade", "apply", "0.1.2")
     print(f"a patch took {time.monotonic() - began:.1f} s")
+    assert "0.1.2" in installation.command("upgrade", "history", "last")
     assert steps_of(installation.journal()) == ["fetch", "build", "backup", "switch", "restart-web", "cleanup"]
     assert server.versions("web") == {"0.1.2"}
     assert server.versions("worker") == {"0.1.1"}

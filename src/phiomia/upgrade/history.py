@@ -148,6 +148,8 @@ def _list_watches(entries: list[dict[str, Any]], leg: int, step: dict[str, Any])
     """The watch over a release; no step where nobody has watched."""
     for entry in [one for one in entries if one["kind"] in _WATCHED and one["leg"] == leg][-1:]:
         told = entry["figures"]
+        if "requests" not in told:
+            continue
         note = f"{told['requests']:.0f} requests, {told['errors']:.0f} failed, p95 {told['p95_ms']:.0f} ms"
         note += f", before {told['p95_ms_before']:.0f} ms"
         state, seconds = _WATCHED[str(entry["kind"])], float(told["seconds"])
