@@ -39,6 +39,13 @@ class Bearer(msgspec.Struct, frozen=True):
     role: int
     languages: tuple[str, ...]  # of public timelines; none: all
 
+    @property
+    def held_up(self) -> bool:
+        """Whether a person may not act yet, or no longer."""
+        return self.account_id is not None and (
+            not (self.confirmed and self.approved) or self.disabled or self.suspended
+        )
+
     def may(self, *wanted: str) -> bool:
         """Whether any one of the wanted scopes is open; True when none is wanted."""
         return opens(self.scopes, wanted)
@@ -117,7 +124,9 @@ class Bearers:
         self._uses.note(bearer.token_id, bearer.last_used_at)
         if len(self._known) >= self._most:
             self._known.clear()
-        if forgotten == self._forgotten:  # else it may have been revoked while we read
+        # Whoever is held up may act from the very moment that ends, so they are looked up each time. And the token
+        # may have been revoked while we read.
+        if not bearer.held_up and forgotten == self._forgotten:
             self._known[token] = (now + _KEEP_SECONDS, bearer)
         return bearer
 
