@@ -131,11 +131,14 @@ def test_nobody_notices_an_upgrade(server: InstalledServer, installation: Instal
     status = installation.status()
     assert status["missing"] == [] and status["problems"] == []
     assert status["contract_pending"] == "0.3.0"
+    [pending] = status["pending"]
+    assert (pending["id"], pending["command"]) == ("migrate-contract", "phiomia upgrade resume")
     serving = [one for one in status["processes"] if not one["leaving"]]
     assert {one["release"].partition("-")[0] for one in serving} == {"0.3.0"}
 
     installation.command("upgrade", "resume")
     assert steps_of(installation.journal())[-2:] == ["settle", "migrate-contract"]
+    assert installation.status()["pending"] == []
     assert "has removed from the schema" in installation.command("upgrade", "rollback", ok=False)
     assert installation.current == "0.3.0"
     (told_of,) = json.loads(installation.command("upgrade", "history", "--json"))

@@ -12,6 +12,7 @@ from test_probe import note, write_samples
 from typer.testing import CliRunner
 
 from phiomia.cli.upgrade import app
+from phiomia.cli.upgrade_text import render_standing
 from phiomia.upgrade import ledger
 from phiomia.upgrade.journal import Journal, create_journal
 from phiomia.upgrade.mirror import mirror_journal
@@ -89,6 +90,8 @@ def test_one_in_full(places: Path) -> None:
     assert "leg 1 of 2" in text and "leg 2 of 2" in text
     assert "- config    Do skip@1" in text and "(sqlite is false)" in text
     assert "(900 requests, 2 failed, p95 30 ms, before 25 ms)" in text
+    assert "9.0 s at work, 2 min watching" in text
+    assert "9.0 s     2 min  " in run()
     assert "noticed   3 requests, 1 failed" in text
     lines = {line.split()[0]: " ".join(line.split()) for line in text.splitlines() if line.startswith("  ")}
     assert lines["page"] == "page 2 1 12 / 12 / 12 - -"
@@ -141,5 +144,29 @@ def test_instructions_are_counted(migrated_database_url: str) -> None:
     ledger.record(migrated_database_url, "tidy@1", "0.1.1", plan="p/0")
     ledger.record(migrated_database_url, "paint@1", "0.2.0", ledger.BY_HAND)
     fields: dict[str, Any] = dict.fromkeys(Standing._fields)
-    standing = Standing(**{**fields, "executed": ledger.entries(migrated_database_url), "missing": []})
-    assert standing.counts == {"executed": 2, "by_upgrades": 1, "by_hand": 1, "missing": 0}
+    standing = Standing(**{**fields, "executed": ledger.entries(migrated_database_url), "missing": [], "pending": []})
+    assert standing.counts == {"executed": 2, "by_upgrades": 1, "by_hand": 1, "missing": 0, "pending": 0}
+
+
+@pytest.mark.parametrize(
+    ("settles", "waits"),
+    [
+        (True, "waits until the next upgrade, so that a rollback stays possible. Now: phiomia upgrade resume"),
+        (False, "waits for you. Now: phiomia step migrate-contract"),
+    ],
+)
+def test_what_is_to_come_is_not_called_executed(*, settles: bool, waits: str) -> None:
+    from phiomia.upgrade.pending import list_pending
+    from phiomia.upgrade.status import Standing
+
+    whole = "Every instruction of every release was executed at least once"
+    entry = ledger.Entry("tidy@1", "0.1.1", ledger.BY_HAND, 1, 0, 1, 0.0, "me", "here", "")
+    fields: dict[str, Any] = dict.fromkeys(Standing._fields, "")
+    lists = ("processes", "releases", "missing", "missing_for_selected", "backfills", "pending_schema", "problems")
+    fields |= {name: [] for name in lists} | {"executed": [entry]}
+    said = render_standing(Standing(**{**fields, "pending": list_pending(["c0001"], ["words@1"], settles=settles)}))
+    assert whole not in said and "0 missing, 2 to come" in said
+    assert "Executed: 1 of 1 instructions that are needed so far. Still to come:\n" in said
+    assert "words@1; waits until workers have done it. Now: phiomia backfills run" in said
+    assert f"Remove from the schema: c0001; {waits}" in said
+    assert whole in render_standing(Standing(**{**fields, "pending": []}))

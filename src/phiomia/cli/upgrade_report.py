@@ -15,10 +15,11 @@ def render_history(upgrades: Sequence[Upgrade]) -> str:
     """A table of upgrades."""
     if not upgrades:
         return "There was no upgrade yet."
-    lines = [f"{'id':<26} {'when':<17} {'from':<14} {'to':<14} {'state':<12} {'took':>9}  by"]
+    lines = [f"{'id':<26} {'when':<17} {'from':<14} {'to':<14} {'state':<12} {'took':>9} {'watched':>9}  by"]
     for one in upgrades:
         when, took = describe_date(one.began), describe_duration(one.seconds)
-        ended = f"{one.state:<12} {took:>9}  {one.user}@{one.host}"
+        watched = describe_duration(one.watched) if one.watched else "-"
+        ended = f"{one.state:<12} {took:>9} {watched:>9}  {one.user}@{one.host}"
         lines.append(f"{one.id:<26} {when:<17} {one.start:<14} {one.target:<14} {ended}")
         phases = ", ".join(f"{name} {describe_duration(took)}" for name, took in one.phases.items() if took >= 0.05)
         lines += [f"{'':<26} {text}" for text in (phases, one.reason, *render_noticed(one.noticed)[:1]) if text]
@@ -32,7 +33,8 @@ def render_report(report: Report) -> str:
         f"{one.start} → {one.target}: {one.state}",
         f"id        {one.id}",
         f"began     {describe_date(one.began)}, by {one.user}@{one.host}",
-        f"took      {describe_duration(one.ended - one.began)}, {describe_duration(one.seconds)} of it at work",
+        f"took      {describe_duration(one.ended - one.began)}: {describe_duration(one.seconds)} at work,"
+        f" {describe_duration(one.watched)} watching",
         f"plan      {report.plan[:16]}",
     ]
     if one.reason:

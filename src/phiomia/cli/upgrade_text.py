@@ -64,10 +64,17 @@ def render_standing(standing: Standing) -> str:
     counts = standing.counts
     lines.append(
         f"instructed  {counts['executed']} executed ({counts['by_upgrades']} by upgrades, {counts['by_hand']} by hand),"
-        f" {counts['missing']} missing"
+        f" {counts['missing']} missing, {counts['pending']} to come"
     )
-    if not standing.missing:
-        lines.append(
-            "Every instruction of every release was executed at least once, as far as it concerns this server."
-        )
-    return "\n".join([*lines, *standing.problems])
+    return "\n".join([*lines, *_conclude(standing), *standing.problems])
+
+
+def _conclude(standing: Standing) -> list[str]:
+    """Whether everything was executed; what waits for its time is named."""
+    if standing.missing:
+        return []
+    if not standing.pending:
+        return ["Every instruction of every release was executed at least once, as far as it concerns this server."]
+    count = standing.counts["executed"]
+    done = f"Executed: {count} of {count} instructions that are needed so far. Still to come:"
+    return [done, *(f"  {one.title}; waits {one.waits}. Now: {one.command}" for one in standing.pending)]

@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 from phiomia.upgrade import ledger
 from phiomia.upgrade.assurance import examine
-from phiomia.upgrade.checkout import Checkout, open_checkout
+from phiomia.upgrade.checkout import open_checkout
 from phiomia.upgrade.facts import Known, gather_facts
 from phiomia.upgrade.installed import find_installed
 from phiomia.upgrade.manifest import PHASES
+from phiomia.upgrade.pending import find_contracts
 from phiomia.upgrade.plan import Leg, PlannedStep, Refused, Releases, plan
 from phiomia.upgrade.site import Site
 from phiomia.upgrade.tags import find_branch
@@ -95,7 +96,8 @@ def list_left(site: Site) -> list[Instruction]:
         return []
     steps = missing_steps(site.places, site.config, installed)
     found = [Instruction(f"phiomia step {one.id}", one.title, one.phase) for one in steps]
-    contracts = _pending_contracts(site, checkout, installed)
+    applied = gather_facts(site.config, site.places, own_lock=True).facts.applied or frozenset()
+    contracts = find_contracts(checkout, installed, applied)
     if contracts:
         title = f"Remove from the schema: {', '.join(contracts)}"
         found.append(Instruction("phiomia step migrate-contract", title, "contract"))
@@ -164,12 +166,6 @@ def _is_left(step: PlannedStep, leg: Leg, releases: Releases, known: Known, site
         entries = ledger.entries(site.config.database_url)
         return not any(one.step_id == step.id and one.release in step.releases for one in entries)
     return True
-
-
-def _pending_contracts(site: Site, checkout: Checkout, version: str) -> list[str]:
-    manifests = checkout.releases_of(version).manifests
-    applied = gather_facts(site.config, site.places, own_lock=True).facts.applied or frozenset()
-    return [one for manifest in manifests.values() for one in manifest.schema.contracts if one not in applied]
 
 
 def _capital(text: str) -> str:

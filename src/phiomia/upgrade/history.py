@@ -19,7 +19,7 @@ _STATES = {"started": "begun", "done": "done", "failed": "failed", "undone": "un
 
 
 class Upgrade(NamedTuple):
-    """One upgrade; times are seconds since 1970, and seconds of work."""
+    """One upgrade; times are seconds since 1970, seconds of work, and seconds for which its releases were watched."""
 
     id: str
     start: str
@@ -33,6 +33,7 @@ class Upgrade(NamedTuple):
     user: str
     host: str
     noticed: dict[str, Any]  # what was seen from outside meanwhile; empty when nothing served
+    watched: float = 0.0
 
 
 class StepTaken(NamedTuple):
@@ -109,6 +110,7 @@ def describe(plan_id: str, entries: list[dict[str, Any]], samples: Path | None =
         user=str(told.planned.get("user", "")),
         host=str(told.planned.get("host", "")),
         noticed=_find_noticed(entries, samples),
+        watched=sum(float(entry["figures"]["seconds"]) for entry in entries if entry["kind"] in _WATCHED),
     )
 
 
@@ -151,7 +153,7 @@ def _list_watches(entries: list[dict[str, Any]], leg: int, step: dict[str, Any])
         if "requests" not in told:
             continue
         note = f"{told['requests']:.0f} requests, {told['errors']:.0f} failed, p95 {told['p95_ms']:.0f} ms"
-        note += f", before {told['p95_ms_before']:.0f} ms"
+        note += f", before {told['p95_ms_before']:.0f} ms" if told["p95_ms_before"] else ", too little was asked before"
         state, seconds = _WATCHED[str(entry["kind"])], float(told["seconds"])
         yield StepTaken(leg, step["id"], step["phase"], step["title"], state, seconds, str(entry.get("reason") or note))
 

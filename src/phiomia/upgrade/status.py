@@ -13,15 +13,16 @@ from phiomia.upgrade.facts import gather_facts
 from phiomia.upgrade.history import Upgrade, describe_journal
 from phiomia.upgrade.installed import find_installed
 from phiomia.upgrade.journal import FINISHED, OPEN, SETTLING, list_journals
+from phiomia.upgrade.pending import Pending, find_contracts, list_pending
 from phiomia.upgrade.places import Places
-from phiomia.upgrade.plan import PlannedStep, list_missing
+from phiomia.upgrade.plan import Facts, PlannedStep, list_missing
 from phiomia.upgrade.processes import list_live
 from phiomia.upgrade.selected import read_refusal
 from phiomia.upgrade.trust import read_trust
 
 
 class Standing(NamedTuple):
-    """All of it; `problems` says in words what is not as it should be."""
+    """All of it; `pending` is what will be done in its time, `problems` says in words what is not as it should be."""
 
     installed: str
     previous: str
@@ -35,6 +36,7 @@ class Standing(NamedTuple):
     unfinished: Upgrade | None
     last: Upgrade | None
     contract_pending: str
+    pending: list[Pending]
     backfills: list[str]
     pending_schema: list[str]
     highest_seen: str
@@ -50,6 +52,7 @@ class Standing(NamedTuple):
             "by_upgrades": len(self.executed) - by_hand,
             "by_hand": by_hand,
             "missing": len(self.missing),
+            "pending": len(self.pending),
         }
 
 
@@ -74,6 +77,7 @@ def read_standing(places: Places, config: Config) -> Standing:
     missing = _missing_at(places, config, checkout, installed.place.name)
     selected = checkout.history.here.name
     current = installed.release.path if installed.release else None
+    facts = gather_facts(config, places).facts
     processes = [
         {"pid": one.pid, "role": one.role, "release": one.release.name if one.release else "", "leaving": one.leaving}
         for one in list_live(places, config.data_dir / "run")
@@ -93,7 +97,10 @@ def read_standing(places: Places, config: Config) -> Standing:
         unfinished=unfinished[-1] if unfinished else None,
         last=next((one for one in reversed(upgrades) if one.state in (FINISHED, SETTLING)), None),
         contract_pending=str(settling[-1]) if settling else "",
-        backfills=list(gather_facts(config, places).facts.unfinished_backfills),
+        pending=list_pending(
+            _find_contracts(checkout, installed.place.name, facts), facts.unfinished_backfills, settles=bool(settling)
+        ),
+        backfills=list(facts.unfinished_backfills),
         pending_schema=[one.revision for one in asyncio.run(schema.list_pending(url))] if is_there(url) else [],
         highest_seen=read_trust(places.state).highest,
         refused=read_refusal(places),
@@ -111,6 +118,7 @@ def standing_json(standing: Standing) -> dict[str, Any]:
     told["executed"] = [one._asdict() for one in standing.executed]
     told["missing"] = [one._asdict() for one in standing.missing]
     told["missing_for_selected"] = [one._asdict() for one in standing.missing_for_selected]
+    told["pending"] = [one._asdict() for one in standing.pending]
     for name in ("unfinished", "last"):
         told[name] = told[name]._asdict() if told[name] else None
     told["counts"] = standing.counts
@@ -132,6 +140,12 @@ def _problems(standing: Standing, running: set[str], current: str) -> list[str]:
     if others:
         found.append(f"Some processes run {', '.join(others)}, not {current}.")
     return found
+
+
+def _find_contracts(checkout: Checkout, version: str, facts: Facts) -> list[str]:
+    if facts.applied is None or version not in checkout.history.contains:
+        return []
+    return find_contracts(checkout, version, facts.applied)
 
 
 def _missing_at(places: Places, config: Config, checkout: Checkout, version: str) -> list[PlannedStep]:
