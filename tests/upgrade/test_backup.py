@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from phiomia import __version__
 from phiomia.platform.config import Config, load_config
+from phiomia.platform.locks import is_locked
 from phiomia.upgrade import schema
 from phiomia.upgrade.backup import Backup, create_backup, list_backups, make_backup
 from phiomia.upgrade.backup_database import BackupError, count_now
@@ -122,6 +124,44 @@ def test_a_fresh_one_is_used_again(config: Config, tmp_path: Path) -> None:
     with connect(config.database_url) as connection:
         connection.rows("DELETE FROM schema_revisions WHERE revision = 'e0009'")
     assert make_backup(places, config, REPORT).path != first.path
+
+
+def test_settings_that_lie_elsewhere_get_no_second_file(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tmp_path / "shared" / "phiomia.toml"
+    settings.parent.mkdir()
+    (config.data_dir / "phiomia.toml").rename(settings)
+    monkeypatch.setenv("PHIOMIA_CONFIG", str(settings))
+    backup = create_backup(tmp_path / "backups", config, REPORT, media=False)
+    restore_backup(backup, config, REPORT, force=True)
+    assert not (config.data_dir / settings.name).exists()
+    settings.write_text("# another")
+    notes = restore_backup(backup, config, REPORT, force=True)
+    assert any(note.startswith(f"{settings} is not as it was") for note in notes), notes
+
+
+def test_who_is_started_meanwhile_waits(config: Config, backup: Backup, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = str(config.data_dir / "run" / "prepare.lock")
+    seen: list[bool] = []
+    report = PlainReport()
+    monkeypatch.setattr(report, "say", lambda _words: seen.append(is_locked(lock)))
+    restore_backup(backup, config, report, force=True)
+    assert seen and all(seen) and not is_locked(lock)
+
+
+def test_it_is_of_the_release_that_serves(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upgrade is carried out by the release that it leads to, which is not the one to start after going back."""
+    releases = tmp_path / "app" / "releases"
+    for version in ("7.0.0", "7.1.0"):
+        path = releases / f"{version}-{'0' * 12}"
+        path.mkdir(parents=True)
+        (path / "RELEASE.json").write_text(json.dumps({"version": version, "commit": "0" * 40}))
+    (tmp_path / "app" / "current").symlink_to(releases / f"7.0.0-{'0' * 12}")
+    monkeypatch.setattr(sys, "prefix", str(path / "venv"))
+    made = create_backup(tmp_path / "backups", config, REPORT, media=False)
+    told = json.loads((made.path / "BACKUP.json").read_text())
+    assert (made.version, told["version"], told["made_by"]) == ("7.0.0", "7.0.0", __version__)
 
 
 def test_the_command(config: Config, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from phiomia.platform.answers import BOUNDS
 from phiomia.platform.chance import is_more_than_chance
 from phiomia.upgrade.counted import Counted, add_up, load_counted
-from phiomia.upgrade.verdict import FEWEST, Evidence, Share, judge_release
+from phiomia.upgrade.verdict import FEWEST, Evidence, Share, describe_evidence, figures, judge_release
 
 
 def counted(requests: int, errors: int = 0, seconds: float = 0.02, waited_s: float = 0.0, **jobs: list[int]) -> Counted:
@@ -65,6 +65,18 @@ def test_what_speaks_against_a_release(evidence: Evidence, reason: str) -> None:
 )
 def test_what_does_not(evidence: Evidence) -> None:
     assert judge_release(evidence) == ""
+
+
+def test_nobody_compares_with_what_is_not_known() -> None:
+    """A server that was hardly asked before, and one whose release counted times in other steps."""
+    for before in (Counted(), counted(FEWEST - 1), load_counted({"requests": 900, "buckets": [900]})):
+        evidence = Evidence(60, before, counted(900, seconds=0.3))
+        assert judge_release(evidence) == ""
+        assert "ms (too little was asked before), " in describe_evidence(evidence)
+        assert figures(evidence)["p95_ms_before"] == 0.0
+    evidence = Evidence(60, counted(FEWEST), counted(900))
+    assert "before 20 ms)" in describe_evidence(evidence), describe_evidence(evidence)
+    assert figures(evidence)["p95_ms_before"] > 0
 
 
 def test_a_release_as_good_as_the_one_before_stays_whatever_the_dice_say() -> None:

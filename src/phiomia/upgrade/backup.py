@@ -16,7 +16,9 @@ from urllib.parse import urlsplit
 from phiomia import __version__
 from phiomia.platform.config import SHORT_NAMES, Config, find_file, variables
 from phiomia.upgrade.backup_database import MARKER, BackupError, check_tools, count_now, save_database
+from phiomia.upgrade.build import read_release
 from phiomia.upgrade.database import connect, sqlite_path
+from phiomia.upgrade.installed import running_release
 from phiomia.upgrade.places import Places
 from phiomia.upgrade.report import Report
 
@@ -76,7 +78,8 @@ def create_backup(folder: Path, config: Config, report: Report, *, media: bool) 
     path.mkdir(mode=0o700)
     url = config.database_url
     at = time.time()
-    made = Backup(path, at, __version__, "sqlite" if sqlite_path(url) else "postgresql", {}, 0, 0, describe(url))
+    kind = "sqlite" if sqlite_path(url) else "postgresql"
+    made = Backup(path, at, _find_version(), kind, {}, 0, 0, describe(url))
     try:
         made = made._replace(rows=save_database(url, made.database, report))
         _save_settings(config, made.settings)
@@ -108,7 +111,8 @@ def read_backup(path: Path) -> Backup | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     if told["format"] > FORMAT:
-        raise BackupError(f"{path} was made by {told['version']}, which writes backups in a newer way: use that one.")
+        maker = told.get("made_by", told["version"])
+        raise BackupError(f"{path} was made by {maker}, which writes backups in a newer way: use that one.")
     names = ("at", "version", "kind", "rows", "media", "media_bytes", "of")
     return Backup(path, *(told[name] for name in names))
 
@@ -138,6 +142,13 @@ def list_files(folder: Path) -> Iterator[Path]:
     for inside, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (Path(inside) / name for name in names)
+
+
+def _find_version() -> str:
+    """The release that serves: before an upgrade changes anything, its own release asks for a backup."""
+    ours = running_release()
+    current = read_release(ours.parents[1] / "current") if ours else None
+    return current.version if current else __version__
 
 
 def _name(folder: Path) -> Path:
@@ -199,6 +210,7 @@ def _save_media(config: Config, to: Path, report: Report) -> tuple[int, int]:
 def _write_mark(made: Backup) -> None:
     told = {
         "format": FORMAT,
+        "made_by": __version__,
         **{name: value for name, value in made._asdict().items() if name not in ("path", "reused")},
     }
     temporary = made.path / f".{MARK}"

@@ -34,6 +34,11 @@ class Counted:
         return self.errors / self.requests if self.requests else 0.0
 
     @property
+    def timed(self) -> int:
+        """The requests of which it is known how long they took."""
+        return sum(self.buckets)
+
+    @property
     def p95_s(self) -> float:
         """The time that 95 of 100 answers stay below."""
         return _find_percentile(self.buckets, 0.95)

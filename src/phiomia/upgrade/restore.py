@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from phiomia.platform.config import Config
+from phiomia.platform.config import Config, find_file
 from phiomia.platform.control import find_supervisors
+from phiomia.platform.locks import wait_for_lock
 from phiomia.upgrade.backup import Backup, list_files, place_file
 from phiomia.upgrade.backup_database import (
     BackupError,
@@ -55,6 +56,15 @@ def verify_backup(backup: Backup, database_url: str, report: Report) -> str:
 
 def restore_backup(backup: Backup, config: Config, report: Report, *, force: bool) -> list[str]:
     """Replaces what is there by a backup; gives what people should know. Raises BackupError."""
+    # Whoever is started meanwhile, perhaps by a request that comes in at its socket, waits for us.
+    lock = wait_for_lock(str(config.data_dir / "run" / "prepare.lock"))
+    try:
+        return _restore(backup, config, report, force=force)
+    finally:
+        os.close(lock)
+
+
+def _restore(backup: Backup, config: Config, report: Report, *, force: bool) -> list[str]:
     url = config.database_url
     if (backup.kind == "sqlite") != (sqlite_path(url) is not None):
         raise BackupError(f"The backup is of {backup.kind}, but the settings name another kind of database.")
@@ -125,8 +135,10 @@ def _restore_media(backup: Backup, to: Path, report: Report) -> None:
 def _restore_settings(backup: Backup, data: Path) -> list[str]:
     """Puts back the files that are missing; what is there now led us here and stays."""
     notes = []
+    named = find_file(os.environ, None)
     for path in sorted(backup.settings.iterdir()):
-        target = data / path.name
+        # The file of settings may lie elsewhere; a second one beside the data would only be taken for it.
+        target = named if named is not None and named.name == path.name else data / path.name
         if path.name == "environment":
             if path.stat().st_size:
                 notes.append(f"Settings that were variables are in {path}.")
