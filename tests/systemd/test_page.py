@@ -5,6 +5,7 @@ The tests are one story of one server, in this order.
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 import pytest
@@ -59,6 +60,22 @@ def test_the_user_may_manage_these_units_and_no_others(server: LabServer) -> Non
     for other in ("systemctl restart systemd-journald", "systemctl mask phiomia-worker", "systemctl daemon-reload"):
         refused = server.manage(other, check=False)
         assert refused.returncode != 0 and "authentication required" in refused.stderr, other
+
+
+def test_the_user_may_do_the_same_with_sudo(server: LabServer) -> None:
+    """Where there is no polkit; here the rule for it is there as well and does not count for root."""
+    if shutil.which("sudo") is None:
+        pytest.skip("sudo is not installed")
+    lab = server.lab
+    began = lab.type("systemctl show phiomia-worker --property=ExecMainPID").stdout
+    lab.type("sudo -n systemctl restart phiomia-worker", user=USER)
+    assert lab.type("systemctl show phiomia-worker --property=ExecMainPID").stdout != began
+    for unit in UNITS:
+        lab.type(f"sudo -n systemctl reload {unit}", user=USER)
+    more = "systemctl restart phiomia-worker systemd-journald"
+    for other in ("systemctl restart systemd-journald", more, "systemctl stop phiomia-web.socket", "id"):
+        refused = lab.type(f"sudo -n {other}", user=USER, check=False)
+        assert refused.returncode != 0 and "password is required" in refused.stderr, other
 
 
 def test_a_restart_behind_the_socket_loses_nothing(server: LabServer) -> None:
