@@ -3,6 +3,7 @@
 Standard library only, as everything the supervisor is made of.
 """
 
+import os
 import selectors
 import signal
 import time
@@ -10,7 +11,7 @@ from collections.abc import Callable, Collection, Generator, Iterable
 from typing import Any
 
 from phiomia.platform.children import TEMPLATE, Children
-from phiomia.platform.listen import Listeners
+from phiomia.platform.listen import KEPT, Listeners, list_kept
 from phiomia.platform.spawn import FOREVER, Process, adopt_orphans
 from phiomia.platform.topology import Child, Release, Settings, load_release, load_settings
 
@@ -90,7 +91,10 @@ class Crew:
     def _start(self, child: Child, release: Release, template: Process | None, limit_s: float) -> Process:
         sockets = [sock.fileno() for sock in self.listeners.get(child.listen, ())]
         bus = self.settings.bus_path
-        child = child._replace(env=child.env | {"PHIOMIA_GENERATION": str(release.generation)})
+        told = {"PHIOMIA_GENERATION": str(release.generation)}
+        if child.listen in list_kept(self.listeners, dict(os.environ)):
+            told[KEPT] = "1"
+        child = child._replace(env=child.env | told)
         if template is None:
             process = self.children.start(child, release.python, sockets, bus, limit_s)
         else:

@@ -3,11 +3,14 @@
 import os
 import socket
 import stat
+from collections.abc import Iterable
 
 BACKLOG = 4096
 FIRST_SYSTEMD_FD = 3
 Address = str
 Listeners = dict[str, list[socket.socket]]
+# Says to a child that the service manager has its sockets as well.
+KEPT = "PHIOMIA_LISTEN_KEPT"
 
 
 def open_listeners(wanted: dict[str, tuple[Address, ...]], environ: dict[str, str]) -> Listeners:
@@ -38,6 +41,12 @@ def take_named(names: tuple[str, ...], environ: dict[str, str]) -> Listeners:
         if label in names:
             found.setdefault(label, []).append(adopt(fd))
     return found
+
+
+def list_kept(names: Iterable[str], environ: dict[str, str]) -> set[str]:
+    """Those of the names whose sockets are the service manager's, which has them when we have gone."""
+    labels = {label for label, fd in _list_given(environ)}
+    return labels & set(names)
 
 
 def _list_given(environ: dict[str, str]) -> list[tuple[str, int]]:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from phiomia.platform.listen import KEPT
 from phiomia.platform.park import may_outlive
 from phiomia.platform.passing import Taker
 from phiomia.streaming.giving import Heir, Others, Recipient, find_others, give_away
@@ -50,6 +51,9 @@ class Succession:
             await asyncio.wait({self._looking})
         if self._park is not None:
             self._park.rest()
+        if self._is_orphan and KEPT not in os.environ:
+            # Whoever is started in our supervisor's place has to listen there.
+            self._server.stop_listening()
         await self._successor.close()
         heirs, others_serve = await self._find_recipients(following)
         # What the web gave us before belongs to what is given away; from now on it gives to the next process.
