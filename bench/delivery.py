@@ -125,8 +125,8 @@ async def _play(folder: Path, latency: float, ways: Ways, watched: int) -> tuple
         url = f"sqlite:///{folder / 'phiomia.sqlite3'}"
         async with open_sender(url, dict(zip(names, ports, strict=True)), trust) as sender:
             return (
-                await _tell(sender, process, names[:watched], len(names)),
-                await _tell(sender, process, names[:watched], ways.there),
+                await _tell(sender, process, names[:watched], (len(names), ways.there)),
+                await _tell(sender, process, names[:watched], (ways.there, ways.there)),
             )
     finally:
         silent.close()
@@ -134,13 +134,13 @@ async def _play(folder: Path, latency: float, ways: Ways, watched: int) -> tuple
         process.wait()
 
 
-async def _tell(sender: Any, process: subprocess.Popen[str], watched: list[str], tried: int) -> Run:
+async def _tell(sender: Any, process: subprocess.Popen[str], watched: list[str], until: tuple[int, int]) -> Run:
     assert process.stdin is not None and process.stdout is not None
     begun, computed = time.time(), time.process_time()
     samples: list[tuple[float, float]] = []
     sampler = asyncio.create_task(_sample(samples))
     await sender.post()
-    await sender.until_tried(tried, _PATIENCE)
+    await sender.until_tried(*until, _PATIENCE)
     took, spent = time.time() - begun, time.process_time() - computed
     sampler.cancel()
     process.stdin.write("\n")

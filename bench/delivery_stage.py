@@ -12,6 +12,7 @@ from typing import Any
 from phiomia.domain.accounts.create_local import create_local_account
 from phiomia.domain.accounts.keys import load_or_make_keys
 from phiomia.domain.accounts.models import accounts
+from phiomia.domain.peers.receipts import DeliveryState
 from phiomia.domain.relationships.models import follows
 from phiomia.domain.statuses.create import create_status
 from phiomia.domain.statuses.draft import StatusDraft
@@ -37,7 +38,12 @@ _ACCOUNT = insert_into(
     accounts, "id", "username", "username_key", "domain", "uri", "inbox_url", "shared_inbox_url", "created_at"
 )
 _FOLLOW = insert_into(follows, "id", "account_id", "target_id", "created_at")
-_TRIED = Query.raw(sqlite="SELECT count(*) FROM deliveries WHERE status_id = :status_id AND attempts > 0")
+_TRIED = Query.raw(
+    sqlite="""
+    SELECT count(*) AS tried, COALESCE(SUM(CASE WHEN state = :reached THEN 1 ELSE 0 END), 0) AS reached
+    FROM deliveries WHERE status_id = :status_id AND attempts > 0
+    """
+)
 
 
 class Sender:
@@ -53,13 +59,14 @@ class Sender:
         draft = StatusDraft(account_id=self._author_id, content="<p>Hello, all of you.</p>")
         self._status_id = await self._db.write(lambda session: create_status(session, draft))
 
-    async def until_tried(self, servers: int, seconds: float) -> None:
-        """Waits until so many servers have answered, or not."""
+    async def until_tried(self, servers: int, reached: int, seconds: float) -> None:
+        """Waits until so many servers were asked, and so many of them have answered."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             async with self._db.read() as session:
-                if await session.value(_TRIED, status_id=self._status_id) >= servers:
-                    return
+                found = await session.one(_TRIED, status_id=self._status_id, reached=DeliveryState.REACHED)
+            if found is not None and found[0] >= servers and found[1] >= reached:
+                return
             await asyncio.sleep(0.1)
         raise SystemExit("not every server was tried in time")
 

@@ -44,15 +44,21 @@ _LOAD = Query(select(*_COLUMNS).where(any_of(peers.c.host, listed("hosts", str))
 _ADD = Query(lambda insert: insert(peers).values(host=P("host", str)).on_conflict_do_nothing(index_elements=["host"]))
 _awake = or_(peers.c.retry_at.is_(None), peers.c.retry_at <= P("now"))
 _FAILED = Query(
-    update(peers)
-    .where(peers.c.host == P("of_host", str), _awake)
-    .values(
-        failures=peers.c.failures + 1,
-        unavailable_since=func.coalesce(peers.c.unavailable_since, P("now")),
-        # Until it is known how long it shall be: of two that fail together the second must not count.
-        retry_at=P("now") + 1_000,
+    lambda insert: (
+        insert(peers)
+        # Until it is known how long it shall rest: of two that fail together the second must not count.
+        .values(host=P("host", str), failures=1, unavailable_since=P("now"), retry_at=P("now") + 1_000)
+        .on_conflict_do_update(
+            index_elements=["host"],
+            set_={
+                "failures": peers.c.failures + 1,
+                "unavailable_since": func.coalesce(peers.c.unavailable_since, P("now")),
+                "retry_at": P("now") + 1_000,
+            },
+            where=_awake,
+        )
+        .returning(peers.c.failures, peers.c.unavailable_since)
     )
-    .returning(peers.c.failures, peers.c.unavailable_since)
 )
 _REST = Query(update(peers).where(peers.c.host == P("of_host", str)).values(retry_at=P("until")))
 _GONE = Query(update(peers).where(peers.c.host == P("of_host", str)).values(gone_at=P("now")))
@@ -75,13 +81,13 @@ async def load_reach(session: ReadSession, hosts: Sequence[str]) -> dict[str, Re
 
 async def note_unreachable(session: WriteSession, host: str, now: int) -> int:
     """Counts a failure and lets all that goes to the host rest; gives until when."""
-    await session.execute(_ADD, host=host)
-    row = await session.one(_FAILED, of_host=host, now=now)
+    row = await session.one(_FAILED, host=host, now=now)
     if row is None:
         return int(await session.value(_RETRY_AT, host=host))
     failures, since = row
     until = now + (DAY if now - since > LOST_MS else backoff_ms(failures))
-    await let_rest(session, host, until)
+    await session.execute(_REST, of_host=host, until=until)
+    await put_off(session, host, until)
     return until
 
 

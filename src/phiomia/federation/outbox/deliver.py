@@ -2,7 +2,8 @@
 
 import random
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from functools import lru_cache
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from phiomia.domain.statuses.recipients import is_shared_inbox
 from phiomia.entities.links import Links
 from phiomia.federation.documents import ids
 from phiomia.federation.outbox.availability import GIVE_UP_MS, Host, Verdict, judge_answer, judge_failure
+from phiomia.federation.outbox.together import Together
 from phiomia.federation.outside import Outside
 from phiomia.platform.clock import SECOND, now_ms
 from phiomia.platform.db import Database, WriteSession
@@ -58,6 +60,7 @@ class Outbox:
         self._parcels: _Recent[Parcel | None] = _Recent(64, 3600.0)
         self._signers: _Recent[Signer] = _Recent(1_000, _SIGNER_SECONDS)
         self._digests: _Recent[str] = _Recent(1_000, _DIGEST_SECONDS)
+        self._reaches: Together[str, Reach] = Together(self._load_reaches)
 
     async def deliver(self, job: Deliver) -> None:
         """Handler of Deliver. Raises Retry, Discard."""
@@ -77,8 +80,7 @@ class Outbox:
         if await self.rules.is_blocked(host):
             await self._note(parcel, job, DeliveryState.REJECTED, "we exchange nothing with this server")
             raise Discard("a server that is blocked")
-        async with self.db.read() as session:
-            reach = (await load_reach(session, [host]))[host]
+        reach = await self._reaches.get(host)
         now = now_ms()
         if reach.gone_at is not None:
             await self._note(parcel, job, DeliveryState.GONE, "the server is gone")
@@ -87,6 +89,10 @@ class Outbox:
             delay = reach.retry_at - now + _jitter()
             raise Retry("its server rests", delay_ms=delay, counts=False, queue=RETRY_QUEUE)
         return reach
+
+    async def _load_reaches(self, hosts: Sequence[str]) -> dict[str, Reach]:
+        async with self.db.read() as session:
+            return await load_reach(session, hosts)
 
     async def _post(self, parcel: Parcel, inbox: str) -> Verdict:
         signer = await self.signer(parcel.account_id)
@@ -174,6 +180,7 @@ async def _learn(session: WriteSession, host: str, inbox: str, verdict: Verdict,
     return 0
 
 
+@lru_cache(maxsize=4096)
 def host_of(url: str) -> str:
     """The host of an address, with its port if that is not the usual one, in lower case."""
     return urlsplit(url).netloc.lower().removesuffix(":443")
