@@ -89,9 +89,10 @@ def _measure(options: argparse.Namespace, data: Path) -> tuple[list[Figure], dic
             figures += measure_after_load(server)
     finally:
         server.stop()
-    return figures, {
+    database = options.database.partition(":")[0] or "sqlite"
+    return [figure.judged_on(database) for figure in figures], {
         "statuses": facts.statuses,
-        "database": options.database.partition(":")[0] or "sqlite",
+        "database": database,
         "seed_seconds": facts.seconds,
         "load": round(load, 1),
         "python": sys.version.split()[0],
