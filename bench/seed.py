@@ -218,7 +218,7 @@ class _Rows:
             uri,
             uri,
             text if local else "",
-            self._html(index, text) if text else "",
+            self._html(text) if text else "",
             history.visibility[index if kind != BOOST else target],
             "en",
             history.id(target) if kind == REPLY else None,
@@ -261,7 +261,7 @@ class _Rows:
             text = f"{text} #{self.names[place]}"
         return text
 
-    def _html(self, index: int, text: str) -> str:
+    def _html(self, text: str) -> str:
         if text.startswith("@"):
             handle, _, rest = text.partition(" ")
             mention = f'<a href="{_BASE}/{handle}" class="u-url mention">@<span>{handle[1:]}</span></a>'

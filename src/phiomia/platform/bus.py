@@ -38,9 +38,6 @@ class Bus(Protocol):
     def publish(self, topic: str, payload: bytes = b"") -> None:
         """Sends to every subscriber of the topic, here and elsewhere, exactly once; never waits."""
 
-    def publish_threadsafe(self, topic: str, payload: bytes = b"") -> None:
-        """The same from another thread."""
-
     def subscribe(self, topic: str, callback: Callback) -> Callable[[], None]:
         """Calls back with each payload; gives the function that ends it."""
 
@@ -71,10 +68,6 @@ class LocalBus:
             raise ValueError(f"a message to {topic[:80]!r} is too large for the bus: send an id instead")
         if topic in self.callbacks:
             self._loop().call_soon(self._deliver, topic, payload)
-
-    def publish_threadsafe(self, topic: str, payload: bytes = b"") -> None:
-        """The same from another thread."""
-        self._loop().call_soon_threadsafe(self.publish, topic, payload)
 
     def subscribe(self, topic: str, callback: Callback) -> Callable[[], None]:
         """Calls back with each payload; gives the function that ends it."""

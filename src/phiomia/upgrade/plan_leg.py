@@ -16,7 +16,7 @@ def plan_leg(base: Place, end: str, reason: str, releases: Releases, done: Colle
     covered = sort_releases(releases.contains[end] - base.contains, releases.contains)
     manifests = [releases.manifests[version] for version in covered]
     restart = Restart(**{role: _most(role, manifests) for role in RESTARTS})
-    own = list_own_steps(manifests, restart, facts)
+    own = _list_own_steps(manifests, restart)
     steps = order_steps([*own, *collect_steps(manifests, done)])
     named = {**facts.named, **measure(facts)}
     return Leg(
@@ -48,7 +48,7 @@ def _why_no_backup(leg: Leg) -> str:
     return "" if changes or final else "neither schema nor data change"
 
 
-def list_own_steps(manifests: Sequence[Manifest], restart: Restart, facts: Facts) -> list[Origin]:
+def _list_own_steps(manifests: Sequence[Manifest], restart: Restart) -> list[Origin]:
     """What every upgrade does; nothing is listed that has nothing to do."""
     versions = tuple(one.version for one in manifests)
     expands = [revision for one in manifests for revision in one.schema.expands]

@@ -32,7 +32,7 @@ def roll_back(site: Site, report: Report) -> WentBack:
     with hold_lock(site.places.state):
         journal = find_open(list_journals(site.places.journal), (RUNNING, FAILED, STOPPED, SETTLING, FINISHED))
         told = journal.told
-        _refuse_after_contract(site, journal)
+        _refuse_after_contract(journal)
         Notice(site, journal, site.notices).end(report)
         outside = Outside(site, journal)
         if not told.switched:
@@ -66,7 +66,7 @@ def find_backup_of(journal: Journal) -> Path | None:
     return found[0] if found else None
 
 
-def _refuse_after_contract(site: Site, journal: Journal) -> None:
+def _refuse_after_contract(journal: Journal) -> None:
     begun = [one for one in journal.entries if one.get("step") == "migrate-contract" and one["kind"] == "started"]
     if not begun:
         return

@@ -1,13 +1,11 @@
 """Accounts of other servers, as the exchange with these servers needs them."""
 
-from collections.abc import Sequence
-
 import msgspec
 from sqlalchemy import select
 
 from phiomia.domain.accounts.models import accounts
 from phiomia.domain.accounts.state import AccountState
-from phiomia.platform.db import P, Query, ReadSession, any_of, listed
+from phiomia.platform.db import P, Query, ReadSession
 
 
 class Actor(msgspec.Struct, frozen=True):
@@ -52,7 +50,6 @@ class Actor(msgspec.Struct, frozen=True):
 _ACTOR = select(*[accounts.c[name] for name in Actor.__struct_fields__]).where(accounts.c.domain != "")
 _BY_URI = Query(_ACTOR.where(accounts.c.uri == P("uri", str), accounts.c.uri != ""))
 _IS_KNOWN = Query(select(accounts.c.id).where(accounts.c.uri == P("uri", str), accounts.c.uri != ""))
-_BY_URIS = Query(_ACTOR.where(any_of(accounts.c.uri, listed("uris", str)), accounts.c.uri != ""))
 _BY_ID = Query(_ACTOR.where(accounts.c.id == P("id")))
 _BY_HANDLE = Query(_ACTOR.where(accounts.c.username_key == P("username", str), accounts.c.domain == P("domain", str)))
 _BY_KEY = Query(_ACTOR.where(accounts.c.key_id == P("key_id", str), accounts.c.key_id != ""))
@@ -66,13 +63,6 @@ async def find_actor(session: ReadSession, uri: str) -> Actor | None:
 async def is_actor_known(session: ReadSession, uri: str) -> bool:
     """Whether any account has that id."""
     return await session.value(_IS_KNOWN, uri=uri) is not None
-
-
-async def find_actors(session: ReadSession, uris: Sequence[str]) -> dict[str, Actor]:
-    """Those of the ids that are known accounts of other servers."""
-    if not uris:
-        return {}
-    return {actor.uri: actor for actor in await session.views(Actor, _BY_URIS, uris=list(uris))}
 
 
 async def load_actor(session: ReadSession, account_id: int) -> Actor | None:

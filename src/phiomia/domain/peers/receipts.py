@@ -70,7 +70,6 @@ _LOAD = Query(
     .where(deliveries.c.status_id == P("status_id"))
     .order_by(deliveries.c.host, deliveries.c.inbox)
 )
-_INBOXES = Query(select(deliveries.c.inbox).where(deliveries.c.status_id == P("status_id")))
 
 
 async def expect_receipts(
@@ -102,8 +101,3 @@ async def note_receipt(
 async def load_receipts(session: ReadSession, status_id: int) -> list[Receipt]:
     """What became of a status, by host."""
     return await session.views(Receipt, _LOAD, status_id=status_id)
-
-
-async def list_reached_inboxes(session: ReadSession, status_id: int) -> list[str]:
-    """Where the status was sent to, whatever became of it."""
-    return await session.column(_INBOXES, status_id=status_id)

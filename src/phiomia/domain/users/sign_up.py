@@ -45,7 +45,6 @@ class SignUpDraft(NamedTuple):
     confirmed: bool
     approved: bool
     role: Role = Role.NONE
-    allow_reserved: bool = False
 
 
 async def draft_sign_up(form: SignUpForm, rules: Registrations) -> SignUpDraft:
@@ -66,7 +65,7 @@ async def draft_by_operator(form: SignUpForm, *, confirmed: bool, role: Role) ->
     form = _trim(form._replace(agreement=True))
     faults = _find_faults(form, allow_reserved=True)
     hashed = "" if "password" in faults else await hash_password(form.password)
-    return SignUpDraft(form, hashed, faults, confirmed, True, role, allow_reserved=True)
+    return SignUpDraft(form, hashed, faults, confirmed, True, role)
 
 
 async def sign_up(session: WriteSession, draft: SignUpDraft) -> int:

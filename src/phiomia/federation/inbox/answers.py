@@ -21,7 +21,7 @@ async def handle_accept(context: InboxContext, activity: Activity) -> Outcome:
     """The member who asked follows from now on; or a relay has let us in."""
     if await _is_for_relay(context, activity, accepted=True):
         return PROCESSED
-    if await quotes.is_answer(context, activity):
+    if quotes.is_answer(activity):
         return await quotes.take_answer(context, activity, accepted=True)
     if recommend.is_answer(activity):
         return await recommend.take_answer(context, activity, accepted=True)
@@ -42,7 +42,7 @@ async def handle_reject(context: InboxContext, activity: Activity) -> Outcome:
     """The request is over, or a follow that stood; or a relay does not want us."""
     if await _is_for_relay(context, activity, accepted=False):
         return PROCESSED
-    if await quotes.is_answer(context, activity):
+    if quotes.is_answer(activity):
         return await quotes.take_answer(context, activity, accepted=False)
     if recommend.is_answer(activity):
         return await recommend.take_answer(context, activity, accepted=False)

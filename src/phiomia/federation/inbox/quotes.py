@@ -82,7 +82,7 @@ async def _accept(session: WriteSession, quoting_id: int, actor_id: int, quoted:
         await settle_quote(session, quoting_id, QuoteState.ACCEPTED)
 
 
-async def is_answer(context: InboxContext, activity: Activity) -> bool:
+def is_answer(activity: Activity) -> bool:
     """Whether an Accept or Reject is about a quote that a member asked for."""
     value = first(activity.object)
     return "QuoteRequest" in types(value) or id_of(value).endswith(_REQUEST)

@@ -47,9 +47,3 @@ def parse_hashtags(tags: Sequence[Document]) -> list[tuple[str, str]]:
         if name and is_valid_tag(name) and (key := normalise_tag(name)):
             found.setdefault(key, name)
     return list(found.items())
-
-
-def parse_hashtag(value: Any) -> str:
-    """The key of one Hashtag object; empty if it is none."""
-    found = parse_hashtags(list(objects(value, 1)))
-    return found[0][0] if found else ""

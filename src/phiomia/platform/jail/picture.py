@@ -112,7 +112,7 @@ def _make_attachment(source: int, header: Header, wish: _Wish) -> dict[str, Any]
     size, thumbnail_size = _fit(header, most), _fit(header, min(most, wish.limits["thumbnail_pixels"]))
     film = None
     if header.animated:
-        frames = _decode_frames(source, header, size)
+        frames = _decode_frames(source, size)
         if wish.kind == "remote":  # where its server said that it is a picture
             original = _save_frames(frames, header, wish)
         else:
@@ -150,7 +150,7 @@ def _make_emoji(source: int, header: Header, wish: _Wish) -> dict[str, Any]:
     if not header.animated:
         return {"written": [_save(still, header, "original", wish)], "blurhash": None, "animated": False}
     written = [
-        _save_frames(_decode_frames(source, header, size), header, wish),
+        _save_frames(_decode_frames(source, size), header, wish),
         _save_png(still, "static", False, wish),
     ]
     return {"written": written, "blurhash": None, "animated": True}
@@ -205,7 +205,7 @@ def _make_crop(source: int, header: Header, wish: _Wish) -> dict[str, Any]:
     still = _decode(source, header, size).crop(*box)
     if not header.animated:
         return {"written": [_save(still, header, "original", wish)], "blurhash": None, "animated": False}
-    frames = [frame.crop(*box) for frame in _decode_frames(source, header, size).pagesplit()]
+    frames = [frame.crop(*box) for frame in _decode_frames(source, size).pagesplit()]
     written = [_save_frames(_join(frames), header, wish), _save_png(still, "static", False, wish)]
     return {"written": written, "blurhash": None, "animated": True}
 
@@ -242,7 +242,7 @@ def _decode_hevc(source: int, size: tuple[int, int]) -> Any:
     return _in_eight_bits(whole.thumbnail_image(size[0], height=size[1], size="force", **options)).copy_memory()
 
 
-def _decode_frames(source: int, header: Header, size: tuple[int, int]) -> Any:
+def _decode_frames(source: int, size: tuple[int, int]) -> Any:
     image = pyvips.Image.thumbnail_source(
         _rewound(source),
         size[0],

@@ -10,7 +10,6 @@ _SENDS = jobs.c.queue.in_(("push", "retry"))
 _WAITING = (jobs.c.host == P("of_host", str), jobs.c.claimed_by == "", _SENDS)
 _PUT_OFF = Query(update(jobs).where(*_WAITING, jobs.c.run_at < P("until")).values(run_at=P("until"), queue="retry"))
 _BRING_FORWARD = Query(update(jobs).where(*_WAITING, jobs.c.run_at > P("now")).values(run_at=P("now"), queue="push"))
-_DROP = Query.raw(sqlite="DELETE FROM jobs WHERE host = :host AND claimed_by = '' AND queue IN ('push', 'retry')")
 
 
 async def put_off(session: WriteSession, host: str, until: int) -> int:
@@ -24,8 +23,3 @@ async def bring_forward(session: WriteSession, host: str, now: int) -> int:
     if moved:
         wake(session, TOPIC)
     return moved
-
-
-async def drop_waiting(session: WriteSession, host: str) -> int:
-    """Forgets everything that waits to be sent to a host; gives the number of jobs."""
-    return await session.execute(_DROP, host=host)
