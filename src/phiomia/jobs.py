@@ -8,6 +8,7 @@ from phiomia.domain.accounts.resolver import Lookup
 from phiomia.domain.accounts.verify_links import VerifyLinks, run_verify_links
 from phiomia.domain.media.jobs import HANDLERS as MEDIA
 from phiomia.domain.media.jobs import PERIODIC as MEDIA_PERIODIC
+from phiomia.domain.moderation.account_state import HANDLERS as ACCOUNT_STATE
 from phiomia.domain.moderation.activity import HANDLERS as ACTIVITY
 from phiomia.domain.moderation.activity import PERIODIC as ACTIVITY_PERIODIC
 from phiomia.domain.moderation.domain_blocks import HANDLERS as DOMAIN_BLOCKS
@@ -138,6 +139,7 @@ _HANDLERS = (
     make_handler(BACKFILLS),
     make_news_handler(TellOfRelease),
     *ACTIVITY,
+    *ACCOUNT_STATE,
     *DOMAIN_BLOCKS,
     *INBOX,
     *MEDIA,

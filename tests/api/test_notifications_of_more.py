@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from phiomia.domain.errors import Invalid, NotFound
+from phiomia.domain.moderation.account_state import EndTiesOfSuspended, run_end_ties, suspend_account
 from phiomia.domain.moderation.domain_blocks import ApplyDomainRule, DomainBlock, block_domain, run_apply_domain_rule
 from phiomia.domain.moderation.report import NewReport, file_report, resolve_report
 from phiomia.domain.moderation.warn import NewWarning, warn_account
 from phiomia.domain.peers.severity import Severity
-from phiomia.domain.relationships.domain_block import EndTies, block_domain_for, run_end_ties
+from phiomia.domain.relationships.domain_block import EndTies, block_domain_for
+from phiomia.domain.relationships.domain_block import run_end_ties as run_end_ties_of_server
 from phiomia.domain.relationships.follow import follow
 from phiomia.domain.users.jobs import SendWarning, send_warning
 from phiomia.domain.users.mail_alerts import choose_mail_alerts, load_mail_alerts, stop_mail_alerts
@@ -120,13 +122,13 @@ async def test_a_member_hears_what_blocking_a_server_ended(world: World) -> None
         await _let_follow(world, who, friend)
     await world.write(lambda session: block_domain_for(session, alice.id, THERE))
     for _ in range(2):
-        await run_end_ties(SimpleNamespace(db=world.db), EndTies(alice.id, THERE))
+        await run_end_ties_of_server(SimpleNamespace(db=world.db), EndTies(alice.id, THERE))
     (told,) = await _told(world, alice, "severed_relationships")
     assert (told["event"]["type"], told["event"]["target_name"]) == ("user_domain_block", THERE)
     assert (told["event"]["followers_count"], told["event"]["following_count"]) == (1, 1)
     assert await _told(world, bob, "severed_relationships") == []
     await world.write(lambda session: block_domain_for(session, alice.id, "empty.example"))
-    await run_end_ties(SimpleNamespace(db=world.db), EndTies(alice.id, "empty.example"))
+    await run_end_ties_of_server(SimpleNamespace(db=world.db), EndTies(alice.id, "empty.example"))
     assert len(await _told(world, alice, "severed_relationships")) == 1
 
 
@@ -156,6 +158,29 @@ async def test_moderators_warn_a_member(world: World) -> None:
     ):
         with pytest.raises(fault):
             await world.write(partial(warn_account, new=NewWarning(account_id, text)))
+
+
+@story(*MODULES, effects=True)
+async def test_a_member_hears_that_somebody_was_suspended(world: World) -> None:
+    alice, bob, idle = [await world.account(name) for name in ("alice", "bob", "idle")]
+    friend, other = [await world.account(name, domain=THERE) for name in ("friend", "other")]
+    for who in (friend, other):
+        await world.write(partial(follow, actor_id=who.id, target_id=alice.id))
+    for who in (alice, bob):
+        await _let_follow(world, who, friend)
+    await world.write(lambda session: follow(session, idle.id, friend.id))
+    await world.write(lambda session: suspend_account(session, friend.id))
+    for _ in range(2):
+        await run_end_ties(SimpleNamespace(db=world.db), EndTiesOfSuspended(friend.id))
+    (told,) = await _told(world, alice, "severed_relationships")
+    event = told["event"]
+    assert (event["type"], event["target_name"]) == ("account_suspension", f"friend@{THERE}")
+    assert (event["followers_count"], event["following_count"]) == (1, 1)
+    (told,) = await _told(world, bob, "severed_relationships")
+    assert (told["event"]["followers_count"], told["event"]["following_count"]) == (0, 1)
+    assert await _told(world, idle, "severed_relationships") == [], "a request is no follow"
+    assert await world.value("SELECT count(*) FROM follow_requests") == 0
+    assert await world.value("SELECT count(*) FROM follows") == 1, "the other one goes on following"
 
 
 async def _let_follow(world: World, who: Account, friend: Account) -> None:

@@ -123,6 +123,21 @@ def test_accounts(server: Shell) -> None:
     assert "in use already" in server("accounts", "modify", "bob", "--email", "A@mail.example", status=1)
 
 
+def test_moderating_accounts(server: Shell) -> None:
+    server("accounts", "create", "alice", "--email", "a@mail.example", "--confirmed")
+    assert "Nobody called" in server("accounts", "suspend", "bob", status=1)
+    assert "not limited" in server("accounts", "unlimit", "alice", status=1)
+    assert "Limited alice." in server("accounts", "limit", "@alice", "--text", "You shout.")
+    assert server.one("SELECT action, text FROM account_warnings")[0:2] == ("silence", "You shout.")
+    assert "limited" in server("accounts", "list")
+    assert "Suspended alice." in server("accounts", "suspend", "Alice@127.0.0.1:3000")
+    assert "which is more" in server("accounts", "limit", "alice", status=1)
+    assert "suspended" in server("accounts", "list")
+    assert "not suspended any more" in server("accounts", "unsuspend", "alice")
+    assert "not suspended by" in server("accounts", "unsuspend", "alice", status=1)
+    assert "active" in server("accounts", "list")
+
+
 def test_tokens(server: Shell) -> None:
     server("accounts", "create", "alice", "--email", "a@mail.example", "--confirmed")
     first = server("tokens", "create", "alice", "--scopes", "read write").strip()

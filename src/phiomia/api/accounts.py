@@ -29,7 +29,6 @@ from phiomia.domain.timelines.account import load_account_statuses
 from phiomia.entities.relationship import render_relationship
 from phiomia.platform import limits
 from phiomia.platform.clock import SECOND, now_ms
-from phiomia.platform.db import ReadSession
 
 
 class Ids(msgspec.Struct, kw_only=True):
@@ -131,7 +130,8 @@ async def statuses(call: Call, params: StatusesParams) -> bytes:
     page = params.page(limits.PAGE_STATUSES)
     tag = normalise_tag(params.tagged) if params.tagged else None
     async with call.api.db.read() as session:
-        await _shown_account(call, session)
+        if (await load_account(session, call.id)).state == AccountState.SUSPENDED:
+            return b"[]"  # apps say why from the account itself
         rows = await load_account_statuses(
             session,
             call.viewer,
@@ -159,7 +159,7 @@ async def followers(call: Call, params: Paging) -> bytes:
     """Who follows the account."""
     page = params.page(limits.PAGE_ACCOUNTS)
     async with call.api.db.read() as session:
-        view = await _shown_account(call, session)
+        view = await load_account(session, call.id)
         entries = [] if _hides_lists(call, view) else await list_followers(session, view.id, page, call.viewer or 0)
         return await show_accounts(call, session, entries, page.limit)
 
@@ -176,7 +176,7 @@ async def following(call: Call, params: Paging) -> bytes:
     """Whom the account follows."""
     page = params.page(limits.PAGE_ACCOUNTS)
     async with call.api.db.read() as session:
-        view = await _shown_account(call, session)
+        view = await load_account(session, call.id)
         entries = [] if _hides_lists(call, view) else await list_following(session, view.id, page, call.viewer or 0)
         return await show_accounts(call, session, entries, page.limit)
 
@@ -296,12 +296,5 @@ async def _existing(call: Call) -> int:
         return (await load_account(session, call.id)).id
 
 
-async def _shown_account(call: Call, session: ReadSession) -> AccountView:
-    view = await load_account(session, call.id)
-    if view.state == AccountState.SUSPENDED:
-        raise ApiError(404, "Record not found")
-    return view
-
-
 def _hides_lists(call: Call, view: AccountView) -> bool:
-    return bool(view.hide_collections) and call.viewer != view.id
+    return view.state == AccountState.SUSPENDED or (bool(view.hide_collections) and call.viewer != view.id)

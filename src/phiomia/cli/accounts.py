@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from phiomia.cli.open import Open
+    from phiomia.domain.accounts.views import AccountView
     from phiomia.domain.users.queries import UserView
     from phiomia.domain.users.roles import Role
     from phiomia.platform.db import WriteSession
@@ -13,6 +16,7 @@ if TYPE_CHECKING:
 app = typer.Typer(name="accounts", help="Those who may sign in.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="User name, without @ and server.")]
+Handle = Annotated[str, typer.Argument(help="Of a member the user name, of somebody elsewhere user@server.")]
 
 
 @app.command()
@@ -132,6 +136,50 @@ def warn(
     print(f"Warned {name}.")
 
 
+@app.command()
+def suspend(
+    name: Handle,
+    text: Annotated[str | None, typer.Option(help="Why: told to a member of this server by mail.")] = None,
+) -> None:
+    """Hide somebody, here or elsewhere, with all they wrote, and let them do nothing here any more."""
+    from phiomia.domain.moderation.account_state import suspend_account
+
+    account = _judge(name, suspend_account, text, "suspend")
+    print(f"Suspended {account.acct}.")
+    if not account.local:
+        print("Follows to and from here end in the background, and do not come back by themselves.")
+
+
+@app.command()
+def unsuspend(name: Handle) -> None:
+    """Bring somebody back whom `suspend` has hidden."""
+    from phiomia.domain.moderation.account_state import unsuspend_account
+
+    account = _judge(name, unsuspend_account)
+    print(f"{account.acct} is not suspended any more.")
+
+
+@app.command()
+def limit(
+    name: Handle,
+    text: Annotated[str | None, typer.Option(help="Why: told to a member of this server, also by mail.")] = None,
+) -> None:
+    """Show somebody, here or elsewhere, only to those who follow them."""
+    from phiomia.domain.moderation.account_state import limit_account
+
+    account = _judge(name, limit_account, text, "silence")
+    print(f"Limited {account.acct}.")
+
+
+@app.command()
+def unlimit(name: Handle) -> None:
+    """Show somebody to everybody again whom `limit` has hidden."""
+    from phiomia.domain.moderation.account_state import unlimit_account
+
+    account = _judge(name, unlimit_account)
+    print(f"{account.acct} is not limited any more.")
+
+
 @app.command(name="list")
 def list_accounts() -> None:
     """List those who may sign in, in the order of their joining."""
@@ -187,15 +235,57 @@ def move(
     from phiomia.cli.open import Open, load_member, run
     from phiomia.cli.remote import find_remote
     from phiomia.domain.accounts.move_away import move_away
+    from phiomia.domain.oauth.tokens import look_again_at_user
 
     async def work(opened: Open) -> None:
         user = await load_member(opened, name)
         target = await find_remote(opened, handle)
         uri = f"{opened.config.base_url}/users/{user.username}"
-        await opened.db.write(lambda session: move_away(session, user.account_id, uri, target.id))
+
+        async def write(session: "WriteSession") -> None:
+            await move_away(session, user.account_id, uri, target.id)
+            await look_again_at_user(session, user.id)
+
+        await opened.db.write(write)
 
     run(work)
     print(f"{name} has moved to {handle}. Followers are told in the background.")
+
+
+def _judge(
+    name: str,
+    verb: "Callable[[WriteSession, int], Awaitable[None]]",
+    text: str | None = None,
+    action: str = "none",
+) -> "AccountView":
+    """The account of that name, with which `verb` was done. Raises CommandError."""
+    from phiomia.cli.open import CommandError, Open, run
+    from phiomia.domain.accounts.queries import find_by_handle
+    from phiomia.domain.errors import DomainError
+    from phiomia.domain.moderation.warn import NewWarning, warn_account
+
+    async def work(opened: Open) -> "AccountView":
+        username, _, domain = name.removeprefix("@").partition("@")
+        here = domain.lower() in (opened.config.domain.lower(), opened.config.web_domain.lower())
+        async with opened.db.read() as session:
+            found = await find_by_handle(session, username, "" if here else domain)
+        if found is None:
+            raise CommandError(f"Nobody called {name!r} is known here.")
+        if text is not None and not found.local:
+            raise CommandError(f"{name} lives elsewhere: nobody here can tell them why.")
+
+        async def write(session: "WriteSession") -> None:
+            await verb(session, found.id)
+            if text is not None:
+                await warn_account(session, NewWarning(found.id, text, action))
+
+        try:
+            await opened.db.write(write)
+        except DomainError as error:
+            raise CommandError(f"{name}: {error or 'there is no such account any more'}.") from None
+        return found
+
+    return run(work)
 
 
 def _standing(user: "UserView") -> str:
@@ -207,6 +297,8 @@ def _standing(user: "UserView") -> str:
         return "disabled"
     if user.confirmed_at is None:
         return "unconfirmed"
+    if user.state == AccountState.LIMITED:
+        return "limited"
     return "active" if user.approved_at is not None else "waits for approval"
 
 
@@ -220,7 +312,7 @@ async def _change(
     disable: bool,
     enable: bool,
 ) -> None:
-    from phiomia.domain.oauth.tokens import forget_user_tokens
+    from phiomia.domain.oauth.tokens import forget_user_tokens, look_again_at_user
     from phiomia.domain.users.approve import approve_user
     from phiomia.domain.users.confirm import confirm_user
     from phiomia.domain.users.disable import disable_user, enable_user
@@ -229,6 +321,7 @@ async def _change(
 
     if role is not None:
         await set_role(session, user.id, role)
+        await look_again_at_user(session, user.id)
     if email is not None:
         await change_email(session, user.id, email)
     if confirm or email is not None:

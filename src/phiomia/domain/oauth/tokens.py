@@ -87,6 +87,12 @@ async def forget_user_tokens(session: WriteSession, user_id: int) -> None:
         await _forget(session, ids)
 
 
+async def look_again_at_user(session: WriteSession, user_id: int) -> None:
+    """Lets every process look anew at what the tokens of somebody open; their streams go on."""
+    if ids := await session.column(_OF_USER, user=user_id):
+        _tell_processes(session, ids)
+
+
 async def _forget(session: WriteSession, ids: Sequence[int]) -> None:
     _tell_processes(session, ids)
     await append_stream(session, "token", {"ids": list(ids)})

@@ -96,7 +96,7 @@ class Unmuted(Event, frozen=True):
 
 
 class TiesSevered(Event, frozen=True):
-    """Follows of a member have ended because of a whole server; `severance_id` says how many."""
+    """Follows of a member have ended because of a server or a suspension; `severance_id` says how many."""
 
     account_id: int
     severance_id: int

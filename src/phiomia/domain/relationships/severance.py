@@ -1,4 +1,4 @@
-"""Follows that ended because of a whole server: counted while they end, told of once all have."""
+"""Follows that ended because of a server or a suspension: counted while they end, told of once all have."""
 
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
@@ -22,6 +22,7 @@ class SeveranceKind(IntEnum):
 
     DOMAIN_BLOCK = 0
     USER_DOMAIN_BLOCK = 1
+    ACCOUNT_SUSPENSION = 2
 
     @property
     def word(self) -> str:
@@ -72,7 +73,7 @@ _CLOSE = Query(update(severances).values(open=False).where(any_of(severances.c.i
 
 
 async def count_severed(session: WriteSession, kind: SeveranceKind, name: str, found: Mapping[int, Severed]) -> None:
-    """Adds to what members will be told of the server `name`; accounts of other servers are passed over."""
+    """Adds to what members will be told of `name`, a server or an account; who lives elsewhere is passed over."""
     if not found:
         return
     about = {"of_kind": int(kind), "name": name}

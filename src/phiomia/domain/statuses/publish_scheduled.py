@@ -5,6 +5,8 @@ from typing import Protocol
 import msgspec
 from sqlalchemy import delete, select
 
+from phiomia.domain.accounts.models import accounts
+from phiomia.domain.accounts.state import AccountState
 from phiomia.domain.errors import DomainError, NotFound
 from phiomia.domain.statuses.compose import Places, StatusText, compose
 from phiomia.domain.statuses.create import create_status
@@ -14,6 +16,7 @@ from phiomia.domain.statuses.quote_policy import CHOICES
 from phiomia.domain.statuses.schedule import free_media
 from phiomia.domain.statuses.scheduled import COLUMNS, ScheduledView
 from phiomia.domain.statuses.visibility import WORDS, Visibility
+from phiomia.domain.users.models import users
 from phiomia.platform.clock import now_ms
 from phiomia.platform.config import Config
 from phiomia.platform.db import Database, P, Query, WriteSession
@@ -32,6 +35,15 @@ _TAKE = Query(
     delete(scheduled_statuses)
     .where(scheduled_statuses.c.id == P("id"), scheduled_statuses.c.scheduled_at <= P("now"))
     .returning(scheduled_statuses.c.id)
+)
+_MAY_POST = Query(
+    select(users.c.id)
+    .join(accounts, accounts.c.id == users.c.account_id)
+    .where(
+        users.c.account_id == P("account"),
+        users.c.disabled_at.is_(None),
+        accounts.c.state < AccountState.SUSPENDED,
+    )
 )
 log = get_logger("scheduled")
 
@@ -96,6 +108,9 @@ async def _write(session: WriteSession, view: ScheduledView, draft: StatusDraft)
     if await session.value(_TAKE, id=view.id, now=now_ms()) is None:
         return None
     await free_media(session, view.id)
+    # Who was suspended or frozen since may post nothing, also not what they wrote before.
+    if await session.value(_MAY_POST, account=view.account_id) is None:
+        return None
     return await create_status(session, draft)
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, case, select, union
+from sqlalchemy import ColumnElement, case, or_, select, union
 
 from phiomia.domain.accounts.models import accounts
-from phiomia.domain.accounts.state import AccountState
+from phiomia.domain.accounts.state import AccountState, StateOrigin
 from phiomia.domain.relationships.models import follows
 from phiomia.domain.statuses.models import favourites, poll_votes, polls, status_mentions, statuses
 from phiomia.domain.statuses.visibility import Visibility
@@ -18,6 +18,15 @@ _INBOX: ColumnElement[str] = case(
 _REACHABLE = (accounts.c.domain != "", accounts.c.inbox_url != "", accounts.c.state < AccountState.SUSPENDED)
 _OF_ACCOUNTS = Query(select(_INBOX).distinct().where(any_of(accounts.c.id, listed("ids")), *_REACHABLE))
 _OWN_INBOX = Query(select(accounts.c.inbox_url).where(accounts.c.id == P("id"), *_REACHABLE))
+# Whom our moderators have suspended is told that a follow has ended, and of nothing else.
+_LAST_INBOX = Query(
+    select(accounts.c.inbox_url).where(
+        accounts.c.id == P("id"),
+        accounts.c.domain != "",
+        accounts.c.inbox_url != "",
+        or_(accounts.c.state < AccountState.SUSPENDED, accounts.c.state_origin == StateOrigin.MODERATION),
+    )
+)
 _SHARED = Query(
     select(accounts.c.id).where(accounts.c.domain != "", accounts.c.shared_inbox_url == P("url", str)).limit(P("one"))
 )
@@ -53,6 +62,12 @@ async def list_inboxes_of(session: ReadSession, account_ids: Sequence[int]) -> l
 async def find_own_inbox(session: ReadSession, account_id: int) -> str | None:
     """The inbox that an account of another server has to itself."""
     found: str | None = await session.value(_OWN_INBOX, id=account_id)
+    return found
+
+
+async def find_last_inbox(session: ReadSession, account_id: int) -> str | None:
+    """The same, also of an account that is suspended here: there it hears that a follow has ended."""
+    found: str | None = await session.value(_LAST_INBOX, id=account_id)
     return found
 
 

@@ -36,7 +36,8 @@ class SendAct(Job, frozen=True):
 
 async def send_act(context: Context, job: SendAct) -> None:
     """Handler of SendAct."""
-    two = await find_two(context.outbox, job.account_id, job.target_id)
+    parting = job.act in (Act.UNFOLLOW, Act.REJECT)
+    two = await find_two(context.outbox, job.account_id, job.target_id, parting=parting)
     if two is not None:
         document = _ACTS[Act(job.act)](two.actor, two.target, job)
         await send(context.outbox, Post(document, job.account_id), [two.inbox])

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 from phiomia.domain.accounts.queries import load_accounts
-from phiomia.domain.statuses.recipients import find_own_inbox
+from phiomia.domain.statuses.recipients import find_last_inbox, find_own_inbox
 from phiomia.federation.outbox.deliver import Outbox
 from phiomia.platform.db import ReadSession
 
@@ -30,11 +30,15 @@ class Two(NamedTuple):
     username: str
 
 
-async def find_two(outbox: Outbox, account_id: int, target_id: int) -> Two | None:
-    """A member and somebody elsewhere; None if one is gone or the other lives here."""
+async def find_two(outbox: Outbox, account_id: int, target_id: int, *, parting: bool = False) -> Two | None:
+    """A member and somebody elsewhere; None if one is gone or the other lives here.
+
+    `parting`: the other may be suspended here.
+    """
+    find = find_last_inbox if parting else find_own_inbox
     async with outbox.db.read() as session:
         people = await load_accounts(session, [account_id, target_id])
-        inbox = await find_own_inbox(session, target_id)
+        inbox = await find(session, target_id)
     if inbox is None or len(people) < 2:
         return None
     member = people[account_id]
