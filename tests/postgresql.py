@@ -29,6 +29,8 @@ from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from scratch import find_scratch
+
 URL_VARIABLE = "PHIOMIA_TEST_POSTGRESQL"
 BIN_VARIABLE = "PHIOMIA_TEST_POSTGRESQL_BIN"
 
@@ -74,7 +76,7 @@ def run_cluster() -> Iterator[str]:
     """The URL of an empty cluster's maintenance database, which lives as long as the context."""
     programs = find_programs()
     # Not under TMPDIR or pytest's directory: the user postgres must get in, and socket paths end at 107 bytes.
-    home = Path(tempfile.mkdtemp(prefix="phiomia-postgresql-", dir="/tmp"))
+    home = Path(tempfile.mkdtemp(prefix="phiomia-postgresql-", dir=find_scratch()))
     server: subprocess.Popen[bytes] | None = None
     try:
         password = _create_cluster(programs, home)
@@ -191,7 +193,7 @@ class Server:
 
     async def _create(self, name: str, template: str) -> None:
         connection = await self._connect()
-        # Without fsync, copying files takes 50 ms for 120 tables and writing the copy through the log 90 ms.
+        # For 850 files in memory, copying them takes 34 ms and writing the copy through the log 100 ms.
         strategy = "STRATEGY file_copy" if connection.get_server_version().major >= 15 else ""
         await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" {strategy}')
 

@@ -31,6 +31,7 @@ import pytest
 import requests
 
 from postgresql import find_free_port
+from scratch import find_scratch
 
 START_SECONDS = 60.0
 STOP_SECONDS = 45.0
@@ -68,7 +69,7 @@ class RunningServer:
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         # pytest's own folders may have names that are too long for the sockets in it.
-        self.data = Path(tempfile.mkdtemp(prefix="phiomia-", dir="/tmp"))
+        self.data = Path(tempfile.mkdtemp(prefix="phiomia-", dir=find_scratch()))
         weakref.finalize(self, shutil.rmtree, self.data, ignore_errors=True)
         self.log = self.folder / "stderr"
         self.port = find_free_port()

@@ -30,6 +30,7 @@ from phiomia.upgrade.build import read_release
 from phiomia.upgrade.database import connect
 from phiomia.upgrade.manifest import Change, Manifest, Restart, Schema, Step, write_manifest
 from phiomia.upgrade.places import Places
+from scratch import find_scratch
 
 ROOT = Path(__file__).resolve().parents[2]
 _OURS = ("src", "pyproject.toml", "uv.lock")
@@ -278,7 +279,7 @@ class Installation:
         self.folder = folder
         self.places = Places(repository.root, folder / "app")
         # Sockets can't lie below long paths.
-        self.data = Path(tempfile.mkdtemp(prefix="phiomia-", dir="/tmp"))
+        self.data = Path(tempfile.mkdtemp(prefix="phiomia-", dir=find_scratch()))
         weakref.finalize(self, shutil.rmtree, self.data, ignore_errors=True)
         self.database_url = ""
         self.extra: dict[str, str] = {}
