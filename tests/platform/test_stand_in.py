@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import requests
@@ -14,6 +17,9 @@ from test_supervisor import make_release, serving, supervised, switch
 from phiomia.platform import control
 from phiomia.platform.downtime import FILE, OVERTIME_S, SOON_S, read_notice, remove_notice, write_notice
 from phiomia.platform.maintenance import Notice, answer, wants_page
+from phiomia.platform.spawn import FOREVER, Process
+from phiomia.platform.stand_in import StandIn
+from phiomia.platform.topology import Child, Settings
 
 pytestmark = pytest.mark.timeout(120)
 STAND_IN = "stand-in-web"
@@ -75,6 +81,20 @@ def test_they_are_told_at_the_first_start_too(tmp_path: Path) -> None:
         asked = requests.head(f"http://127.0.0.1:{running.port}/users/somebody", timeout=30)
         assert asked.status_code == 503 and asked.headers["Retry-After"] == str(SOON_S)
         assert asked.content == b""
+
+
+def test_who_is_ready_but_not_let_in_serves_nobody(tmp_path: Path) -> None:
+    """The children of a new release begin before they may serve; when the old ones have gone, nobody answers."""
+    waiting = Process("web", -1, -1, signal.SIGTERM, 0)
+    waiting.state, waiting.held = "ready", True
+    settings = Settings({}, (Child("web", (), listen="web"),), "")
+    crew: Any = SimpleNamespace(settings=settings, slots=[], listeners={"web": []}, children=[waiting])
+    stand_in = StandIn(crew, str(tmp_path), print)
+    stand_in.look()
+    assert stand_in.wakes_at < FOREVER
+    waiting.admit()
+    stand_in.look()
+    assert stand_in.wakes_at == FOREVER
 
 
 def test_what_an_upgrade_says_is_believed_for_a_while(tmp_path: Path) -> None:

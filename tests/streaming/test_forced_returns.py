@@ -13,6 +13,7 @@ from stage import ALICE, bearer, next_event, next_message, open_stage, perform
 from test_handover import Pretender, number_of
 
 from phiomia.streaming.admission import Admission
+from phiomia.streaming.ports import StreamViewer
 
 
 def test_moments_are_given_out_at_the_rate_and_not_beyond_the_longest_wait() -> None:
@@ -84,6 +85,39 @@ def test_who_is_handed_over_is_not_counted_and_who_waits_is_welcomed_by_the_next
                 assert number_of(await next_message(socket_)) == 1
             for events in (first, *welcomed):
                 assert (await next_event(events))["id"] == "1"
+
+    perform(play)
+
+
+def test_who_waits_is_begun_by_one_process_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not also by the one before, whose turn for it comes while that process gives everything away."""
+
+    async def play() -> None:
+        async with (
+            open_stage(tmp_path, handshakes_per_s=1.0, handshake_s=3600.0) as stage,
+            aiohttp.ClientSession() as http,
+        ):
+            quick, asked, given_up = stage.tokens.viewer, [], asyncio.Event()
+
+            async def viewer(token: str) -> StreamViewer | None:
+                asked.append(token)
+                try:
+                    # The first process gets no answer, so it waits for it before it gives what it has away.
+                    await asyncio.wait_for(given_up.wait(), 60)
+                except asyncio.CancelledError:
+                    given_up.set()
+                    raise
+                return await quick(token)
+
+            monkeypatch.setattr(stage.tokens, "viewer", viewer)
+            first = asyncio.create_task(http.get(stage.url + "/user", headers=bearer("number-1")))
+            await stage.until(lambda: asked == ["number-1"])
+            second = asyncio.create_task(http.get(stage.url + "/user", headers=bearer("number-2")))
+            await stage.until(lambda: stage.metrics.delayed == 1)
+            stage.context = replace(stage.context, limits=replace(stage.context.limits, handshakes_per_s=0.0))
+            await stage.replace()
+            assert [(await one).status for one in (first, second)] == [200, 200]
+            assert sorted(asked) == ["number-1", "number-1", "number-2"]
 
     perform(play)
 
