@@ -50,8 +50,7 @@ _MORE = Query(
 
 async def find_actor_head(session: ReadSession, username: str) -> ActorHead | None:
     """The local account of that name, in whatever case."""
-    found = await session.views(ActorHead, _HEAD, username=username.lower())
-    return found[0] if found else None
+    return await session.view(ActorHead, _HEAD, username=username.lower())
 
 
 async def load_actor(session: ReadSession, account_id: int) -> ActorView:

@@ -57,7 +57,7 @@ _BY_KEY = Query(_ACTOR.where(accounts.c.key_id == P("key_id", str), accounts.c.k
 
 async def find_actor(session: ReadSession, uri: str) -> Actor | None:
     """The account of another server with that id, if it is known."""
-    return await _first(session, _BY_URI, uri=uri)
+    return await session.view(Actor, _BY_URI, uri=uri)
 
 
 async def is_actor_known(session: ReadSession, uri: str) -> bool:
@@ -67,19 +67,14 @@ async def is_actor_known(session: ReadSession, uri: str) -> bool:
 
 async def load_actor(session: ReadSession, account_id: int) -> Actor | None:
     """The account of another server with that number here."""
-    return await _first(session, _BY_ID, id=account_id)
+    return await session.view(Actor, _BY_ID, id=account_id)
 
 
 async def find_actor_by_handle(session: ReadSession, username: str, domain: str) -> Actor | None:
     """The account of another server with that handle, if it is known."""
-    return await _first(session, _BY_HANDLE, username=username.lower(), domain=domain.lower())
+    return await session.view(Actor, _BY_HANDLE, username=username.lower(), domain=domain.lower())
 
 
 async def list_actors_with_key(session: ReadSession, key_id: str) -> list[Actor]:
     """The accounts of other servers whose first key has that id."""
     return await session.views(Actor, _BY_KEY, key_id=key_id)
-
-
-async def _first(session: ReadSession, query: Query, **parameters: str | int) -> Actor | None:
-    found = await session.views(Actor, query, **parameters)
-    return found[0] if found else None

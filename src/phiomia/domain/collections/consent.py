@@ -86,14 +86,12 @@ _SETTLE = Query(
 
 async def find_item(session: ReadSession, item_id: int) -> ItemPair | None:
     """An item of a collection, in whatever state it is."""
-    found = await session.views(ItemPair, _ONE, id=item_id)
-    return found[0] if found else None
+    return await session.view(ItemPair, _ONE, id=item_id)
 
 
 async def find_item_of(session: ReadSession, collection_id: int, account_id: int) -> ItemPair | None:
     """The item that stands for an account in a collection."""
-    found = await session.views(ItemPair, _OF_PAIR, collection=collection_id, account=account_id)
-    return found[0] if found else None
+    return await session.view(ItemPair, _OF_PAIR, collection=collection_id, account=account_id)
 
 
 async def list_items(session: ReadSession, collection_ids: Sequence[int]) -> list[ItemPair]:

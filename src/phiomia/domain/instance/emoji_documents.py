@@ -38,5 +38,4 @@ async def load_own_emojis(session: ReadSession, shortcodes: Iterable[str]) -> di
 
 async def find_own_emoji(session: ReadSession, emoji_id: int) -> EmojiDetail | None:
     """One of this server's emoji."""
-    found = await session.views(EmojiDetail, _BY_ID, id=emoji_id)
-    return found[0] if found else None
+    return await session.view(EmojiDetail, _BY_ID, id=emoji_id)

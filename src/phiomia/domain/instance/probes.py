@@ -48,14 +48,12 @@ async def find_probe_by_secret(session: ReadSession, secret: str) -> Probe | Non
     if not secret.startswith(PROBE_BEARER):
         return None
     hashed = sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
-    found = await session.views(Probe, _BY_SECRET, secret_hash=hashed, now=now_ms())
-    return found[0] if found else None
+    return await session.view(Probe, _BY_SECRET, secret_hash=hashed, now=now_ms())
 
 
 async def find_probe(session: ReadSession, probe_id: str) -> Probe | None:
     """Who has this name now; None mostly."""
-    found = await session.views(Probe, _BY_ID, id=probe_id, now=now_ms())
-    return found[0] if found else None
+    return await session.view(Probe, _BY_ID, id=probe_id, now=now_ms())
 
 
 async def count_write(session: WriteSession, probe_id: str) -> None:

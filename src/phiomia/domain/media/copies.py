@@ -107,8 +107,7 @@ _IN_TURN = Query.raw(sqlite="SELECT 1", postgresql="SELECT pg_advisory_xact_lock
 
 async def find_copy(session: ReadSession, kind: int, owner_id: int) -> Copy | None:
     """The copy of something's file, or what is known of attempts to get it."""
-    found = await session.views(Copy, _FIND, of_kind=kind, owner=owner_id)
-    return found[0] if found else None
+    return await session.view(Copy, _FIND, of_kind=kind, owner=owner_id)
 
 
 async def touch_copy(session: WriteSession, copy: Copy) -> None:

@@ -179,8 +179,7 @@ class _Status(NamedTuple):
 
 
 async def _load(session: WriteSession, status_id: int) -> _Status | None:
-    row = await session.one(_STATUS, status=status_id)
-    return None if row is None else _Status(*row)
+    return await session.view(_Status, _STATUS, status=status_id)
 
 
 async def _notify_many(session: WriteSession, query: Query, type_: str, status_id: int) -> None:

@@ -115,26 +115,22 @@ _AUTHORIZED = Query(
 
 async def find_app(session: ReadSession, app_id: int) -> App | None:
     """The app with that id."""
-    found = await session.views(App, _BY_ID, id=app_id)
-    return found[0] if found else None
+    return await session.view(App, _BY_ID, id=app_id)
 
 
 async def find_client(session: ReadSession, client_id: str) -> App | None:
     """The app with that client id."""
-    found = await session.views(App, _BY_CLIENT, client=client_id)
-    return found[0] if found else None
+    return await session.view(App, _BY_CLIENT, client=client_id)
 
 
 async def find_app_by_name(session: ReadSession, name: str, redirect_uris: str) -> App | None:
     """The oldest app with exactly that name and those addresses, for tools that register themselves."""
-    found = await session.views(App, _BY_NAME, name=name, uris=redirect_uris, one=1)
-    return found[0] if found else None
+    return await session.view(App, _BY_NAME, name=name, uris=redirect_uris, one=1)
 
 
 async def find_token(session: ReadSession, token: str) -> TokenFacts | None:
     """What is known about a token; None for one that does not exist (any more)."""
-    found = await session.views(TokenFacts, _TOKEN, token_hash=hash_secret(token))
-    return found[0] if found else None
+    return await session.view(TokenFacts, _TOKEN, token_hash=hash_secret(token))
 
 
 async def has_granted(session: ReadSession, user_id: int, app_id: int, scopes: str) -> bool:

@@ -46,8 +46,7 @@ async def find_follow(session: ReadSession, account_id: int, uri: str) -> Pair |
 
 async def find_block(session: ReadSession, account_id: int, uri: str) -> Pair | None:
     """The block that the account of another server has called so."""
-    row = await session.one(_BLOCKS, account=account_id, uri=uri)
-    return None if row is None else Pair(*row)
+    return await session.view(Pair, _BLOCKS, account=account_id, uri=uri)
 
 
 async def find_sent(session: ReadSession, target_id: int, number: int, uri: str) -> Pair | None:

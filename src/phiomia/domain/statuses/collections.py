@@ -60,8 +60,7 @@ _CONVERSATION = Query(_REFERENCES.where(statuses.c.conversation_id == P("convers
 
 async def find_status_head(session: ReadSession, status_id: int) -> StatusHead | None:
     """A status's head, whoever asks."""
-    found = await session.views(StatusHead, _HEAD, id=status_id)
-    return found[0] if found else None
+    return await session.view(StatusHead, _HEAD, id=status_id)
 
 
 async def list_answers(

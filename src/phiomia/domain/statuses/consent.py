@@ -85,8 +85,7 @@ _BY_APPROVAL = Query(
 
 async def find_pair(session: ReadSession, status_id: int) -> QuotePair | None:
     """The quote that a status has."""
-    row = await session.one(_PAIR, status=status_id)
-    return None if row is None else QuotePair(*row)
+    return await session.view(QuotePair, _PAIR, status=status_id)
 
 
 async def note_quoted(session: WriteSession, status_id: int, quoted_id: int, author_id: int) -> None:

@@ -46,8 +46,7 @@ _ANSWERS = Query(
 
 async def find_by_uri(session: ReadSession, uri: str) -> Known | None:
     """The status of another server with that id, if it is stored."""
-    row = await session.one(_BY_URI, uri=uri)
-    return None if row is None else Known(*row)
+    return await session.view(Known, _BY_URI, uri=uri)
 
 
 async def find_ids_by_uri(session: ReadSession, uris: Sequence[str]) -> dict[str, int]:
@@ -57,14 +56,12 @@ async def find_ids_by_uri(session: ReadSession, uris: Sequence[str]) -> dict[str
 
 async def find_ours(session: ReadSession, username: str, status_id: int) -> Known | None:
     """A local account's status."""
-    row = await session.one(_OURS, id=status_id, username=username.lower())
-    return None if row is None else Known(*row)
+    return await session.view(Known, _OURS, id=status_id, username=username.lower())
 
 
 async def find_by_id(session: ReadSession, status_id: int) -> Known | None:
     """A status by its number, whoever may see it."""
-    row = await session.one(_BY_ID, id=status_id)
-    return None if row is None else Known(*row)
+    return await session.view(Known, _BY_ID, id=status_id)
 
 
 async def find_answers(session: ReadSession, status_id: int) -> tuple[int, dict[str, int]] | None:

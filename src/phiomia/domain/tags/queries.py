@@ -44,8 +44,7 @@ _FOLLOWED = Query(
 
 async def find_tag(session: ReadSession, key: str) -> TagView | None:
     """The hashtag of a key, if anybody ever used it."""
-    found = await session.views(TagView, _BY_NAME, name=key)
-    return found[0] if found else None
+    return await session.view(TagView, _BY_NAME, name=key)
 
 
 async def find_tags_by_prefix(session: ReadSession, key: str) -> list[TagView]:

@@ -50,8 +50,7 @@ _USE = Query(
 
 async def find_invite(session: ReadSession, code: str) -> InviteView | None:
     """The invitation with that code, whether it still holds or not."""
-    found = await session.views(InviteView, _BY_CODE, code=code)
-    return found[0] if found else None
+    return await session.view(InviteView, _BY_CODE, code=code)
 
 
 async def list_invites(session: ReadSession) -> list[InviteView]:

@@ -87,14 +87,12 @@ async def load_user(session: ReadSession, user_id: int) -> UserView:
 
 async def find_user(session: ReadSession, username: str) -> UserView | None:
     """The user with that name, in whatever case."""
-    found = await session.views(UserView, _BY_NAME, key=username.removeprefix("@").lower())
-    return found[0] if found else None
+    return await session.view(UserView, _BY_NAME, key=username.removeprefix("@").lower())
 
 
 async def find_by_email(session: ReadSession, email: str) -> UserView | None:
     """The user with that address, in whatever case."""
-    found = await session.views(UserView, _BY_EMAIL, key=key_of(email))
-    return found[0] if found else None
+    return await session.view(UserView, _BY_EMAIL, key=key_of(email))
 
 
 async def list_users(session: ReadSession, after: int = 0, limit: int = 500) -> list[UserView]:
@@ -104,8 +102,7 @@ async def list_users(session: ReadSession, after: int = 0, limit: int = 500) -> 
 
 async def find_credentials(session: ReadSession, email: str) -> Credentials | None:
     """What a sign-in with that address is judged by."""
-    found = await session.views(Credentials, _CREDENTIALS, key=key_of(email))
-    return found[0] if found else None
+    return await session.view(Credentials, _CREDENTIALS, key=key_of(email))
 
 
 async def find_new_email(session: ReadSession, user_id: int) -> str:

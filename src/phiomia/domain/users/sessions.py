@@ -91,8 +91,7 @@ async def open_session(session: WriteSession, user_id: int, *, user_agent: str =
 
 async def find_session(session: ReadSession, secret: str) -> SignedIn | None:
     """Whose cookie it is; None when it is nobody's, too old, or theirs who may no longer sign in."""
-    row = await session.one(_FIND, secret_hash=digest_secret(secret), oldest=_oldest())
-    return SignedIn(*row) if row is not None else None
+    return await session.view(SignedIn, _FIND, secret_hash=digest_secret(secret), oldest=_oldest())
 
 
 async def touch_session(session: WriteSession, session_id: int, ip: str) -> None:

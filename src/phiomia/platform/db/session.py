@@ -34,6 +34,10 @@ class ReadSession(Protocol):
         """The first column of every row."""
         ...
 
+    async def view(self, kind: Callable[..., T], query: Query, **parameters: Any) -> T | None:
+        """`kind(*row)` for the first row, or None: the columns stand in the order of the kind's fields."""
+        ...
+
     async def views(self, kind: Callable[..., T], query: Query, **parameters: Any) -> list[T]:
         """`kind(*row)` for every row: the columns stand in the order of the kind's fields."""
         ...

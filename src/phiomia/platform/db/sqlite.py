@@ -60,6 +60,10 @@ class _Session:
     async def column(self, query: Query, **parameters: Any) -> list[Any]:
         return [row[0] for row in await self.all(query, **parameters)]
 
+    async def view(self, kind: Callable[..., T], query: Query, **parameters: Any) -> T | None:
+        row = await self.one(query, **parameters)
+        return None if row is None else kind(*row)
+
     async def views(self, kind: Callable[..., T], query: Query, **parameters: Any) -> list[T]:
         return [kind(*row) for row in await self.all(query, **parameters)]
 
