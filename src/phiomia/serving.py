@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,6 +22,9 @@ ROLES = ("worker", "streaming", "web")
 FOLDERS = ("run", "tmp", "media")
 # For a small machine that has much else to do at the moment; what can't start says so at once.
 _READY_SECONDS = 60.0
+_NO_DEMO = (
+    "The demonstration is not complete; the server starts with what there is. An empty data directory tries again."
+)
 
 
 def run_serve(
@@ -97,7 +101,12 @@ async def _first_run(config: Config, *, demo: bool) -> None:
         if demo:
             from phiomia.demo import fill_demo
 
-            await fill_demo(config, parts.db, parts.storage, parts.links)
+            try:
+                await fill_demo(config, parts.db, parts.storage, parts.links)
+            except Exception as error:
+                # Whoever only wants to look around has a server all the same.
+                traceback.print_exception(error)
+                print(f"phiomia: {_NO_DEMO}", file=sys.stderr, flush=True)
 
 
 def describe(config: Config, roles: tuple[str, ...] = ROLES) -> Settings:

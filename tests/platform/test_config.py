@@ -71,6 +71,53 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
         load_config({"PHIOMIA_DATA": str(tmp_path)})
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('bnd = "127.0.0.1:1"', "phiomia.toml: bnd is not a setting. Did you mean bind?"),
+        ('[registrations]\nmoed = "open"', "moed in [registrations] is not a setting. Did you mean mode?"),
+        ("[registrations]\nxyzzy = 1", "There are: mode, confirm_email, message."),
+        ('[registration]\nmode = "open"', "registration is not a setting. Did you mean registrations?"),
+        ('mode = "open"', "mode belongs below [registrations] or [federation], not above all sections."),
+        (
+            '[registrations]\nmode = "opne"',
+            "registrations.mode is 'opne'; it must be 'approval' or 'closed' or 'open'.",
+        ),
+        ('registrations = "open"', "registrations is a section: write its settings below a line [registrations]."),
+        ('[processes]\nweb = "two"', "processes.web is 'two'; it must be a whole number, at least 1 and at most 64."),
+        ("[database]\nbusy_seconds = 0", "database.busy_seconds is 0; it must be a number, above 0 and at most 120."),
+        ("[rate_limits]\nip = [3]", "rate_limits.ip is [3]; it must be two whole numbers, [requests, seconds]."),
+        ('[media]\nproxy = "x"', "media.proxy is 'x'; it must be true or false."),
+        ('trusted_proxies = "10.0.0.1"', "trusted_proxies is '10.0.0.1'; it must be a list of texts."),
+        ("[mail]\npassword = 12345", "mail.password is no text; it must be a text."),
+        ("local_domain = 'https://a.example'", "it must be a name alone, like example.org."),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_named_with_what_would_be_right(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "phiomia.toml").write_text(text)
+    with pytest.raises(ConfigError) as raised:
+        load_config({"PHIOMIA_DATA": str(tmp_path)})
+    assert words in str(raised.value)
+
+
+def test_a_wrong_variable_is_named_beside_a_right_file(tmp_path: Path) -> None:
+    (tmp_path / "phiomia.toml").write_text('[registrations]\nmode = "open"')
+    with pytest.raises(ConfigError) as raised:
+        load_config({"PHIOMIA_DATA": str(tmp_path), "PHIOMIA_REGISTRATIONS": "opne"})
+    assert str(raised.value).startswith("PHIOMIA_REGISTRATIONS: registrations.mode is 'opne'; it must be ")
+
+
+def test_a_variable_below_what_should_be_a_section(tmp_path: Path) -> None:
+    (tmp_path / "phiomia.toml").write_text('registrations = "open"')
+    with pytest.raises(ConfigError, match="registrations is a section"):
+        load_config({"PHIOMIA_DATA": str(tmp_path), "PHIOMIA_REGISTRATIONS": "open"})
+
+
+def test_a_variable_that_is_nearly_right_is_guessed(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="Did you mean PHIOMIA_REGISTRATIONS"):
+        load_config({"PHIOMIA_DATA": str(tmp_path), "PHIOMIA_REGISTRATION": "open"})
+
+
 def test_sockets_have_room_however_long_the_path_is() -> None:
     near = load_config({"PHIOMIA_DATA": "/srv/phiomia"})
     assert near.sockets_dir == Path("/srv/phiomia/run")

@@ -12,6 +12,7 @@ import typer
 from phiomia.cli.mask import hide_password
 from phiomia.platform import config as settings
 from phiomia.platform.config import Config, load_config
+from phiomia.platform.setting_faults import SECRETS
 
 app = typer.Typer(name="config", help="The settings.", no_args_is_help=True)
 
@@ -115,6 +116,6 @@ def _variable(path: tuple[str, ...]) -> str:
 
 
 def _mask(name: str, value: Any) -> Any:
-    if name in ("password", "key") and value:
+    if name.endswith(SECRETS) and value:
         return "****"
     return hide_password(value) if isinstance(value, str) and "://" in value else value

@@ -7,6 +7,7 @@ from the Structs below, so every field carries its description here.
 import hashlib
 import ipaddress
 import os
+import re
 import tempfile
 import tomllib
 from collections.abc import Mapping
@@ -20,7 +21,10 @@ from msgspec import Meta, Struct, field
 
 from phiomia.platform.pinned_names import read_pins
 from phiomia.platform.reachable import is_within, networks
+from phiomia.platform.setting_faults import explain_fault, suggest
 
+# No scheme, no path, no @ and no space: it stands within handles. What is not ASCII may be written as such.
+_HOST = re.compile(r"[^\s/@:?#]+(:\d{1,5})?")
 _LONGEST_SOCKET = "/health/streaming-4194304.sock"
 _LONGEST_SOCKET_PATH = 107  # of sun_path, without the zero at its end
 
@@ -382,7 +386,7 @@ def load_config(environ: Mapping[str, str] | None = None, path: str | None = Non
     environ = os.environ if environ is None else environ
     file = find_file(environ, path)
     tree: dict[str, Any] = read_toml(file) if file else {}
-    origin = str(file) if file else "the defaults"
+    origins: dict[tuple[str, ...], str] = {}
     known = variables()
     for name, value in environ.items():
         if not name.startswith("PHIOMIA_") or name in INTERNAL_NAMES:
@@ -390,12 +394,14 @@ def load_config(environ: Mapping[str, str] | None = None, path: str | None = Non
         if name not in known:
             if name.startswith(_INTERNAL_PREFIXES):
                 continue
-            raise ConfigError(f"{name} is not a setting. `phiomia config show` lists those that exist.")
+            hint = suggest(name, known) or " docs/reference/settings.md lists those that exist."
+            raise ConfigError(f"{name} is not a setting.{hint}")
         _put(tree, known[name], _parse(known[name], value, name))
+        origins[known[name]] = name
     try:
         config = msgspec.convert(tree, Config, strict=False)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{origin} or a PHIOMIA_* variable: {error}") from None
+        raise ConfigError(explain_fault(error, tree, Config, origins, str(file or "the settings"))) from None
     _check(config)
     return config
 
@@ -422,6 +428,9 @@ def read_toml(file: Path) -> dict[str, Any]:
 def _put(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     for key in path[:-1]:
         tree = tree.setdefault(key, {})
+        if not isinstance(tree, dict):
+            # The file has something else where a section should be, which the conversion says better.
+            return
     tree[path[-1]] = value
 
 
@@ -463,6 +472,8 @@ def _check(config: Config) -> None:
         parts = urlsplit(config.public_url)
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
             raise ConfigError(f"public_url is {config.public_url!r}; it must look like https://social.example.")
+    if config.local_domain and not _HOST.fullmatch(config.local_domain):
+        raise ConfigError(f"local_domain is {config.local_domain!r}; it must be a name alone, like example.org.")
     if config.database.url and not config.database.url.startswith(("sqlite:", "postgresql:", "postgres:")):
         raise ConfigError("database.url must begin with sqlite:/// or postgresql://.")
     if config.bus.url and not config.bus.url.startswith(("redis://", "rediss://", "valkey://", "unix:", "local:")):
