@@ -1,151 +1,66 @@
 """Rendered bytes of statuses and accounts, kept by revision, and pages spliced out of them.
 
 A page's statement gives ids with revisions; a fragment is used only when its revision is that one, so
-a stale one can't be served and nothing has to be told between processes. Per viewer only flags differ:
-they come from ready-made bytes.
+a stale one can't be served and nothing has to be told between processes. However long a page is, it takes two more
+statements at most: one for what differs between viewers, one for the fragments that are not kept.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import NamedTuple
 
 import msgspec
 
-from phiomia.domain.accounts.queries import load_accounts, load_revisions
+from phiomia.domain.accounts.queries import ShownAccount, load_revisions
 from phiomia.domain.accounts.views import AccountView
 from phiomia.domain.errors import NotFound
 from phiomia.domain.filters.known import KnownFilters
-from phiomia.domain.instance.emojis import load_emojis
-from phiomia.domain.statuses.card_views import CardView
-from phiomia.domain.statuses.queries import load_statuses, load_votes
-from phiomia.domain.statuses.quote_policy import needs_relations
+from phiomia.domain.statuses.apart import Known, load_apart
+from phiomia.domain.statuses.queries import load_shown
 from phiomia.domain.statuses.quote_state import QuoteState
 from phiomia.domain.statuses.quote_views import QuoteView, Standing
-from phiomia.domain.statuses.quoted import find_quoted, load_follows
-from phiomia.domain.statuses.views import FeedRow, Mark, PollView, StatusView
-from phiomia.domain.statuses.visibility import Visibility
+from phiomia.domain.statuses.views import FeedRow, PollView
 from phiomia.entities.account import render_account
 from phiomia.entities.card import render_card
 from phiomia.entities.filtered import Filtering
+from phiomia.entities.kept import Kept
 from phiomia.entities.links import Links
+from phiomia.entities.pieces import (
+    ACCOUNT,
+    APPROVAL,
+    AUTHOR,
+    BOOST,
+    CARD,
+    END,
+    END_OF_ANYBODY,
+    ENDS,
+    ENDS_OF_OWN,
+    FLAGS,
+    NOBODY,
+    POLL,
+    QUOTE,
+    SOMEBODY,
+    AccountFragment,
+    Hole,
+    Pieces,
+    StatusFragment,
+    render_fragment,
+    splice_status,
+)
 from phiomia.entities.poll import render_poll, with_votes
 from phiomia.entities.quote import approval_for, render_quote, render_shallow_quote
-from phiomia.entities.status import render_status
 from phiomia.platform.clock import now_ms
 from phiomia.platform.db import ReadSession
-from phiomia.platform.json import decode_strings
 
-V = TypeVar("V")
 _encode = msgspec.json.encode
 
-# Splicing is joining: these are the pieces between the fragments.
-_APPROVAL = b',"quote_approval":'
-_ACCOUNT = b',"account":'
-_BOOST = b',"reblog":'
-_END = b"}"
-_POLL = b',"poll":'
-_QUOTE = b',"quote":'
-_CARD = b',"card":'
-Pieces = Sequence[bytes]
 
+class _Gathered(NamedTuple):
+    """What a page is spliced from."""
 
-def _flag_bytes() -> tuple[bytes, ...]:
-    table = []
-    names = {
-        "favourited": Mark.FAVOURITED,
-        "reblogged": Mark.BOOSTED,
-        "bookmarked": Mark.BOOKMARKED,
-        "muted": Mark.MUTED,
-    }
-    for number in range(32):
-        flags: dict[str, Any] = {name: bool(number & mark) for name, mark in names.items()}
-        if number & Mark.PINNED:
-            flags["pinned"] = True
-        flags["filtered"] = []
-        table.append(b"," + _encode(flags)[1:])
-    return tuple(table)
-
-
-_FLAGS = _flag_bytes()
-_ENDS = tuple(b',"reblog":null' + flags for flags in _FLAGS)
-_END_OF_ANYBODY = b',"reblog":null}'
-# Only what is one's own says that it is not pinned.
-_ENDS_OF_OWN = tuple(
-    end if number & Mark.PINNED else end[:-1] + b',"pinned":false}' for number, end in enumerate(_ENDS)
-)
-
-
-# Which of the three ends of a fragment's body a viewer gets.
-_NOBODY, _SOMEBODY, _AUTHOR = 0, 1, 2
-
-
-class Apart(NamedTuple):
-    """What of a status is made anew each time, since it changes without the status, or differs between viewers."""
-
-    poll: PollView | None
-    quote: QuoteView | None
-    card: CardView | None  # with an author known here, be it by hearsay
-    policy: tuple[int, int] | None  # who may quote it, and its visibility, if that depends on who follows whom
-
-
-class StatusFragment(NamedTuple):
-    """A status's shared bytes, open at the end.
-
-    `joints` lead on to the account: for nobody, somebody, the author. Few statuses have something `apart`.
-    """
-
-    rev: int
-    body: bytes
-    joints: tuple[bytes, ...]
-    apart: Apart | None
-
-
-class _Hole(NamedTuple):
-    """Where in the pieces of a status that which is apart has to be put, with the joint behind it."""
-
-    pieces: list[bytes]
-    at: int
-    status_id: int
-    account_id: int
-    apart: Apart
-    kind: int
-
-
-class AccountFragment(NamedTuple):
-    """An account's bytes, whole."""
-
-    rev: int
-    body: bytes
-
-
-class Kept(Generic[V]):
-    """A bounded memory in two generations: cheap to read, forgets what was not used lately."""
-
-    __slots__ = ("_old", "_room", "fresh")
-
-    def __init__(self, most: int) -> None:
-        self._room = max(1, most // 2)
-        self.fresh: dict[int, V] = {}
-        self._old: dict[int, V] = {}
-
-    def get(self, key: int) -> V | None:
-        """What is kept under a key."""
-        value = self.fresh.get(key)
-        if value is None:
-            value = self._old.get(key)
-            if value is not None:
-                self.put(key, value)
-        return value
-
-    def put(self, key: int, value: V) -> None:
-        """Keeps a value, letting the older generation go when the newer is full."""
-        if len(self.fresh) >= self._room:
-            self._old, self.fresh = self.fresh, {}
-        self.fresh[key] = value
-
-    def clear(self) -> None:
-        """Forgets everything."""
-        self.fresh, self._old = {}, {}
+    statuses: Mapping[int, StatusFragment]
+    accounts: Mapping[int, AccountFragment]
+    known: Known
+    viewer: int | None
 
 
 class Fragments:
@@ -185,39 +100,88 @@ class Fragments:
         """The rows as Status entities. Their visibility has been established by the statement that gave them."""
         return [b"".join(pieces) for _, pieces in await self._spliced(session, rows, viewer)]
 
-    async def by_id(self, session: ReadSession, rows: Sequence[FeedRow], viewer: int | None) -> dict[int, bytes]:
-        """The same by id, for those who can't rely on every row being there still."""
-        return {id_: b"".join(pieces) for id_, pieces in await self._spliced(session, rows, viewer)}
+    async def by_id(
+        self,
+        session: ReadSession,
+        rows: Sequence[FeedRow],
+        viewer: int | None,
+        known: Known | None = None,
+        people: Mapping[int, int] | None = None,
+    ) -> dict[int, bytes]:
+        """The same by id, for those who can't rely on every row being there still.
+
+        `known`: what was asked for together with the rows. `people`: accounts with their revisions that will be wanted
+        next, so that those which are not kept come in the same statement as what these rows lack.
+        """
+        spliced = await self._spliced(session, rows, viewer, known, people)
+        return {id_: b"".join(pieces) for id_, pieces in spliced}
 
     async def _spliced(
-        self, session: ReadSession, rows: Sequence[FeedRow], viewer: int | None, *, inner: bool = False
+        self,
+        session: ReadSession,
+        rows: Sequence[FeedRow],
+        viewer: int | None,
+        known: Known | None = None,
+        people: Mapping[int, int] | None = None,
     ) -> list[tuple[int, Pieces]]:
-        """The pieces of each row. `inner`: they are shown inside of another status."""
-        known = self._splice_known(rows, viewer)
-        if known is None:
-            statuses, accounts = await self._gather(session, rows)
-            holes: list[_Hole] = []
-            found = [
-                (row.id, self._splice(row, statuses, accounts, viewer, holes))
-                for row in rows
-                # One that was deleted since the statement is left out.
-                if row.id in statuses and (row.original_id is None or row.original_id in statuses)
-            ]
+        """The pieces of each row."""
+        ready = self._splice_known(rows, viewer)
+        if ready is not None and not ready[1] and not people:
+            found = ready[0]
         else:
-            found, holes = known
-        if holes:
-            await self._fill(session, holes, viewer, inner)
+            if known is None:
+                known = await load_apart(session, self._find_uncertain(rows), viewer)
+            found = await self._splice_rest(session, rows, ready, (known, people or {}, viewer))
         return found if viewer is None else await self.filtering.mark(session, rows, found, viewer)
+
+    async def _splice_rest(
+        self,
+        session: ReadSession,
+        rows: Sequence[FeedRow],
+        ready: tuple[list[tuple[int, Pieces]], list[Hole]] | None,
+        more: tuple[Known, Mapping[int, int], int | None],
+    ) -> list[tuple[int, Pieces]]:
+        known, people, viewer = more
+        inner = [row for row in known.quoted if known.standings[row.id] is not Standing.UNAUTHORIZED]
+        lacking = inner if ready is not None else [*rows, *inner]
+        statuses, accounts = await self._gather(session, lacking, {**people, **known.authors})
+        gathered = _Gathered(statuses, accounts, known, viewer)
+        found, holes = ready or _splice_each(rows, gathered)
+        if any(hole.apart.quote is not None for hole in holes):
+            self._fill(holes, gathered, await self._show_quoted(session, inner, gathered))
+        else:
+            self._fill(holes, gathered, {})
+        return found
+
+    async def _show_quoted(
+        self, session: ReadSession, rows: Sequence[FeedRow], gathered: _Gathered
+    ) -> dict[int, bytes]:
+        """What is quoted; inside of it nothing but the ids of what that quotes."""
+        found, holes = _splice_each(rows, gathered)
+        self._fill(holes, gathered, None)
+        if gathered.viewer is not None:
+            found = await self.filtering.mark(session, rows, found, gathered.viewer)
+        return {id_: b"".join(pieces) for id_, pieces in found}
+
+    def _find_uncertain(self, rows: Sequence[FeedRow]) -> list[int]:
+        """The ids of rows of which more has to be known than their fragments, or of which that isn't known."""
+        found = []
+        for row in rows:
+            rev = row.rev if row.original_id is None else row.original_rev
+            kept = self._statuses.get(row.original_id or row.id)
+            if kept is None or kept.rev != rev or kept.apart is not None:
+                found.append(row.id)
+        return found
 
     def _splice_known(
         self, rows: Sequence[FeedRow], viewer: int | None
-    ) -> tuple[list[tuple[int, Pieces]], list[_Hole]] | None:
+    ) -> tuple[list[tuple[int, Pieces]], list[Hole]] | None:
         """The rows, when every fragment of them is kept, and what some of them still lack.
 
         The usual case in one pass: this loop is most of what a page costs apart from its statement.
         """
         found: list[tuple[int, Pieces]] = []
-        holes: list[_Hole] = []
+        holes: list[Hole] = []
         fresh_statuses, fresh_accounts = self._statuses.fresh.get, self._accounts.fresh.get
         for _, id_, rev, account_id, account_rev, original_id, original_rev, other_id, other_rev, marks in rows:
             status = fresh_statuses(id_) or self._statuses.get(id_)
@@ -227,22 +191,22 @@ class Fragments:
             outer: Pieces = ()
             if original_id is None:
                 shown, shown_author = id_, account_id
-                end = _END_OF_ANYBODY if viewer is None else (_ENDS_OF_OWN if account_id == viewer else _ENDS)[marks]
+                end = END_OF_ANYBODY if viewer is None else (ENDS_OF_OWN if account_id == viewer else ENDS)[marks]
                 last = b""
             else:
                 shown, shown_author = original_id, other_id  # type: ignore[assignment]
-                outer = (status[1], status[2][_NOBODY], author[1], _BOOST)
+                outer = (status[1], status[2][NOBODY], author[1], BOOST)
                 status = fresh_statuses(original_id) or self._statuses.get(original_id)
                 author = fresh_accounts(other_id) or self._accounts.get(other_id)  # type: ignore[arg-type]
                 if status is None or author is None or status[0] != original_rev or author[0] != other_rev:
                     return None
-                end, last = (_END_OF_ANYBODY, _END) if viewer is None else (_ENDS[marks], _FLAGS[marks])
-            kind = _NOBODY if viewer is None else (_AUTHOR if shown_author == viewer else _SOMEBODY)
+                end, last = (END_OF_ANYBODY, END) if viewer is None else (ENDS[marks], FLAGS[marks])
+            kind = NOBODY if viewer is None else (AUTHOR if shown_author == viewer else SOMEBODY)
             if status[3] is None:
                 found.append((id_, (*outer, status[1], status[2][kind], author[1], end, last)))
             else:
                 pieces = [*outer, status[1], b"", status[2][kind], author[1], end, last]
-                holes.append(_Hole(pieces, len(outer) + 1, shown, shown_author, status[3], kind))
+                holes.append(Hole(pieces, len(outer) + 1, shown, shown_author, status[3], kind))
                 found.append((id_, pieces))
         return found, holes
 
@@ -251,57 +215,36 @@ class Fragments:
         kept = self._statuses.get(row.original_id or row.id)
         return kept is None or kept.apart is not None
 
-    async def _fill(self, session: ReadSession, holes: Sequence[_Hole], viewer: int | None, inner: bool) -> None:
-        """Puts what was made apart where it belongs: a fixed number of statements for all the holes."""
-        polled = [hole.apart.poll for hole in holes if hole.apart.poll is not None]
-        polls = await self._polls(session, polled, viewer) if polled else {}
-        quoting = {hole.status_id: hole.apart.quote for hole in holes if hole.apart.quote is not None}
-        quotes = await self._quotes(session, quoting, viewer, inner=inner) if quoting else {}
-        written = {hole.apart.card.author_id for hole in holes if hole.apart.card is not None}
-        authors = await self.accounts(session, sorted(one for one in written if one is not None)) if written else {}
-        dependent = {hole.account_id for hole in holes if hole.apart.policy is not None and hole.kind == _SOMEBODY}
-        follows = await load_follows(session, sorted(dependent), viewer or 0) if dependent else {}
-        for pieces, at, status_id, account_id, apart, kind in holes:
+    def _fill(self, holes: Sequence[Hole], gathered: _Gathered, quoted: Mapping[int, bytes] | None) -> None:
+        """Puts what was made apart where it belongs. `quoted` is None inside of a quote."""
+        accounts, known, viewer = gathered.accounts, gathered.known, gathered.viewer
+        now = now_ms()
+        for pieces, at, _, account_id, apart, kind in holes:
             made = []
             if apart.poll is not None:
-                made += [_POLL, polls[apart.poll.status_id]]
+                made += [POLL, self._poll(apart.poll, now, known, viewer)]
             if apart.quote is not None:
-                made += [_QUOTE, quotes[status_id]]
+                made += [QUOTE, _quote(apart.quote, known, quoted)]
             if apart.card is not None:
-                card = render_card(apart.card, self.links, authors.get(apart.card.author_id or 0), viewer)
-                made += [_CARD, _encode(card)]
-            if apart.policy is not None and kind == _SOMEBODY:
-                follow, followed = follows.get(account_id, (False, False))
-                approval = approval_for(*apart.policy, follows=follow, followed=followed)[_SOMEBODY]
-                pieces[at + 1] = b"".join((_APPROVAL, approval, _ACCOUNT))
+                author = accounts.get(apart.card.author_id or 0)
+                card = render_card(apart.card, self.links, None if author is None else author.body, viewer)
+                made += [CARD, _encode(card)]
+            if apart.policy is not None and kind == SOMEBODY:
+                follow, followed = known.follows.get(account_id, (False, False))
+                approval = approval_for(*apart.policy, follows=follow, followed=followed)[SOMEBODY]
+                pieces[at + 1] = b"".join((APPROVAL, approval, ACCOUNT))
             pieces[at] = b"".join(made)
 
-    async def _quotes(
-        self, session: ReadSession, made: Mapping[int, QuoteView], viewer: int | None, *, inner: bool
-    ) -> dict[int, bytes]:
-        """The quotes of statuses; inside of what is quoted nothing but the ids of further ones."""
-        wanted = {
-            quote.quoted_id
-            for quote in made.values()
-            if quote.quoted_id is not None and quote.state == QuoteState.ACCEPTED
-        }
-        found = await find_quoted(session, sorted(wanted), viewer) if wanted else {}
-        standings = {quoted_id: standing for quoted_id, (_, standing) in found.items()}
-        if inner:
-            return {
-                status_id: render_shallow_quote(quote, standings.get(quote.quoted_id or 0))
-                for status_id, quote in made.items()
-            }
-        rows = [row for row, standing in found.values() if standing is not Standing.UNAUTHORIZED]
-        shown = {id_: b"".join(pieces) for id_, pieces in await self._spliced(session, rows, viewer, inner=True)}
-        return {
-            status_id: render_quote(quote, standings.get(quote.quoted_id or 0), shown.get(quote.quoted_id or 0))
-            for status_id, quote in made.items()
-        }
+    def _poll(self, poll: PollView, now: int, known: Known, viewer: int | None) -> bytes:
+        entity = render_poll(poll, now, self.links)
+        return _encode(entity if viewer is None else with_votes(entity, poll, viewer, known.votes.get(poll.id, [])))
 
     async def quote(self, session: ReadSession, status_id: int, quote: QuoteView, viewer: int | None) -> bytes:
         """The Quote entity of a status that was just loaded."""
-        return (await self._quotes(session, {status_id: quote}, viewer, inner=False))[status_id]
+        known = await load_apart(session, [status_id], viewer)
+        inner = [row for row in known.quoted if known.standings[row.id] is not Standing.UNAUTHORIZED]
+        gathered = _Gathered(*await self._gather(session, inner, known.authors), known, viewer)
+        return _quote(quote, known, await self._show_quoted(session, inner, gathered))
 
     async def accounts(self, session: ReadSession, ids: Sequence[int]) -> dict[int, bytes]:
         """Account entities by id, always as they stand now."""
@@ -309,150 +252,73 @@ class Fragments:
 
     async def accounts_at(self, session: ReadSession, revisions: Iterable[Sequence[int]]) -> dict[int, bytes]:
         """Account entities by id, given ids with revisions that were just read."""
-        found, missing = {}, []
-        for account_id, rev in revisions:
-            kept = self._accounts.get(account_id)
-            if kept is not None and kept.rev == rev:
-                found[account_id] = kept.body
-            else:
-                missing.append(account_id)
-        if missing:
-            views = await load_accounts(session, missing)
-            for account_id, fragment in (await self._render_accounts(session, views.values())).items():
-                found[account_id] = fragment.body
-        return found
+        wanted: dict[int, int] = dict(revisions)  # type: ignore[arg-type]
+        _, found = await self._gather(session, (), wanted)
+        return {id_: found[id_].body for id_ in wanted if id_ in found}
 
     async def account(self, session: ReadSession, view: AccountView) -> bytes:
-        """The entity of an account that was just loaded."""
-        kept = self._accounts.get(view.id)
-        if kept is not None and kept.rev == view.rev:
-            return kept.body
-        return (await self._render_accounts(session, [view]))[view.id].body
+        """The entity of an account that was just loaded. Raises NotFound for one that was deleted since."""
+        found = await self.accounts_at(session, [(view.id, view.rev)])
+        if view.id not in found:
+            raise NotFound
+        return found[view.id]
 
     async def _gather(
-        self, session: ReadSession, rows: Sequence[FeedRow]
+        self, session: ReadSession, rows: Sequence[FeedRow], people: Mapping[int, int]
     ) -> tuple[dict[int, StatusFragment], dict[int, AccountFragment]]:
-        statuses: dict[int, StatusFragment] = {}
-        accounts: dict[int, AccountFragment] = {}
-        missing_statuses: dict[int, int] = {}
-        missing_accounts: set[int] = set()
-        get_status, get_account = self._statuses.get, self._accounts.get
+        """The fragments of rows and of accounts with their revisions; what is not kept, in one statement."""
+        wanted: dict[int, int] = {}
+        authors = dict(people)
         for row in rows:
-            (
-                _,
-                id_,
-                rev,
-                account_id,
-                account_rev,
-                original_id,
-                original_rev,
-                original_account_id,
-                original_account_rev,
-                _,
-            ) = row
-            kept = get_status(id_)
-            if kept is not None and kept.rev == rev:
-                statuses[id_] = kept
-            else:
-                missing_statuses[id_] = account_id
-            author = get_account(account_id)
-            if author is not None and author.rev == account_rev:
-                accounts[account_id] = author
-            else:
-                missing_accounts.add(account_id)
-            if original_id is not None:
-                kept = get_status(original_id)
-                if kept is not None and kept.rev == original_rev:
-                    statuses[original_id] = kept
-                else:
-                    missing_statuses[original_id] = original_account_id  # type: ignore[assignment]
-                author = get_account(original_account_id)  # type: ignore[arg-type]
-                if author is not None and author.rev == original_account_rev:
-                    accounts[original_account_id] = author  # type: ignore[index]
-                else:
-                    missing_accounts.add(original_account_id)  # type: ignore[arg-type]
-        if missing_statuses:
-            statuses |= await self._render_statuses(session, missing_statuses)
-        if missing_accounts:
-            views = await load_accounts(session, sorted(missing_accounts))
-            accounts |= await self._render_accounts(session, list(views.values()))
+            wanted[row.id], authors[row.account_id] = row.rev, row.account_rev
+            if row.original_id is not None:
+                wanted[row.original_id] = row.original_rev or 0
+                authors[row.original_account_id or 0] = row.original_account_rev or 0
+        statuses = {id_: kept for id_, rev in wanted.items() if (kept := self._statuses.get(id_)) and kept.rev == rev}
+        accounts = {id_: one for id_, rev in authors.items() if (one := self._accounts.get(id_)) and one.rev == rev}
+        lacking = [id_ for id_ in wanted if id_ not in statuses]
+        # The author's own columns are needed for rendering a status, too.
+        strangers = {id_ for id_ in authors if id_ not in accounts}
+        for row in rows if lacking else ():
+            if row.id not in statuses:
+                strangers.add(row.account_id)
+            if row.original_id is not None and row.original_id not in statuses:
+                strangers.add(row.original_account_id or 0)
+        if lacking or strangers:
+            views, shown = await load_shown(session, lacking, sorted(strangers))
+            accounts |= self._keep_accounts(shown)
+            for id_, view in views.items():
+                if view.row.account_id in shown:
+                    statuses[id_] = render_fragment(view, shown[view.row.account_id].view, self.links)
+                    self._statuses.put(id_, statuses[id_])
         return statuses, accounts
 
-    async def _render_statuses(self, session: ReadSession, authors: Mapping[int, int]) -> dict[int, StatusFragment]:
-        views = await load_statuses(session, list(authors))
-        people = await load_accounts(session, sorted(set(authors.values())))
+    def _keep_accounts(self, found: Mapping[int, ShownAccount]) -> dict[int, AccountFragment]:
         made = {}
-        for id_, view in views.items():
-            entity = render_status(view, people[view.row.account_id], self.links)
-            row = view.row
-            policy = (row.quote_policy, row.visibility)
-            fragment = StatusFragment(row.rev, _encode(entity)[:-1], _joints(*policy), _set_apart(view, policy))
-            self._statuses.put(id_, fragment)
-            made[id_] = fragment
-        return made
-
-    async def _render_accounts(self, session: ReadSession, views: Iterable[AccountView]) -> dict[int, AccountFragment]:
-        made = {}
-        for view in views:
-            names = decode_strings(view.emojis) if view.emojis != "[]" else []
-            emojis = await load_emojis(session, names, view.domain) if names else {}
-            entity = render_account(view, list(emojis.values()), self.links)
+        for view, emojis, moved_to in found.values():
+            entity = render_account(view, emojis, self.links)
             if view.moved_to_id is not None:
-                target = (await load_accounts(session, [view.moved_to_id])).get(view.moved_to_id)
-                entity["moved"] = None if target is None else render_account(target, [], self.links)
-            fragment = AccountFragment(view.rev, _encode(entity))
+                entity["moved"] = None if moved_to is None else render_account(moved_to, [], self.links)
+            made[view.id] = AccountFragment(view.rev, _encode(entity))
             if view.moved_to_id is None:  # the target's changes have another revision
-                self._accounts.put(view.id, fragment)
-            made[view.id] = fragment
+                self._accounts.put(view.id, made[view.id])
         return made
 
-    async def _polls(self, session: ReadSession, polls: list[PollView], viewer: int | None) -> dict[int, bytes]:
-        now = now_ms()
-        if viewer is None:
-            return {poll.status_id: _encode(render_poll(poll, now, self.links)) for poll in polls}
-        votes = await load_votes(session, [poll.id for poll in polls], viewer)
-        return {
-            poll.status_id: _encode(
-                with_votes(render_poll(poll, now, self.links), poll, viewer, votes.get(poll.id, []))
-            )
-            for poll in polls
-        }
 
-    def _splice(
-        self,
-        row: FeedRow,
-        statuses: Mapping[int, StatusFragment],
-        accounts: Mapping[int, AccountFragment],
-        viewer: int | None,
-        holes: list[_Hole],
-    ) -> Pieces:
-        number = row.marks
-        flags, end = (_END, _END_OF_ANYBODY) if viewer is None else (_FLAGS[number], _ENDS[number])
-        account_id, original_id, shown, shown_author = row.account_id, row.original_id, row.id, row.account_id
-        pieces: list[bytes] = []
-        if original_id is None:
-            if account_id == viewer:
-                end = _ENDS_OF_OWN[number]
-            flags = b""
-        else:
-            shown, shown_author = original_id, row.original_account_id  # type: ignore[assignment]
-            boost = statuses[row.id]
-            pieces += (boost.body, boost.joints[_NOBODY], accounts[account_id].body, _BOOST)
-        status = statuses[shown]
-        kind = _NOBODY if viewer is None else (_AUTHOR if shown_author == viewer else _SOMEBODY)
-        if status.apart is not None:
-            holes.append(_Hole(pieces, len(pieces) + 1, shown, shown_author, status.apart, kind))
-        pieces += (status.body, b"", status.joints[kind], accounts[shown_author].body, end, flags)
-        return pieces
+def _splice_each(rows: Sequence[FeedRow], gathered: _Gathered) -> tuple[list[tuple[int, Pieces]], list[Hole]]:
+    statuses, accounts, _, viewer = gathered
+    holes: list[Hole] = []
+    found = [
+        (row.id, splice_status(row, statuses, accounts, viewer, holes))
+        for row in rows
+        # One that was deleted since the statement is left out.
+        if row.id in statuses and (row.original_id is None or row.original_id in statuses)
+    ]
+    return found, holes
 
 
-@cache
-def _joints(policy: int, visibility: int) -> tuple[bytes, ...]:
-    return tuple(b"".join((_APPROVAL, approval, _ACCOUNT)) for approval in approval_for(policy, visibility))
-
-
-def _set_apart(view: StatusView, policy: tuple[int, int]) -> Apart | None:
-    card = view.card if view.card is not None and view.card.names_somebody else None
-    depends = policy if needs_relations(policy[0]) and policy[1] <= Visibility.UNLISTED else None
-    apart = Apart(view.poll, view.quote, card, depends)
-    return None if apart == (None, None, None, None) else apart
+def _quote(quote: QuoteView, known: Known, quoted: Mapping[int, bytes] | None) -> bytes:
+    standing = known.standings.get(quote.quoted_id or 0) if quote.state == QuoteState.ACCEPTED else None
+    if quoted is None:
+        return render_shallow_quote(quote, standing)
+    return render_quote(quote, standing, quoted.get(quote.quoted_id or 0))

@@ -1,33 +1,43 @@
 """Reading statuses: pages of ids with revisions and flags, and whole views for rendering."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, Select, Table, case, func, literal, select
+from sqlalchemy import ColumnElement, Select, Table, and_, case, func, literal, select
 from sqlalchemy.sql.selectable import CTE
 
 from phiomia.domain.accounts.models import accounts
+from phiomia.domain.accounts.queries import (
+    SHOWN_ACCOUNTS,
+    ShownAccount,
+    load_shown_accounts,
+    read_shown_accounts,
+)
 from phiomia.domain.accounts.state import AccountState
 from phiomia.domain.errors import NotFound
-from phiomia.domain.instance.emojis import EmojiView, load_emojis_of
-from phiomia.domain.media.queries import load_media_of
+from phiomia.domain.instance.emojis import EmojiView
+from phiomia.domain.instance.models import custom_emojis
+from phiomia.domain.media.models import media
+from phiomia.domain.media.views import MediaView
 from phiomia.domain.oauth.models import apps
-from phiomia.domain.statuses.card_views import load_cards
+from phiomia.domain.statuses.card_views import CardState, CardView
 from phiomia.domain.statuses.models import (
     bookmarks,
+    cards,
     conversation_mutes,
     favourites,
     pins,
     poll_options,
     poll_votes,
     polls,
+    quotes,
     status_mentions,
     status_tags,
     statuses,
 )
 from phiomia.domain.statuses.policy import visible_with_original
-from phiomia.domain.statuses.quote_views import load_quotes
+from phiomia.domain.statuses.quote_views import QuoteView
 from phiomia.domain.statuses.views import (
     FeedRow,
     Mark,
@@ -40,7 +50,10 @@ from phiomia.domain.statuses.views import (
 )
 from phiomia.domain.tags.models import tags
 from phiomia.platform.db import P, Query, ReadSession, any_of, listed
+from phiomia.platform.db.together import Together, strings_of
 from phiomia.platform.json import decode_strings
+
+V = TypeVar("V")
 
 VIEWER = P("viewer")
 NOBODY = 0
@@ -54,14 +67,30 @@ def page_query(
     more: Sequence[str] = (),
     without_suspended: bool = False,
 ) -> Query:
-    """A statement that gives FeedRows for a select of (cursor, id); further columns named in `more` come behind.
+    """The statement of `select_page`."""
+    return Query(
+        select_page(ids, oldest_first=oldest_first, anonymous=anonymous, more=more, without_suspended=without_suspended)
+    )
+
+
+def select_page(
+    ids: Select[Any],
+    *,
+    oldest_first: bool = False,
+    anonymous: bool = False,
+    more: Sequence[str] = (),
+    without_suspended: bool = False,
+    name: str = "page",
+) -> Select[Any]:
+    """A select that gives FeedRows for a select of (cursor, id); further columns named in `more` come behind.
 
     `ids` is evaluated first and alone (MATERIALIZED), then joined: PostgreSQL would otherwise read all
     favourites of the viewer. The joins are outer ones, though nothing is ever missing, because planners keep to
     their order: with few accounts SQLite would begin with them. Rows come newest first unless `oldest_first`;
-    `without_suspended` leaves out what suspended accounts have written, also where others have boosted it.
+    `without_suspended` leaves out what suspended accounts have written, also where others have boosted it. Where
+    several are parts of one statement, each needs a `name`.
     """
-    page: CTE = ids.cte("page").prefix_with("MATERIALIZED", dialect="postgresql")
+    page: CTE = ids.cte(name).prefix_with("MATERIALIZED", dialect="postgresql")
     status = statuses.alias("s")
     original = statuses.alias("o")
     author = accounts.alias("a")
@@ -73,7 +102,7 @@ def page_query(
     order = page.c.cursor.asc() if oldest_first else page.c.cursor.desc()
     # COALESCE also where nothing is NULL: a plain comparison would make inner joins of the outer ones.
     states = [func.coalesce(one.c.state, 0) for one in (author, original_author)] if without_suspended else []
-    return Query(
+    return (
         select(
             page.c.cursor,
             status.c.id,
@@ -152,17 +181,32 @@ _VISIBLE_ONE = page_query(
         statuses.c.id == P("id"), visible_with_original(statuses, VIEWER)
     )
 )
-_GIVEN = page_query(select(statuses.c.id.label("cursor"), statuses.c.id).where(any_of(statuses.c.id, listed("ids"))))
-_ROWS = Query(
-    select(*[statuses.c[name] for name in StatusRow.__struct_fields__]).where(any_of(statuses.c.id, listed("ids")))
+GIVEN: Final = select_page(
+    select(statuses.c.id.label("cursor"), statuses.c.id).where(any_of(statuses.c.id, listed("ids"))), name="given"
 )
+"""Page rows of `ids`, whose visibility somebody else has established."""
+_GIVEN = Query(GIVEN)
 _VISIBLE_ROW = Query(
     select(*[statuses.c[name] for name in StatusRow.__struct_fields__]).where(
         statuses.c.id == P("id"), visible_with_original(statuses, VIEWER)
     )
 )
-_MENTIONS = Query(
-    select(
+_POLL_COLUMNS = [polls.c[name] for name in PollView.__struct_fields__ if name in polls.c]
+_STATUS_OF_POLL = Query(select(polls.c.status_id).where(polls.c.id == P("id")))
+_VOTES = Query(
+    select(poll_votes.c.poll_id, poll_votes.c.choice)
+    .where(any_of(poll_votes.c.poll_id, listed("ids")), poll_votes.c.account_id == VIEWER)
+    .order_by(poll_votes.c.poll_id, poll_votes.c.choice)
+)
+_of_ids = any_of(statuses.c.id, listed("ids"))
+_MEDIA_STATUS = MediaView.__struct_fields__.index("status_id")
+_wanted_emoji = strings_of(statuses.c.emojis).table_valued("value").alias("wanted_emoji")
+WHOLE: Final[Mapping[str, Select[Any]]] = {
+    "statuses": select(*[statuses.c[name] for name in StatusRow.__struct_fields__]).where(_of_ids),
+    "media": select(*[media.c[name] for name in MediaView.__struct_fields__])
+    .where(any_of(media.c.status_id, listed("ids")))
+    .order_by(media.c.status_id, media.c.position),
+    "mentions": select(
         status_mentions.c.status_id,
         accounts.c.id,
         accounts.c.username,
@@ -172,29 +216,40 @@ _MENTIONS = Query(
     )
     .select_from(status_mentions.join(accounts, accounts.c.id == status_mentions.c.account_id))
     .where(any_of(status_mentions.c.status_id, listed("ids")), status_mentions.c.silent.is_(False))
-    .order_by(status_mentions.c.status_id, accounts.c.id)
-)
-_TAGS = Query(
-    select(status_tags.c.status_id, tags.c.name, status_tags.c.display_name)
+    .order_by(status_mentions.c.status_id, accounts.c.id),
+    "tags": select(status_tags.c.status_id, tags.c.name, status_tags.c.display_name)
     .select_from(status_tags.join(tags, tags.c.id == status_tags.c.tag_id))
     .where(any_of(status_tags.c.status_id, listed("ids")))
-    .order_by(status_tags.c.status_id, tags.c.name)
-)
-_POLL_COLUMNS = [polls.c[name] for name in PollView.__struct_fields__ if name in polls.c]
-_POLLS = Query(select(*_POLL_COLUMNS).where(any_of(polls.c.status_id, listed("ids"))))
-_STATUS_OF_POLL = Query(select(polls.c.status_id).where(polls.c.id == P("id")))
-_OPTIONS = Query(
-    select(poll_options.c.poll_id, poll_options.c.title, poll_options.c.votes_count)
-    .where(any_of(poll_options.c.poll_id, listed("ids")))
-    .order_by(poll_options.c.poll_id, poll_options.c.position)
-)
-_VOTES = Query(
-    select(poll_votes.c.poll_id, poll_votes.c.choice)
-    .where(any_of(poll_votes.c.poll_id, listed("ids")), poll_votes.c.account_id == VIEWER)
-    .order_by(poll_votes.c.poll_id, poll_votes.c.choice)
-)
-_DOMAINS = Query(select(accounts.c.id, accounts.c.domain).where(any_of(accounts.c.id, listed("ids"))))
-_APPS = Query(select(apps.c.id, apps.c.name, apps.c.website).where(any_of(apps.c.id, listed("ids"))))
+    .order_by(status_tags.c.status_id, tags.c.name),
+    "emojis": select(statuses.c.id, *[custom_emojis.c[name] for name in EmojiView.__struct_fields__])
+    .select_from(
+        statuses.join(accounts, accounts.c.id == statuses.c.account_id)
+        .join(_wanted_emoji, statuses.c.emojis != "[]")
+        .join(
+            custom_emojis,
+            and_(custom_emojis.c.shortcode == _wanted_emoji.c.value, custom_emojis.c.domain == accounts.c.domain),
+        )
+    )
+    .where(_of_ids, custom_emojis.c.disabled.is_(False)),
+    "polls": select(*_POLL_COLUMNS).where(any_of(polls.c.status_id, listed("ids"))),
+    "options": select(poll_options.c.poll_id, poll_options.c.title, poll_options.c.votes_count)
+    .select_from(polls.join(poll_options, poll_options.c.poll_id == polls.c.id))
+    .where(any_of(polls.c.status_id, listed("ids")))
+    .order_by(poll_options.c.poll_id, poll_options.c.position),
+    "apps": select(apps.c.id, apps.c.name, apps.c.website).where(
+        apps.c.id.in_(select(statuses.c.application_id).where(_of_ids))
+    ),
+    "quotes": select(
+        quotes.c.status_id, quotes.c.state, quotes.c.quoted_id, quotes.c.quoted_uri, quotes.c.approval_uri
+    ).where(any_of(quotes.c.status_id, listed("ids"))),
+    "cards": select(*[cards.c[name] for name in CardView.__struct_fields__]).where(
+        cards.c.id.in_(select(statuses.c.card_id).where(_of_ids)), cards.c.state == CardState.SHOWN
+    ),
+}
+"""Everything that statuses are shown with, for a statement of `Together`; `ids` are asked for."""
+
+_WHOLE = Together(WHOLE)
+_SHOWN = Together({**WHOLE, **SHOWN_ACCOUNTS})
 
 _FAVOURITED_BY = Query(
     select(favourites.c.account_id).where(
@@ -274,34 +329,45 @@ async def load_status(session: ReadSession, status_id: int, viewer: int | None) 
 
 
 async def load_statuses(session: ReadSession, ids: Sequence[int]) -> dict[int, StatusView]:
-    """Whole views, in a fixed number of statements for any number of ids."""
+    """Whole views, in one statement for any number of ids."""
+    return read_statuses(await _WHOLE.ask(session, ids=list(ids))) if ids else {}
+
+
+async def load_shown(
+    session: ReadSession, ids: Sequence[int], account_ids: Sequence[int]
+) -> tuple[dict[int, StatusView], dict[int, ShownAccount]]:
+    """Whole views of statuses, and accounts: those named and those who wrote these statuses. In one statement."""
     if not ids:
-        return {}
-    wanted = list(ids)
-    rows = await session.views(StatusRow, _ROWS, ids=wanted)
-    with_media = [row.id for row in rows if row.media_count]
-    media = await load_media_of(session, with_media) if with_media else {}
-    mentions = await _load_mentions(session, wanted)
-    tagged = await _load_tags(session, wanted)
-    with_poll = [row.id for row in rows if row.poll_id is not None]
-    emojis = await _load_emojis(session, rows)
-    polled = await _load_polls(session, with_poll, emojis) if with_poll else {}
-    applications = await _load_applications(session, {row.application_id for row in rows if row.application_id})
-    quoting = [row.id for row in rows if row.quoting]
-    quoted = await load_quotes(session, quoting) if quoting else {}
-    shown = sorted({row.card_id for row in rows if row.card_id is not None})
-    cards = await load_cards(session, shown) if shown else {}
+        return {}, await load_shown_accounts(session, account_ids)
+    found = await _SHOWN.ask(session, ids=list(ids), account_ids=list(account_ids))
+    return read_statuses(found), read_shown_accounts(found)
+
+
+def read_statuses(found: Mapping[str, Sequence[Sequence[Any]]]) -> dict[int, StatusView]:
+    """What the parts `WHOLE` of a statement gave, by id."""
+    rows = [StatusRow(*row) for row in found["statuses"]]
+    attached = _by_first((row[_MEDIA_STATUS], MediaView(*row)) for row in found["media"])
+    mentions = _by_first(
+        (status_id, MentionView(account_id, username, domain, url or uri))
+        for status_id, account_id, username, domain, url, uri in found["mentions"]
+    )
+    tagged = _by_first((row[0], TagView(*row[1:])) for row in found["tags"])
+    emojis = _read_emojis(rows, found["emojis"])
+    polled = _read_polls(found, emojis)
+    applications = {row[0]: (row[1], row[2]) for row in found["apps"]}
+    quoted = {row[0]: QuoteView(*row[1:]) for row in found["quotes"]}
+    shown = {row[0]: CardView(*row) for row in found["cards"]}
     return {
         row.id: StatusView(
             row=row,
-            media=media.get(row.id, []),
+            media=attached.get(row.id, []),
             mentions=mentions.get(row.id, []),
             tags=tagged.get(row.id, []),
             emojis=emojis.get(row.id, []),
             poll=polled.get(row.id),
             application=applications.get(row.application_id or 0),
             quote=quoted.get(row.id),
-            card=cards.get(row.card_id or 0),
+            card=shown.get(row.card_id or 0),
         )
         for row in rows
     }
@@ -321,55 +387,31 @@ async def load_votes(session: ReadSession, poll_ids: Sequence[int], viewer: int)
     return found
 
 
-async def _load_mentions(session: ReadSession, ids: list[int]) -> dict[int, list[MentionView]]:
-    found: dict[int, list[MentionView]] = {}
-    for status_id, account_id, username, domain, url, uri in await session.all(_MENTIONS, ids=ids):
-        found.setdefault(status_id, []).append(MentionView(account_id, username, domain, url or uri))
+def _by_first(pairs: Iterable[tuple[int, V]]) -> dict[int, list[V]]:
+    found: dict[int, list[V]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
     return found
 
 
-async def _load_tags(session: ReadSession, ids: list[int]) -> dict[int, list[TagView]]:
-    found: dict[int, list[TagView]] = {}
-    for status_id, name, display_name in await session.all(_TAGS, ids=ids):
-        found.setdefault(status_id, []).append(TagView(name, display_name))
-    return found
-
-
-async def _load_polls(
-    session: ReadSession, status_ids: list[int], emojis: Mapping[int, list[EmojiView]]
-) -> dict[int, PollView]:
-    rows = await session.all(_POLLS, ids=status_ids)
-    options: dict[int, list[PollOptionView]] = {}
-    for poll_id, title, votes in await session.all(_OPTIONS, ids=[row[0] for row in rows]):
-        options.setdefault(poll_id, []).append(PollOptionView(title, votes))
-    found = {}
-    for row in rows:
-        answers = tuple(options.get(row[0], ()))
-        titles = "\n".join(answer.title for answer in answers)
-        used = tuple(emoji for emoji in emojis.get(row[1], ()) if f":{emoji.shortcode}:" in titles)
-        found[row[1]] = PollView(*(*row, answers, used))
-    return found
-
-
-async def _load_emojis(session: ReadSession, rows: Sequence[StatusRow]) -> dict[int, list[EmojiView]]:
-    """The emoji of each status that has any: those of its author's server."""
-    named = {row.id: decode_strings(row.emojis) for row in rows if row.emojis != "[]"}
-    if not named:
-        return {}
-    remote = {row.account_id for row in rows if row.id in named and not row.local}
-    domains = {row[0]: row[1] for row in await session.all(_DOMAINS, ids=sorted(remote))} if remote else {}
-    servers = {row.id: domains.get(row.account_id, "") for row in rows if row.id in named}
-    wanted: dict[str, set[str]] = {}
-    for id_, names in named.items():
-        wanted.setdefault(servers[id_], set()).update(names)
-    known = await load_emojis_of(session, wanted)
+def _read_emojis(rows: Sequence[StatusRow], found: Sequence[Sequence[Any]]) -> dict[int, list[EmojiView]]:
+    """The emoji of each status that has any, in the order in which it names them."""
+    known = {(status_id, columns[0]): EmojiView(*columns) for status_id, *columns in found}
     return {
-        id_: [known[servers[id_]][name] for name in names if name in known[servers[id_]]]
-        for id_, names in named.items()
+        row.id: [known[row.id, name] for name in decode_strings(row.emojis) if (row.id, name) in known]
+        for row in rows
+        if row.emojis != "[]"
     }
 
 
-async def _load_applications(session: ReadSession, ids: set[int]) -> dict[int, tuple[str, str | None]]:
-    if not ids:
-        return {}
-    return {row[0]: (row[1], row[2]) for row in await session.all(_APPS, ids=sorted(ids))}
+def _read_polls(
+    found: Mapping[str, Sequence[Sequence[Any]]], emojis: Mapping[int, list[EmojiView]]
+) -> dict[int, PollView]:
+    options = _by_first((poll_id, PollOptionView(title, votes)) for poll_id, title, votes in found["options"])
+    polled = {}
+    for row in found["polls"]:
+        answers = tuple(options.get(row[0], ()))
+        titles = "\n".join(answer.title for answer in answers)
+        used = tuple(emoji for emoji in emojis.get(row[1], ()) if f":{emoji.shortcode}:" in titles)
+        polled[row[1]] = PollView(*(*row, answers, used))
+    return polled

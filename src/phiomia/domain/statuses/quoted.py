@@ -1,22 +1,20 @@
 """Statuses as somebody sees them inside of others, and the list of those that quote one."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
-from sqlalchemy import case, literal, select
+from sqlalchemy import Select, case, literal, select
 
 from phiomia.domain.accounts.models import accounts
-from phiomia.domain.relationships.conditions import exists_pair, is_followed, is_of_blocked_domain, not_muted
+from phiomia.domain.relationships.conditions import exists_pair, is_of_blocked_domain, not_muted
 from phiomia.domain.relationships.models import blocks
 from phiomia.domain.statuses.models import quotes, statuses
 from phiomia.domain.statuses.pages import FeedPages
 from phiomia.domain.statuses.policy import visible_to
-from phiomia.domain.statuses.queries import NOBODY, VIEWER, page_query
+from phiomia.domain.statuses.queries import VIEWER, select_page
 from phiomia.domain.statuses.quote_state import QuoteState
 from phiomia.domain.statuses.quote_views import Standing
 from phiomia.domain.statuses.views import FeedRow
-from phiomia.platform.clock import now_ms
-from phiomia.platform.db import P, Query, ReadSession, any_of, listed
+from phiomia.platform.db import P, Query, ReadSession
 from phiomia.platform.paging import Page
 
 _standing = case(
@@ -25,12 +23,6 @@ _standing = case(
     (is_of_blocked_domain(statuses.c.account_id, VIEWER), literal(int(Standing.BLOCKED_DOMAIN))),
     (~not_muted(statuses.c.account_id, VIEWER), literal(int(Standing.MUTED_ACCOUNT))),
     else_=literal(int(Standing.FINE)),
-)
-_QUOTED = page_query(
-    select(statuses.c.id.label("cursor"), statuses.c.id, _standing.label("standing")).where(
-        any_of(statuses.c.id, listed("ids"))
-    ),
-    more=("standing",),
 )
 _QUOTING = FeedPages(
     select(statuses.c.id.label("cursor"), statuses.c.id)
@@ -43,12 +35,6 @@ _QUOTING = FeedPages(
     ),
     quotes.c.status_id,
 )
-_RELATIONS = Query(
-    select(accounts.c.id, is_followed(accounts.c.id, VIEWER), is_followed(VIEWER, accounts.c.id)).where(
-        any_of(accounts.c.id, listed("ids"))
-    )
-)
-
 _PAGE = Query(
     select(statuses.c.id, statuses.c.local, statuses.c.url, statuses.c.uri, accounts.c.username)
     .select_from(quotes.join(statuses, statuses.c.id == quotes.c.quoted_id))
@@ -65,12 +51,18 @@ class Pages(Protocol):
         ...
 
 
-async def find_quoted(
-    session: ReadSession, ids: Sequence[int], viewer: int | None
-) -> dict[int, tuple[FeedRow, Standing]]:
-    """Statuses as page rows with how the viewer stands to them, by id; those that are gone are left out."""
-    rows = await session.all(_QUOTED, ids=list(ids), viewer=viewer or NOBODY, now=now_ms())
-    return {row[1]: (FeedRow(*row[:-1]), Standing(row[-1])) for row in rows}
+def select_quoted(ids: Any) -> Select[Any]:
+    """Statuses of a select of ids as page rows, with how the viewer stands to them. Needs `viewer` and `now`."""
+    return select_page(
+        select(statuses.c.id.label("cursor"), statuses.c.id, _standing.label("standing")).where(statuses.c.id.in_(ids)),
+        more=("standing",),
+        name="quoted",
+    )
+
+
+def select_standings(ids: Any) -> Select[Any]:
+    """How the viewer stands to statuses of a select of ids. Needs `viewer` and `now`."""
+    return select(statuses.c.id, _standing).where(statuses.c.id.in_(ids))
 
 
 async def list_quoting(session: ReadSession, status_id: int, viewer: int | None, page: Page) -> list[FeedRow]:
@@ -85,9 +77,3 @@ async def find_quoted_url(session: ReadSession, status_id: int, pages: Pages) ->
         return ""
     id_, local, url, uri, username = row
     return pages.status(username, id_) if local else url or uri
-
-
-async def load_follows(session: ReadSession, authors: Sequence[int], viewer: int) -> dict[int, tuple[bool, bool]]:
-    """Of authors: whether the viewer follows them, and whether they follow the viewer."""
-    rows = await session.all(_RELATIONS, ids=list(authors), viewer=viewer)
-    return {row[0]: (bool(row[1]), bool(row[2])) for row in rows}

@@ -1,0 +1,107 @@
+"""What of statuses differs between viewers or changes without them, for whole pages in one statement."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Select, select, union
+
+from phiomia.domain.accounts.models import accounts
+from phiomia.domain.relationships.conditions import is_followed
+from phiomia.domain.statuses.models import cards, poll_votes, polls, quotes, statuses
+from phiomia.domain.statuses.queries import GIVEN, NOBODY, VIEWER
+from phiomia.domain.statuses.quote_policy import FOLLOWERS, FOLLOWING
+from phiomia.domain.statuses.quote_state import QuoteState
+from phiomia.domain.statuses.quote_views import Standing
+from phiomia.domain.statuses.quoted import select_quoted, select_standings
+from phiomia.domain.statuses.views import FeedRow
+from phiomia.platform.clock import now_ms
+from phiomia.platform.db import ReadSession, any_of, listed
+from phiomia.platform.db.together import Together
+
+
+class Known(NamedTuple):
+    """What was found apart from the statuses themselves.
+
+    It reaches further by one step: what they quote has the same, and of what that quotes in turn the standing.
+    """
+
+    votes: dict[int, list[int]]  # by poll
+    quoted: list[FeedRow]
+    standings: dict[int, Standing]  # the viewer's to what is quoted, and to what that quotes
+    authors: dict[int, int]  # of what cards lead to, with their revisions
+    follows: dict[int, tuple[bool, bool]]  # of authors: does the viewer follow them, do they follow the viewer
+
+
+def _quoted_by(quoting: Any) -> Select[Any]:
+    return select(quotes.c.quoted_id).where(
+        quotes.c.status_id.in_(quoting), quotes.c.state == QuoteState.ACCEPTED, quotes.c.quoted_id.is_not(None)
+    )
+
+
+# Boosts stand for what they boost.
+_asked = select(statuses.c.id).where(any_of(statuses.c.id, listed("apart_ids")))
+_boosted = select(statuses.c.reblog_of_id).where(
+    any_of(statuses.c.id, listed("apart_ids")), statuses.c.reblog_of_id.is_not(None)
+)
+_shown = union(_asked, _boosted)
+_first = _quoted_by(_shown.subquery("outer_ids").select())
+_all = union(_asked, _boosted, _first).subquery("all_ids").select()
+APART: Final[Mapping[str, Select[Any]]] = {
+    "votes": select(poll_votes.c.poll_id, poll_votes.c.choice)
+    .select_from(polls.join(poll_votes, poll_votes.c.poll_id == polls.c.id))
+    .where(polls.c.status_id.in_(_all), poll_votes.c.account_id == VIEWER)
+    .order_by(poll_votes.c.poll_id, poll_votes.c.choice),
+    "quoted": select_quoted(_first),
+    "standings": select_standings(_quoted_by(_first)),
+    "card_authors": select(accounts.c.id, accounts.c.rev).where(
+        accounts.c.id.in_(
+            select(cards.c.author_id)
+            .join(statuses, statuses.c.card_id == cards.c.id)
+            .where(statuses.c.id.in_(_all), cards.c.author_id.is_not(None))
+        )
+    ),
+    "follows": select(accounts.c.id, is_followed(accounts.c.id, VIEWER), is_followed(VIEWER, accounts.c.id)).where(
+        accounts.c.id.in_(
+            select(statuses.c.account_id).where(
+                statuses.c.id.in_(_all),
+                statuses.c.quote_policy.bitwise_and((FOLLOWERS | FOLLOWING) * 0x10001) != 0,
+            )
+        )
+    ),
+}
+"""For a statement of `Together`; `apart_ids`, `viewer` and `now` are its parameters."""
+
+_APART = Together(APART)
+_LINES = Together({"lines": GIVEN, **APART})
+
+
+async def load_apart(session: ReadSession, ids: Sequence[int], viewer: int | None) -> Known:
+    """What has to be known of statuses beside their fragments."""
+    return read_apart(await _APART.ask(session, apart_ids=list(ids), viewer=viewer or NOBODY, now=now_ms()))
+
+
+async def load_lines(session: ReadSession, ids: Sequence[int], viewer: int | None) -> tuple[dict[int, FeedRow], Known]:
+    """Page rows of statuses whose visibility somebody else has established, and what is to be known beside."""
+    given = list(ids)
+    found = await _LINES.ask(session, ids=given, apart_ids=given, viewer=viewer or NOBODY, now=now_ms())
+    return read_lines(found), read_apart(found)
+
+
+def read_lines(found: Mapping[str, Sequence[Sequence[Any]]]) -> dict[int, FeedRow]:
+    """What the part `lines` of a statement gave, by id."""
+    return {row[1]: FeedRow(*row) for row in found["lines"]}
+
+
+def read_apart(found: Mapping[str, Sequence[Sequence[Any]]]) -> Known:
+    """What the parts `APART` of a statement gave."""
+    votes: dict[int, list[int]] = {}
+    for poll_id, choice in found["votes"]:
+        votes.setdefault(poll_id, []).append(choice)
+    return Known(
+        votes,
+        [FeedRow(*row[:-1]) for row in found["quoted"]],
+        {row[0]: Standing(row[1]) for row in found["standings"]}
+        | {row[1]: Standing(row[-1]) for row in found["quoted"]},
+        {row[0]: row[1] for row in found["card_authors"]},
+        {row[0]: (bool(row[1]), bool(row[2])) for row in found["follows"]},
+    )

@@ -1,0 +1,79 @@
+"""Several questions in one statement: a round trip for all of them, where each on its own would take one.
+
+    _WHOLE = Together(rows=select(…), media=select(…))
+    found = await _WHOLE.ask(session, ids=ids)
+    found["rows"], found["media"]
+
+Parameters of one name are the same for all parts. Rows come in the order of their select, as lists; what a
+database has as text stays text, and truth is 0 and 1 on SQLite, as elsewhere.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from sqlalchemy import Select, Text, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import functions
+
+from phiomia.platform.db.query import Query
+from phiomia.platform.db.session import ReadSession
+
+_decode = msgspec.json.Decoder(list[list[Any]]).decode
+
+
+class json_of_rows(functions.GenericFunction[str]):
+    """`json_of_rows(*columns)`: all rows of a select as one array of arrays."""
+
+    type = Text()
+    name = "json_of_rows"
+    inherit_cache = True
+
+
+@compiles(json_of_rows, "sqlite")
+def _json_of_rows_sqlite(element: json_of_rows, compiler: Any, **kw: Any) -> str:
+    return f"json_group_array(json_array({compiler.process(element.clauses, **kw)}))"
+
+
+@compiles(json_of_rows, "postgresql")
+def _json_of_rows_postgresql(element: json_of_rows, compiler: Any, **kw: Any) -> str:
+    return f"json_agg(json_build_array({compiler.process(element.clauses, **kw)}))"
+
+
+class strings_of(functions.GenericFunction[str]):
+    """`strings_of(column).table_valued("value")`: the strings of a JSON array in a column, as a table."""
+
+    type = Text()
+    name = "strings_of"
+    inherit_cache = True
+
+
+@compiles(strings_of, "sqlite")
+def _strings_of_sqlite(element: strings_of, compiler: Any, **kw: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(strings_of, "postgresql")
+def _strings_of_postgresql(element: strings_of, compiler: Any, **kw: Any) -> str:
+    return f"json_array_elements_text(CAST({compiler.process(element.clauses, **kw)} AS json))"
+
+
+class Together:
+    """A statement made of selects; gives the rows of each under its name."""
+
+    __slots__ = ("_names", "_query")
+
+    def __init__(self, parts: Mapping[str, Select[Any]]) -> None:
+        self._names = tuple(parts)
+        self._query = Query(select(*[_as_column(part).label(name) for name, part in parts.items()]))
+
+    async def ask(self, session: ReadSession, **parameters: Any) -> dict[str, list[list[Any]]]:
+        """The rows of every part."""
+        row = await session.one(self._query, **parameters)
+        assert row is not None  # it selects from nothing, which gives one row
+        return {name: _decode(rows) if rows else [] for name, rows in zip(self._names, row, strict=True)}
+
+
+def _as_column(part: Select[Any]) -> Any:
+    rows = part.subquery()
+    return select(json_of_rows(*rows.c)).select_from(rows).scalar_subquery()
