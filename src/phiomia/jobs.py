@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from phiomia.domain.accounts.keys import MakeKeys, make_keys
+from phiomia.domain.accounts.peers import forget_peers
 from phiomia.domain.accounts.resolver import Lookup
 from phiomia.domain.accounts.verify_links import VerifyLinks, run_verify_links
 from phiomia.domain.media.jobs import HANDLERS as MEDIA
@@ -119,6 +120,7 @@ async def run_tidy(context: Any, _job: Tidy) -> None:
     while await db.write(trim_received):
         pass
     await db.write(forget_tombstones)
+    await db.write(forget_peers)
     await db.write(trim_sessions)
     await db.write(trim_codes)
 

@@ -9,6 +9,7 @@ import pytest
 
 from phiomia.activitypub.signatures.request import Request
 from phiomia.domain.accounts.events import AccountDeleted
+from phiomia.domain.accounts.peers import FORGOTTEN_MS, forget_peers
 from phiomia.domain.peers.reach import note_reachable
 from phiomia.domain.peers.receipts import DeliveryState
 from phiomia.domain.peers.relays import add_relay, note_relay_answer
@@ -237,6 +238,31 @@ async def test_a_server_may_say_when_to_come_back(stage: Stage, peer: FakePeer) 
     assert 500_000 < retry_at - now_ms() <= 600_000
     (run_at,) = [row[0] for row in await stage.rows("SELECT run_at FROM jobs WHERE type = 'outbox.deliver'")]
     assert run_at >= retry_at
+
+
+@staged
+async def test_servers_of_which_nothing_is_worth_knowing_are_forgotten(stage: Stage, peer: FakePeer) -> None:
+    await stage.meet(peer.add_actor("bob"))
+    now = now_ms()
+    long_ago, lately = now - FORGOTTEN_MS - 1_000, now - FORGOTTEN_MS + 60_000
+    rows = {
+        "well.example": (0, None, None, None),
+        "away-for-long.example": (9, long_ago, now, None),
+        "gone-for-long.example": (0, None, None, long_ago),
+        "away.example": (9, lately, now, None),
+        "gone.example": (0, None, None, lately),
+        "busy.example": (0, None, now, None),
+        peer.domain: (9, long_ago, now, None),
+    }
+    for host, (failures, since, retry_at, gone_at) in rows.items():
+        await stage.world.execute(
+            "INSERT INTO peers (host, failures, unavailable_since, retry_at, gone_at)"
+            " VALUES (:host, :failures, :since, :retry_at, :gone_at)",
+            host=host, failures=failures, since=since, retry_at=retry_at, gone_at=gone_at,
+        )  # fmt: skip
+    assert await stage.world.write(forget_peers) == 3
+    left = {host for (host,) in await stage.rows("SELECT host FROM peers")}
+    assert left == {"away.example", "gone.example", "busy.example", peer.domain}
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,9 @@ class Documents:
             return answer
         if answer.status >= 500:
             self.restraint.note_silence(host)
-        self.restraint.note_failure(url, error_)
+        if answer.status != 403:
+            # Whom a server lets in is up to its operator, who may decide otherwise in the next moment.
+            self.restraint.note_failure(url, error_)
         raise error_
 
     def _note(self, url: str, host: str, error: FetchFailed) -> None:
