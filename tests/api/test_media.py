@@ -304,10 +304,13 @@ async def test_discarding(world: World) -> None:
         await world.execute("UPDATE media SET id = :id", id=old)
         left = world.api.temporary / "media" / str(old)
         left.write_bytes(b"left behind")
-        os.utime(left, (time.time() - 2 * 86_400,) * 2)
+        half = context.config.data_dir / "media/.unfinished/half"
+        half.write_bytes(b"left behind, too")
+        for path in (left, half):
+            os.utime(path, (time.time() - 2 * 86_400,) * 2)
         await run_discard_media(context, DiscardMedia())
         assert await world.value("SELECT count(*) FROM media") == 0
-        assert not left.exists()
+        assert not left.exists() and not half.exists()
         async with at_work(context):
             await no_files(world)
 

@@ -80,6 +80,10 @@ class ObjectStorage:
             size += found
         return Usage(files, size)
 
+    async def discard_unfinished(self) -> int:
+        """0: what a bucket has not got whole is no file of ours, and its own rules remove it."""
+        return 0
+
     @property
     def _store(self) -> "S3Store":
         if self._opened is None:

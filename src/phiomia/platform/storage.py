@@ -81,6 +81,10 @@ class Storage(Protocol):
         """How many files and bytes are stored."""
         ...
 
+    async def discard_unfinished(self) -> int:
+        """Remove what an interrupted `put` left behind; gives the number of files."""
+        ...
+
 
 class DiskStorage:
     """Storage in a directory of this machine."""

@@ -39,7 +39,7 @@ class ProcessFilm(Job, frozen=True):
 
 
 class DiscardMedia(Job, frozen=True):
-    """Remove uploads that nobody has posted within a day."""
+    """Remove uploads that nobody has posted within a day, and halves of files that a killed process left."""
 
     TYPE = "media.discard"
     QUEUE = "scheduled"
@@ -76,12 +76,13 @@ async def run_process_film(context: Context, job: ProcessFilm) -> None:
     await process_media(context.db, context.storage, _temporary(context), job.media_id)
 
 
-async def run_discard_media(context: Context, job: DiscardMedia) -> None:
+async def run_discard_media(context: Context, _job: DiscardMedia) -> None:
     """Handler of DiscardMedia."""
     before = now_ms() - UNATTACHED_MS
     while await context.db.write(lambda session: discard_unattached(session, before)):
         pass
     await discard_forgotten_sources(_temporary(context), before)
+    await context.storage.discard_unfinished()
 
 
 def _temporary(context: Context) -> Path:
