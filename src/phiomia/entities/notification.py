@@ -5,7 +5,6 @@ from collections.abc import Collection, Sequence
 import msgspec
 
 from phiomia.domain.notifications.views import NotificationRow
-from phiomia.domain.statuses.queries import rows_of
 from phiomia.entities.fragments import Fragments
 from phiomia.entities.notification_about import render_about
 from phiomia.entities.notification_fallback import render_fallback
@@ -25,11 +24,8 @@ async def render_notifications(
 
     `supported`, if any are named: the types that the app knows; of others it is told in words.
     """
-    wanted = {row.status_id for row in rows if row.status_id is not None}
-    lines = await rows_of(session, sorted(wanted), viewer) if wanted else {}
-    statuses = await fragments.by_id(session, list(lines.values()), viewer)
-    accounts = await fragments.accounts_at(session, {row.from_account_id: row.from_rev for row in rows}.items())
-    about = await render_about(fragments, session, rows, viewer)
+    senders = {row.from_account_id: row.from_rev for row in rows}
+    statuses, accounts, about = await render_about(fragments, session, rows, viewer, senders)
     shown = []
     for row in rows:
         account = accounts.get(row.from_account_id)

@@ -3,69 +3,126 @@
 The entities Report, RelationshipSeveranceEvent, AccountWarning and Collection.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
-from phiomia.domain.collections.queries import load_collections
-from phiomia.domain.moderation.report import ReportView, load_reports
-from phiomia.domain.moderation.warn import WarningView, load_warnings
+from phiomia.domain.collections.queries import ITEMS, MANY, read_collections
+from phiomia.domain.moderation import report, warn
+from phiomia.domain.moderation.report import ReportView, read_reports
+from phiomia.domain.moderation.warn import WarningView, read_warnings
 from phiomia.domain.notifications.types import OF_COLLECTIONS, NotificationType
 from phiomia.domain.notifications.views import NotificationRow
-from phiomia.domain.relationships.severance import SeveranceKind, SeveranceView, load_severances
+from phiomia.domain.relationships import severance
+from phiomia.domain.relationships.severance import SeveranceKind, SeveranceView, read_severances
+from phiomia.domain.statuses.apart import APART, load_lines, read_apart, read_lines
+from phiomia.domain.statuses.queries import GIVEN
 from phiomia.entities.collection import render_collection
 from phiomia.entities.fragments import Fragments
+from phiomia.entities.links import Links
 from phiomia.entities.report import render_report
-from phiomia.platform.clock import iso
+from phiomia.platform.clock import iso, now_ms
 from phiomia.platform.db import ReadSession
+from phiomia.platform.db.together import Together
 
-_LOADERS: dict[str, tuple[str, Any]] = {
-    NotificationType.ADMIN_REPORT: ("report", load_reports),
-    NotificationType.SEVERED: ("event", load_severances),
-    NotificationType.WARNING: ("moderation_warning", load_warnings),
-}
 _View = ReportView | SeveranceView | WarningView
+_EVENTS: dict[str, tuple[str, str, Callable[[Sequence[Sequence[Any]]], Mapping[int, _View]]]] = {
+    NotificationType.ADMIN_REPORT: ("report", "report", read_reports),
+    NotificationType.SEVERED: ("event", "severance", read_severances),
+    NotificationType.WARNING: ("moderation_warning", "warning", read_warnings),
+}
+_PEOPLE = ("report_people", "severance_people", "warning_people")
+# Most pages tell of posts and people alone.
+_WITH_EVENTS = Together(
+    {
+        "lines": GIVEN,
+        **APART,
+        "collection": MANY,
+        "items": ITEMS,
+        "report": report.BY_ID,
+        "report_people": report.PEOPLE,
+        "severance": severance.BY_ID,
+        "severance_people": severance.PEOPLE,
+        "warning": warn.BY_ID,
+        "warning_people": warn.PEOPLE,
+    }
+)
+
+
+class Told(NamedTuple):
+    """What notifications are shown with.
+
+    `statuses` and `accounts` are entities by id; `about` has, by the id of the notification, the name of a field and
+    the entity in it.
+    """
+
+    statuses: dict[int, bytes]
+    accounts: dict[int, bytes]
+    about: dict[int, tuple[str, bytes]]
 
 
 async def render_about(
-    fragments: Fragments, session: ReadSession, rows: Sequence[NotificationRow], viewer: int
+    fragments: Fragments,
+    session: ReadSession,
+    rows: Sequence[NotificationRow],
+    viewer: int,
+    senders: Mapping[int, int],
+) -> Told:
+    """What notifications tell of, and `senders`, accounts with their revisions; nothing for what is gone."""
+    wanted = sorted({row.status_id for row in rows if row.status_id is not None})
+    events = [row for row in rows if row.event_id is not None and (row.type in OF_COLLECTIONS or row.type in _EVENTS)]
+    if events:
+        found = await _WITH_EVENTS.ask(session, **_asked(events, wanted, viewer))
+        lines, known = read_lines(found), read_apart(found)
+    elif wanted:
+        found = {}
+        lines, known = await load_lines(session, wanted, viewer)
+    else:
+        return Told({}, await fragments.accounts_at(session, senders.items()), {})
+    people = {**senders, **{row[0]: row[1] for name in _PEOPLE for row in found.get(name, ())}}
+    statuses = await fragments.by_id(session, list(lines.values()), viewer, known, people)
+    accounts = await fragments.accounts_at(session, people.items())
+    shown = {id_: body for id_, body in accounts.items() if id_ in senders}
+    return Told(statuses, shown, _render_events(events, found, accounts, (viewer, fragments.links)))
+
+
+def _asked(events: Sequence[NotificationRow], wanted: list[int], viewer: int) -> dict[str, Any]:
+    ids: dict[str, list[int]] = {"collection": [], "report": [], "severance": [], "warning": []}
+    for row in events:
+        ids[_kind_of(row)].append(row.event_id or 0)
+    listed = {f"{kind}_ids": sorted(set(many)) for kind, many in ids.items()}
+    return {"ids": wanted, "apart_ids": wanted, "viewer": viewer, "now": now_ms(), **listed}
+
+
+def _kind_of(row: NotificationRow) -> str:
+    return "collection" if row.type in OF_COLLECTIONS else _EVENTS[row.type][1]
+
+
+def _render_events(
+    events: Sequence[NotificationRow],
+    found: Mapping[str, Sequence[Sequence[Any]]],
+    accounts: Mapping[int, bytes],
+    shown_to: tuple[int, Links],
 ) -> dict[int, tuple[str, bytes]]:
-    """By the id of the notification, the name of the field and the entity; nothing for what is gone."""
-    collections = {row.id: row.event_id for row in rows if row.event_id is not None and row.type in OF_COLLECTIONS}
-    shown = await _render_collections(fragments, session, collections, viewer) if collections else {}
-    return shown | await _render_events(fragments, session, rows)
-
-
-async def _render_collections(
-    fragments: Fragments, session: ReadSession, wanted: Mapping[int, int], viewer: int
-) -> dict[int, tuple[str, bytes]]:
-    views = await load_collections(session, viewer, sorted(set(wanted.values())))
-    bodies = {id_: msgspec.json.encode(render_collection(view, fragments.links)) for id_, view in views.items()}
-    return {row: ("collection", bodies[id_]) for row, id_ in wanted.items() if id_ in bodies}
-
-
-async def _render_events(
-    fragments: Fragments, session: ReadSession, rows: Sequence[NotificationRow]
-) -> dict[int, tuple[str, bytes]]:
-    wanted: dict[str, dict[int, int]] = {}
-    for row in rows:
-        if row.event_id is not None and row.type in _LOADERS:
-            wanted.setdefault(row.type, {})[row.id] = row.event_id
-    if not wanted:
+    if not events:
         return {}
-    found: dict[int, tuple[str, _View]] = {}
-    for type_, events in wanted.items():
-        name, load = _LOADERS[type_]
-        views = await load(session, sorted(set(events.values())))
-        found |= {id_: (name, views[event_id]) for id_, event_id in events.items() if event_id in views}
-    people = {_about_whom(view) for _, view in found.values()}
-    accounts = await fragments.accounts(session, sorted(people))
-    return {
-        id_: (name, msgspec.json.encode(_render(view, accounts[_about_whom(view)])))
-        for id_, (name, view) in found.items()
-        if _about_whom(view) in accounts
+    viewer, links = shown_to
+    collections = read_collections(found["collection"], found["items"], viewer)
+    entities: dict[str, dict[int, tuple[str, bytes]]] = {
+        "collection": {
+            id_: ("collection", msgspec.json.encode(render_collection(view, links)))
+            for id_, view in collections.items()
+        }
     }
+    for field, kind, read in _EVENTS.values():
+        entities[kind] = {
+            id_: (field, msgspec.json.encode(_render(view, accounts[_about_whom(view)])))
+            for id_, view in read(found[kind]).items()
+            if _about_whom(view) in accounts
+        }
+    made = {row.id: entities[_kind_of(row)].get(row.event_id or 0) for row in events}
+    return {id_: entity for id_, entity in made.items() if entity is not None}
 
 
 def _about_whom(view: _View) -> int:

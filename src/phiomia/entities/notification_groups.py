@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 
 from phiomia.domain.notifications.views import GroupView
-from phiomia.domain.statuses.queries import rows_of
 from phiomia.entities.fragments import Fragments
 from phiomia.entities.notification_about import render_about
 from phiomia.entities.notification_fallback import render_fallback
@@ -29,12 +28,9 @@ async def render_groups(
 
     `supported`, if any are named: the types that the app knows; of others it is told in words.
     """
-    wanted = {group.newest.status_id for group in groups if group.newest.status_id is not None}
-    lines = await rows_of(session, sorted(wanted), viewer) if wanted else {}
-    statuses = await fragments.by_id(session, list(lines.values()), viewer)
-    people = {row.from_account_id: row.from_rev for group in groups for row in group.rows}
-    accounts = await fragments.accounts_at(session, people.items())
-    about = await render_about(fragments, session, [group.newest for group in groups], viewer)
+    senders = {row.from_account_id: row.from_rev for group in groups for row in group.rows}
+    newest = [group.newest for group in groups]
+    statuses, accounts, about = await render_about(fragments, session, newest, viewer, senders)
     shown = [
         group
         for group in groups

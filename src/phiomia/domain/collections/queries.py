@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 
@@ -41,7 +42,8 @@ def _view() -> Select[tuple[int, ...]]:
 
 
 _ONE = Query(_view().where(collections.c.id == P("id"), _visible))
-_MANY = Query(_view().where(any_of(collections.c.id, listed("ids")), _visible))
+MANY: Final = _view().where(any_of(collections.c.id, listed("collection_ids")), _visible)
+"""Collections for a statement of `Together`, of `collection_ids` as `viewer` may see them."""
 _OF = Query(
     _view()
     .where(
@@ -76,16 +78,18 @@ _WITH = Query(
     .limit(P("limit"))
     .offset(P("offset"))
 )
-_ITEMS = Query(
+ITEMS: Final = (
     select(*[collection_items.c[name] for name in ItemView._fields])
     .join(accounts, accounts.c.id == collection_items.c.account_id)
     .where(
-        any_of(collection_items.c.collection_id, listed("ids")),
+        any_of(collection_items.c.collection_id, listed("collection_ids")),
         collection_items.c.state <= ItemState.ACCEPTED,
         accounts.c.state != AccountState.SUSPENDED,
     )
     .order_by(collection_items.c.id)
 )
+"""Who is in them; `read_collections` takes the rows of both."""
+_ITEMS = Query(ITEMS)
 _AMONG = Query(
     select(collections.c.id).where(collections.c.account_id == P("account"), any_of(collections.c.id, listed("ids")))
 )
@@ -99,10 +103,12 @@ async def load_collection(session: ReadSession, viewer_id: int, collection_id: i
     return (await _with_items(session, rows, viewer_id))[0]
 
 
-async def load_collections(session: ReadSession, viewer_id: int, ids: Sequence[int]) -> dict[int, CollectionView]:
-    """Some collections by their ids; those that the viewer (0: nobody) may not see are left out."""
-    rows = await session.views(CollectionView, _MANY, ids=list(ids), viewer=viewer_id) if ids else []
-    return {view.id: view for view in await _with_items(session, rows, viewer_id)}
+def read_collections(
+    rows: Sequence[Sequence[Any]], items: Sequence[Sequence[Any]], viewer_id: int
+) -> dict[int, CollectionView]:
+    """Collections by id, of rows of `MANY` and `ITEMS`, as the viewer (0: nobody) may see them."""
+    views = [CollectionView(*row) for row in rows]
+    return {view.id: view for view in _fill(views, [ItemView(*item) for item in items], viewer_id)}
 
 
 async def list_collections_of(
@@ -138,9 +144,16 @@ async def find_collections_of(session: ReadSession, account_id: int, ids: Sequen
 
 
 async def _with_items(session: ReadSession, rows: Sequence[CollectionView], viewer_id: int) -> list[CollectionView]:
+    found = await session.views(ItemView, _ITEMS, collection_ids=[row.id for row in rows]) if rows else []
+    return _fill(rows, found, viewer_id)
+
+
+def _fill(rows: Sequence[CollectionView], found: Sequence[ItemView], viewer_id: int) -> list[CollectionView]:
     items: dict[int, list[ItemView]] = {row.id: [] for row in rows}
     owners = {row.id: row.account_id for row in rows}
-    for item in await session.views(ItemView, _ITEMS, ids=list(items)) if items else []:
+    for item in found:
+        if item.collection_id not in items:
+            continue
         # Who has not agreed yet is only known to both sides.
         if item.state == ItemState.ACCEPTED or viewer_id in (owners[item.collection_id], item.account_id):
             items[item.collection_id].append(item)

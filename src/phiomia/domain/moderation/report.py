@@ -1,7 +1,7 @@
 """Reports: filed by members or from other servers, listed, resolved."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import and_, or_, select, update
@@ -68,7 +68,12 @@ class ReportView(NamedTuple):
 _COLUMNS = [reports.c[name] for name in ReportView._fields]
 _LISTS = ("status_ids", "collection_ids", "rule_ids")
 _ONE = Query(select(*_COLUMNS).where(reports.c.id == P("id")))
-_BY_ID = Query(select(*_COLUMNS).where(any_of(reports.c.id, listed("ids"))))
+BY_ID: Final = select(*_COLUMNS).where(any_of(reports.c.id, listed("report_ids")))
+"""Reports for a statement of `Together`, of `report_ids`; `read_reports` takes the rows."""
+PEOPLE: Final = select(accounts.c.id, accounts.c.rev).where(
+    accounts.c.id.in_(select(reports.c.target_id).where(any_of(reports.c.id, listed("report_ids"))))
+)
+"""Whom they are about, with revisions."""
 _WAITING = Query(
     select(reports.c.id)
     .where(reports.c.target_id == P("target"), reports.c.resolved_at.is_(None), reports.c.id != P("but"))
@@ -168,9 +173,9 @@ async def load_report(session: ReadSession, report_id: int) -> ReportView:
     return _view(row)
 
 
-async def load_reports(session: ReadSession, ids: Sequence[int]) -> dict[int, ReportView]:
-    """Those that there still are, by id."""
-    return {row[0]: _view(row) for row in await session.all(_BY_ID, ids=list(ids))}
+def read_reports(rows: Sequence[Sequence[Any]]) -> dict[int, ReportView]:
+    """Reports by id, of rows of `BY_ID`."""
+    return {row[0]: _view(row) for row in rows}
 
 
 async def list_reports(session: ReadSession, *, resolved: bool = False) -> list[ReportView]:

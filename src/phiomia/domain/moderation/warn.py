@@ -1,11 +1,12 @@
 """Words from the moderators to a member about what they did."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import select
 
+from phiomia.domain.accounts.models import accounts
 from phiomia.domain.errors import Invalid, NotFound
 from phiomia.domain.moderation.events import AccountWarned
 from phiomia.domain.moderation.models import account_warnings
@@ -13,7 +14,7 @@ from phiomia.domain.users.jobs import SendWarning
 from phiomia.domain.users.models import users
 from phiomia.platform import limits
 from phiomia.platform.clock import now_ms
-from phiomia.platform.db import P, Query, ReadSession, WriteSession, any_of, insert_into, listed
+from phiomia.platform.db import P, Query, WriteSession, any_of, insert_into, listed
 from phiomia.platform.events import record
 from phiomia.platform.ids import new_id
 from phiomia.platform.jobs import Job
@@ -41,11 +42,14 @@ class WarningView(NamedTuple):
     created_at: int
 
 
-_BY_ID = Query(
-    select(*[account_warnings.c[name] for name in WarningView._fields]).where(
-        any_of(account_warnings.c.id, listed("ids"))
-    )
+BY_ID: Final = select(*[account_warnings.c[name] for name in WarningView._fields]).where(
+    any_of(account_warnings.c.id, listed("warning_ids"))
 )
+"""Warnings for a statement of `Together`, of `warning_ids`; `read_warnings` takes the rows."""
+PEOPLE: Final = select(accounts.c.id, accounts.c.rev).where(
+    accounts.c.id.in_(select(account_warnings.c.account_id).where(any_of(account_warnings.c.id, listed("warning_ids"))))
+)
+"""Who got them, with revisions."""
 _INSERT = insert_into(account_warnings, "id", "account_id", "by_id", "action", "text", "status_ids", "created_at")
 _USER = Query(select(users.c.id).where(users.c.account_id == P("account")))
 
@@ -78,9 +82,9 @@ def mail_warning(event: AccountWarned) -> Iterable[Job]:
     yield SendWarning(event.user_id, event.text)
 
 
-async def load_warnings(session: ReadSession, ids: Sequence[int]) -> dict[int, WarningView]:
-    """Those that there still are, by id."""
-    return {row[0]: _view(row) for row in await session.all(_BY_ID, ids=list(ids))}
+def read_warnings(rows: Sequence[Sequence[Any]]) -> dict[int, WarningView]:
+    """Warnings by id, of rows of `BY_ID`."""
+    return {row[0]: _view(row) for row in rows}
 
 
 def _view(row: Sequence[Any]) -> WarningView:

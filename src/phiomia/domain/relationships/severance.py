@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import literal, or_, select, update
 
+from phiomia.domain.accounts.models import accounts
 from phiomia.domain.relationships.events import TiesSevered
 from phiomia.domain.relationships.models import severances
 from phiomia.domain.users.models import users
 from phiomia.platform.clock import now_ms
-from phiomia.platform.db import P, Query, ReadSession, WriteSession, any_of, insert_into, listed
+from phiomia.platform.db import P, Query, WriteSession, any_of, insert_into, listed
 from phiomia.platform.events import record
 from phiomia.platform.ids import new_id
 
@@ -51,7 +52,12 @@ class SeveranceView(NamedTuple):
 
 _OPEN = severances.c.open, severances.c.kind == P("of_kind"), severances.c.target_name == P("name", str)
 _COLUMNS = [severances.c[name] for name in SeveranceView._fields]
-_BY_ID = Query(select(*_COLUMNS).where(any_of(severances.c.id, listed("ids"))))
+BY_ID: Final = select(*_COLUMNS).where(any_of(severances.c.id, listed("severance_ids")))
+"""What was severed, for a statement of `Together`, of `severance_ids`; `read_severances` takes the rows."""
+PEOPLE: Final = select(accounts.c.id, accounts.c.rev).where(
+    accounts.c.id.in_(select(severances.c.account_id).where(any_of(severances.c.id, listed("severance_ids"))))
+)
+"""Who is told, with revisions."""
 _MEMBERS = Query(select(users.c.account_id).where(any_of(users.c.account_id, listed("ids"))))
 _COUNTED = Query(select(severances.c.account_id).where(*_OPEN, any_of(severances.c.account_id, listed("ids"))))
 _ADD = Query(
@@ -118,6 +124,6 @@ async def tell_severed(session: WriteSession, kind: SeveranceKind, name: str, me
     return len(ready) == _AT_ONCE
 
 
-async def load_severances(session: ReadSession, ids: Sequence[int]) -> dict[int, SeveranceView]:
-    """Those that there still are, by id."""
-    return {view.id: view for view in await session.views(SeveranceView, _BY_ID, ids=list(ids))}
+def read_severances(rows: Sequence[Sequence[Any]]) -> dict[int, SeveranceView]:
+    """What was severed by id, of rows of `BY_ID`."""
+    return {row[0]: SeveranceView(*row) for row in rows}

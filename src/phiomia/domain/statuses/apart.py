@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Select, select, union
 
 from phiomia.domain.accounts.models import accounts
+from phiomia.domain.accounts.queries import REVISIONS
 from phiomia.domain.relationships.conditions import is_followed
 from phiomia.domain.statuses.models import cards, poll_votes, polls, quotes, statuses
 from phiomia.domain.statuses.queries import GIVEN, NOBODY, VIEWER
@@ -73,6 +74,7 @@ APART: Final[Mapping[str, Select[Any]]] = {
 
 _APART = Together(APART)
 _LINES = Together({"lines": GIVEN, **APART})
+_LINES_AND_PEOPLE = Together({"lines": GIVEN, **APART, "people": REVISIONS})
 
 
 async def load_apart(session: ReadSession, ids: Sequence[int], viewer: int | None) -> Known:
@@ -85,6 +87,15 @@ async def load_lines(session: ReadSession, ids: Sequence[int], viewer: int | Non
     given = list(ids)
     found = await _LINES.ask(session, ids=given, apart_ids=given, viewer=viewer or NOBODY, now=now_ms())
     return read_lines(found), read_apart(found)
+
+
+async def load_lines_and_people(
+    session: ReadSession, ids: Sequence[int], viewer: int | None, account_ids: Sequence[int]
+) -> tuple[dict[int, FeedRow], Known, dict[int, int]]:
+    """The same, and the revisions of accounts."""
+    asked = {"ids": list(ids), "apart_ids": list(ids), "account_ids": list(account_ids)}
+    found = await _LINES_AND_PEOPLE.ask(session, **asked, viewer=viewer or NOBODY, now=now_ms())
+    return read_lines(found), read_apart(found), {row[0]: row[1] for row in found["people"]}
 
 
 def read_lines(found: Mapping[str, Sequence[Sequence[Any]]]) -> dict[int, FeedRow]:
