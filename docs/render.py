@@ -207,7 +207,7 @@ _COLUMNS = ("endpoint", "gives", "access", "scopes", "paging", "limits")
 
 def _limits_of_all() -> str:
     from phiomia.platform import limits
-    from phiomia.platform.config import RateLimits
+    from phiomia.platform.settings import RateLimits
 
     rates = RateLimits()
     rows = [(f"each {name}", _rate(getattr(rates, kind))) for name, kind in (
@@ -227,7 +227,7 @@ def _limits_of_all() -> str:
 
 def _limits(one: Any) -> str:
     from phiomia.platform import limits
-    from phiomia.platform.config import RateLimits
+    from phiomia.platform.settings import RateLimits
 
     said = []
     if sizes := _page_sizes(one):

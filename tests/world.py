@@ -38,11 +38,11 @@ from phiomia.entities.fragments import Fragments
 from phiomia.entities.links import Links
 from phiomia.platform.bus import LocalBus
 from phiomia.platform.clock import now_ms
-from phiomia.platform.config import Config, RateLimits
 from phiomia.platform.db import Database, Query, WriteSession, insert_into, open_database
 from phiomia.platform.events import Services
 from phiomia.platform.ids import new_id
 from phiomia.platform.rates import Rates
+from phiomia.platform.settings import Config, RateLimits
 from phiomia.side_effects import SIDE_EFFECTS
 
 BASE = "https://phiomia.example"

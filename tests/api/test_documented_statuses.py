@@ -20,8 +20,8 @@ from phiomia.api.endpoint import ENDPOINTS, Endpoint
 from phiomia.api.openapi import build_document, template
 from phiomia.api.routes import load_endpoints
 from phiomia.platform import limits
-from phiomia.platform.config import RateLimits
 from phiomia.platform.db import Conflict, Unavailable
+from phiomia.platform.settings import RateLimits
 from world import Account, Answer, World, make_token, story
 
 load_endpoints()

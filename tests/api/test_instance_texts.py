@@ -9,7 +9,7 @@ from phiomia.domain.moderation.texts import TextKind, remove_text, write_text
 from phiomia.domain.users.invites import invite, take_invite_back
 from phiomia.domain.users.sign_up import SignUpForm, draft_sign_up, sign_up
 from phiomia.platform.clock import DAY, now_ms
-from phiomia.platform.config import Registrations
+from phiomia.platform.settings import Registrations
 from world import BASE, World, story
 
 MODULES = ("instance_texts", "doors", "statuses")

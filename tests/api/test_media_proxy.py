@@ -22,8 +22,8 @@ from phiomia.domain.media.proxied import ADDRESSES, RemoteKind, digest_of
 from phiomia.domain.media.tidy_copies import TidyCopies, run_tidy_copies
 from phiomia.entities.links import Links
 from phiomia.platform.asgi import QuickApp
-from phiomia.platform.config import Config, Media
 from phiomia.platform.ids import new_id
+from phiomia.platform.settings import Config, Media
 from phiomia.serving import prepare
 from world import BASE, DOMAIN, Client, World, story
 

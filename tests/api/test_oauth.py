@@ -10,8 +10,8 @@ import msgspec
 
 from phiomia.domain.oauth.bearers import TOPIC
 from phiomia.domain.oauth.codes import CodeDraft, challenge_of, issue_code
-from phiomia.platform.config import RateLimits, Registrations
 from phiomia.platform.events import read_stream
+from phiomia.platform.settings import RateLimits, Registrations
 from world import Account, Answer, World, story
 
 OOB = "urn:ietf:wg:oauth:2.0:oob"

@@ -10,10 +10,10 @@ from phiomia.domain.oauth.models import access_tokens
 from phiomia.domain.users.sign_in import MAILS_PER_EMAIL, PER_EMAIL, count_mail, count_sign_in
 from phiomia.platform.addresses import client_address, network_of
 from phiomia.platform.clock import now_ms
-from phiomia.platform.config import RateLimits
 from phiomia.platform.db import insert_into
 from phiomia.platform.ids import new_id
 from phiomia.platform.rates import Rates
+from phiomia.platform.settings import RateLimits
 from world import Account, Answer, World, story
 
 # So long that no test sees the end of it.

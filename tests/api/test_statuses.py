@@ -7,7 +7,7 @@ from contract import assert_entity, assert_returns
 from phiomia.domain.media.kinds import MediaKind, MediaState
 from phiomia.domain.relationships.block import block
 from phiomia.domain.relationships.follow import follow
-from phiomia.platform.config import RateLimits
+from phiomia.platform.settings import RateLimits
 from world import Account, World, make_token, story
 
 POST = "POST /api/v1/statuses"

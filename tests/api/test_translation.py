@@ -11,10 +11,10 @@ from urllib.parse import parse_qs
 import msgspec
 
 from phiomia.domain.accounts.verify_links import VerifyLinks, has_link_to, run_verify_links
-from phiomia.platform.config import Translation
 from phiomia.platform.http import Fetcher, FetchOptions
 from phiomia.platform.json import decode, encode
 from phiomia.platform.reachable import networks
+from phiomia.platform.settings import Translation
 from world import BASE, World, story
 
 POST = "POST /api/v1/statuses"

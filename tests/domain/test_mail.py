@@ -23,11 +23,11 @@ from phiomia.domain.users.mail import Mail
 from phiomia.domain.users.reset_password import reset_password
 from phiomia.domain.users.sessions import open_session
 from phiomia.domain.users.smtp import SmtpMailer
-from phiomia.platform.config import Config, Instance
-from phiomia.platform.config import Mail as MailSettings
 from phiomia.platform.db import Query
 from phiomia.platform.jobs.handlers import Discard, Retry
 from phiomia.platform.json import decode
+from phiomia.platform.settings import Config, Instance
+from phiomia.platform.settings import Mail as MailSettings
 from world import BASE, Account, World, story
 
 _RUN = {handler.job_type.TYPE: handler for handler in HANDLERS}

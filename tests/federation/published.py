@@ -35,11 +35,11 @@ from phiomia.federation.outside import Outside
 from phiomia.federation.routes import mount_federation
 from phiomia.platform.asgi import QuickApp
 from phiomia.platform.bus import LocalBus
-from phiomia.platform.config import Config, RateLimits
-from phiomia.platform.config import Federation as Settings
 from phiomia.platform.db import Database, Query, open_database
 from phiomia.platform.events import Services
 from phiomia.platform.rates import Rates
+from phiomia.platform.settings import Config, RateLimits
+from phiomia.platform.settings import Federation as Settings
 from phiomia.side_effects import SIDE_EFFECTS
 from phiomia.web.context import WebContext
 from phiomia.web.routes import mount as mount_pages

@@ -25,9 +25,9 @@ from phiomia.federation.inbox.jobs import TakeActivity
 from phiomia.federation.inbox.receive import Inbox, Receipt
 from phiomia.federation.inbox.web import mount_inboxes
 from phiomia.platform.asgi import QuickApp
-from phiomia.platform.config import Config, Federation
 from phiomia.platform.db import Query
 from phiomia.platform.jobs.handlers import Discard, Retry
+from phiomia.platform.settings import Config, Federation
 from world import BASE, World, open_world
 
 from .fake_peer import FakePeer, Signed, peer_options

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from phiomia.activitypub.webfinger import read_answer, read_host_meta
 from phiomia.domain.accounts.state import AccountState
 from phiomia.domain.peers.tombstones import bury
-from phiomia.platform.config import Registrations
+from phiomia.platform.settings import Registrations
 from world import make_account
 
 from .published import BASE, Site, publishing

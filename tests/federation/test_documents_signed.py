@@ -12,8 +12,8 @@ from phiomia.domain.peers.severity import Severity
 from phiomia.domain.relationships.block import block
 from phiomia.domain.relationships.follow import follow
 from phiomia.domain.statuses.visibility import Visibility
-from phiomia.platform.config import Federation as Settings
 from phiomia.platform.db import WriteSession, insert_into
+from phiomia.platform.settings import Federation as Settings
 from world import make_account
 
 from .fake_peer import FakePeer

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
 from phiomia.app import build_web, open_parts
-from phiomia.platform.config import Config, RateLimits
+from phiomia.platform.settings import Config, RateLimits
 from phiomia.serving import prepare
 from world import make_account
 

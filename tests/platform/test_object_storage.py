@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 
-from phiomia.platform.config import Media
 from phiomia.platform.object_storage import ObjectStorage
+from phiomia.platform.settings import Media
 from phiomia.platform.storage import Usage, media_key
 
 

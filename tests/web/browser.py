@@ -21,10 +21,10 @@ from phiomia.domain.users.sign_up import SignUpForm, draft_by_operator, sign_up
 from phiomia.entities.fragments import Fragments
 from phiomia.entities.links import Links
 from phiomia.platform.bus import LocalBus
-from phiomia.platform.config import Config, RateLimits, Registrations
 from phiomia.platform.db import Database, Query, open_database
 from phiomia.platform.events import Services
 from phiomia.platform.rates import Rates
+from phiomia.platform.settings import Config, RateLimits, Registrations
 from phiomia.web.context import WebContext
 from phiomia.web.routes import mount
 

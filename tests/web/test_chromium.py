@@ -14,7 +14,7 @@ import falcon.asgi
 import pytest
 import uvicorn
 
-from phiomia.platform.config import Registrations
+from phiomia.platform.settings import Registrations
 from phiomia.upgrade import schema
 from web.browser import PASSWORD, Site, open_site
 

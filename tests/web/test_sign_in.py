@@ -14,7 +14,7 @@ from phiomia.domain.accounts.keys import MakeKeys, load_or_make_keys, make_keys
 from phiomia.domain.oauth.tokens import issue_token
 from phiomia.domain.users.jobs import SendConfirmation, SendPasswordReset, send_confirmation, send_password_reset
 from phiomia.domain.users.mail import OutboxMailer
-from phiomia.platform.config import Config, Instance, RateLimits, Registrations
+from phiomia.platform.settings import Config, Instance, RateLimits, Registrations
 from phiomia.web.visit import local_path
 from web.browser import PASSWORD, Site, scene
 

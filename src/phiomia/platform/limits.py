@@ -1,6 +1,6 @@
 """The one place for limits: sizes, counts, lengths, pages. The values are those of Mastodon 4.6.
 
-Rates are settings (`platform/config.py`), since operators change them.
+Rates are settings (`platform/settings.py`), since operators change them.
 """
 
 from typing import Final

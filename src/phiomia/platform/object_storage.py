@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from phiomia.platform.config import Media
+from phiomia.platform.settings import Media
 from phiomia.platform.storage import Usage, check_key
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from phiomia.platform.config import Streams
+from phiomia.platform.settings import Streams
 from phiomia.streaming.metrics import StreamingMetrics
 from phiomia.streaming.ports import StreamViewer
 from phiomia.streaming.state import ClientState

@@ -10,9 +10,9 @@ from phiomia.domain.accounts.models import account_pictures
 from phiomia.domain.instance.files import defer_deletion
 from phiomia.domain.media.models import media, remote_files
 from phiomia.platform.clock import DAY, HOUR, MINUTE, now_ms
-from phiomia.platform.config import Media
 from phiomia.platform.db import P, Query, ReadSession, WriteSession, any_of, listed
 from phiomia.platform.ids import new_id
+from phiomia.platform.settings import Media
 
 _BATCH: Final = 100
 _MB: Final = 1024 * 1024

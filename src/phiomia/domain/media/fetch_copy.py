@@ -13,12 +13,12 @@ from phiomia.domain.media.copies import Copy, find_copy, measure_room, note_fail
 from phiomia.domain.media.passing import Passing, Shelf
 from phiomia.domain.media.proxied import FOLDERS, LIMITS, MOST_BYTES, SHAPES, RemoteKind, digest_of
 from phiomia.platform.clock import now_ms
-from phiomia.platform.config import Media
 from phiomia.platform.db import Database, Query
 from phiomia.platform.jail.process import process_image
 from phiomia.platform.jail.result import REMOTE_FILM_LIMITS, ImageLimits, JailError
 from phiomia.platform.jail.sniff import SNIFFED_BYTES, sniff_film, sniff_format
 from phiomia.platform.limits import PASSING_BYTES
+from phiomia.platform.settings import Media
 from phiomia.platform.storage import Storage, media_key
 
 # What browsers may play as it is, though we don't encode it again.

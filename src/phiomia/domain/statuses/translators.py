@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from phiomia.platform.config import Translation
 from phiomia.platform.http import Fetcher, FetchFailed
+from phiomia.platform.settings import Translation
 
 _BYTES: Final = 512 * 1024
 _SECONDS: Final = 20.0

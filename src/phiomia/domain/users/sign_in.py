@@ -9,9 +9,9 @@ from phiomia.domain.users.passwords import hash_password, verify_password
 from phiomia.domain.users.queries import Credentials, find_credentials
 from phiomia.domain.users.reset_password import store_password
 from phiomia.platform.clock import now_ms
-from phiomia.platform.config import RateLimits
 from phiomia.platform.db import Database
 from phiomia.platform.rates import Allowance, Rates
+from phiomia.platform.settings import RateLimits
 
 # Addresses are guarded by themselves, since whoever guesses has many networks.
 PER_EMAIL: Final = (25, 3600)

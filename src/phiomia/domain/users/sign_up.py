@@ -12,11 +12,11 @@ from phiomia.domain.users.invites import use_invite
 from phiomia.domain.users.jobs import SendConfirmation
 from phiomia.domain.users.passwords import find_password_fault, hash_password
 from phiomia.domain.users.roles import Role
-from phiomia.platform.config import Registrations
 from phiomia.platform.db import ReadSession, WriteSession
 from phiomia.platform.events import record
 from phiomia.platform.jobs import defer
 from phiomia.platform.limits import SIGN_UP_REASON
+from phiomia.platform.settings import Registrations
 
 Faults = dict[str, list[tuple[str, str]]]
 _LABELS = {"username": "User name", "email": "E-mail", "password": "Password", "agreement": "Agreement"}
