@@ -18,9 +18,12 @@ import apsw
 import pytest
 
 from postgresql import URL_VARIABLE, NotInstalled, Server, find_free_port, run_cluster
+from scratch import find_scratch
 from server import phiomia, servers  # noqa: F401 (fixtures)
 
 NODE_MODULES = Path(__file__).parent / "node" / "node_modules"
+# Where pytest makes its folders, and thus those of `tmp_path`.
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", find_scratch())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

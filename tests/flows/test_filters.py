@@ -24,7 +24,8 @@ def test_every_process_heeds_a_new_filter(phiomia: RunningServer) -> None:
     with requests.get(address, headers=alice.headers, stream=True, timeout=PATIENCE) as stream:
         assert stream.ok
         heard: list[tuple[str, str]] = []
-        threading.Thread(target=_listen, args=(stream, heard), daemon=True).start()
+        listener = threading.Thread(target=_listen, args=(stream, heard, 5), daemon=True)
+        listener.start()
         first = _post(phiomia, bob, "cheese")
         phiomia.until(lambda: len(heard) >= 1, "the first post comes")
         assert _filters(json.loads(heard[0][1])) == []
@@ -44,6 +45,8 @@ def test_every_process_heeds_a_new_filter(phiomia: RunningServer) -> None:
         _post(phiomia, bob, "cheese again")
         phiomia.until(lambda: len(heard) >= 5, "the next change and the third post come")
         assert _filters(json.loads(heard[4][1])) == []
+        # To close what somebody still reads takes as long as the next line.
+        listener.join(PATIENCE)
 
 
 def _post(server: RunningServer, member: Member, text: str) -> str:
@@ -55,7 +58,7 @@ def _filters(status: Any) -> list[str]:
     return [one["filter"]["id"] for one in status["filtered"]]
 
 
-def _listen(stream: requests.Response, heard: list[tuple[str, str]]) -> None:
+def _listen(stream: requests.Response, heard: list[tuple[str, str]], enough: int) -> None:
     name = ""
     try:
         for raw in stream.iter_lines():
@@ -64,5 +67,7 @@ def _listen(stream: requests.Response, heard: list[tuple[str, str]]) -> None:
                 name = line.removeprefix("event: ")
             elif line.startswith("data: "):
                 heard.append((name, line.removeprefix("data: ")))
+                if len(heard) == enough:
+                    return
     except (requests.RequestException, AttributeError, ValueError):
         return  # the test is over and has closed it
