@@ -29,7 +29,7 @@ MODULES = sorted({one.handler.__module__.rpartition(".")[2] for one in ENDPOINTS
 ALL = [one for one in ENDPOINTS if one.handler.__module__.startswith("phiomia.")]
 NOWHERE = "1"
 JSON = {"Content-Type": "application/json"}
-# What succeeds is asked for elsewhere: by the tests of real clients, and by those of each endpoint.
+# What succeeds is in test_documented_successes.py.
 GOOD = {"200", "202", "206", "302", "204"}
 # What arrives too slowly is in tests/flows/test_faults.py, what comes too often below.
 ELSEWHERE = {"408", "429"}

@@ -27,6 +27,8 @@ _BASIC: dict[str, Schema] = {
     "text": {"type": "string"},
 }
 # Ways that lead elsewhere, and an answer without a body.
+# Which Mastodon has as an option and nobody here offers.
+_REFUSED = frozenset({"/api/v1/accounts/:id/email_subscriptions"})
 _BODILESS = {"/.well-known/change-password": "302", "/.well-known/proxy": "302", "/api/v1/donation_campaigns": "204"}
 _LARGEST_ID = 2**63 - 1
 _ID: Schema = {"type": "string", "pattern": "^[0-9]{1,19}$"}
@@ -139,6 +141,8 @@ def _answers(one: Endpoint) -> Schema:
     refusals = {status: {"$ref": f"#/components/responses/{status}"} for status in list_refusals(one)}
     if one.path in _BODILESS:
         return {_BODILESS[one.path]: {"description": one.summary or "Done."}} | refusals
+    if one.path in _REFUSED:
+        return dict(refusals)
     good: Schema = {
         "description": one.summary or "Done.",
         "content": {_content_type(one.returns): {"schema": returned_schema(one.returns)}},
