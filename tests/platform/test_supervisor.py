@@ -740,22 +740,38 @@ def test_reload_of_copies_under_load_loses_nothing(tmp_path: Path) -> None:
         running.until(lambda: len(children_of(running.process.pid)) == 3)
 
 
-def test_killed_copy_comes_back_even_when_its_template_is_killed_too(tmp_path: Path) -> None:
+def kill_together(running: Running, *pids: int) -> None:
+    """Ends children before the supervisor hears of any of it."""
+    for pid, number in ((running.process.pid, signal.SIGSTOP), *((pid, signal.SIGKILL) for pid in pids)):
+        os.kill(pid, number)
+    os.kill(running.process.pid, signal.SIGCONT)
+
+
+def test_killed_copies_come_back_even_when_their_template_is_killed_too(tmp_path: Path) -> None:
     with serving(tmp_path, template=TEMPLATE) as running:
-        victim = min(running.pids("web"))
-        os.kill(victim, signal.SIGKILL)
-        running.until(lambda: len(running.pids("web") - {victim}) == 2)
-        running.until(lambda: template_of(running) is None)
         slow = (tmp_path / "current").resolve() / "venv" / "slow"
         slow.touch()
-        victim = min(running.pids("web"))
-        os.kill(victim, signal.SIGKILL)
+        victims = running.pids("web")
+        kill_together(running, *victims)
         template = wait_for_template(running)
         slow.unlink()
         os.kill(template, signal.SIGKILL)
-        running.until(lambda: len(running.pids("web") - {victim}) == 2)
+        running.until(lambda: len(running.pids("web") - victims) == 2, 30)
         assert f"template {template} was ended by SIGKILL" in running.output()
+        running.until(lambda: template_of(running) is None)
         assert running.pids("web") | running.pids("echo") <= set(children_of(running.process.pid))
+
+
+def test_one_alone_comes_back_without_a_template(tmp_path: Path) -> None:
+    """What loads only its own role is there sooner."""
+    with serving(tmp_path, template=TEMPLATE) as running:
+        before = running.pids("web")
+        victim = min(before)
+        assert children_of(running.process.pid)[victim] == "phiomia: web"
+        os.kill(victim, signal.SIGKILL)
+        running.until(lambda: len(running.pids("web") - {victim}) == 2, 30)
+        (alone,) = running.pids("web") - before
+        assert children_of(running.process.pid)[alone].endswith("-m toy_release web")
 
 
 def test_first_start_of_copies_can_be_stopped_and_says_why_it_fails(tmp_path: Path) -> None:

@@ -139,7 +139,8 @@ class Crew:
         due = [slot for slot in self.slots if slot.retry_at <= now]
         if not due:
             return
-        if self.template is None:
+        # One alone needs only its own role, which is sooner there; nobody would share with it what all of them need.
+        if self.template is None and sum(slot.retry_at < FOREVER for slot in self.slots) > 1:
             self.template = self.start_template(due[0].release, self.settings.ready_limit_s)
         release = due[0].release if self.template is None else self.template.release
         if self.template is not None and self.template.state == "gone":

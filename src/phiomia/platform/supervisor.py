@@ -8,7 +8,8 @@ SIGTERM or SIGINT stops everything. An order (`orders.py`) beside SIGHUP names t
 only after the old ones have ended.
 
 With a template in the settings, the children are copies of a process that has loaded the release (`template.py`).
-It is started before them, ends when all of them serve, and is started again when one of them must come back.
+It is started before them, ends when all of them serve, and is started again when several must come back.
+One alone runs its own program, which is there sooner.
 
 A child finds its sockets in PHIOMIA_LISTEN_FD, writes READY to PHIOMIA_READY_FD when it serves, and reaches the bus
 at PHIOMIA_BUS_SOCKET. SIGTERM asks it to drain, SIGINT to end soon. These four are the contract between releases.
@@ -432,7 +433,7 @@ def run(settings: Settings) -> int:
     try:
         supervisor.start()
     except OSError as error:
-        print(f"supervisor: cannot start: {error}", file=sys.stderr, flush=True)
+        print(f"supervisor: cannot start: {error.strerror or error}", file=sys.stderr, flush=True)
         return 1
     return supervisor.run()
 
