@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from release_world import Installation
 
+from phiomia.upgrade.database import connect
+
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -135,3 +137,20 @@ def run_from_checkout(installation: Installation, source: str, *arguments: str) 
     done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=installation.folder)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_what_is_to_come_is_left_to_do(installation: Installation) -> None:
+    """A backfill that waits is named with its command, and not passed over as if everything were done."""
+    with connect(installation.url) as connection:
+        connection.rows("INSERT INTO backfills (id, seen_at) VALUES ('made-up@1', 0)")
+    try:
+        left = installation.try_command("upgrade", "instructions").stdout
+        assert "Left to do:\n  phiomia backfills run" in left and "made-up@1" in left
+        [pending] = installation.status()["pending"]
+        assert (pending["id"], pending["command"]) == ("backfills", "phiomia backfills run")
+        said = installation.try_command("upgrade", "status").stdout
+        assert "made-up@1; waits until workers have done it. Now: phiomia backfills run" in said
+        assert "still fills in made-up@1; wait" in check_out(installation, "0.3.0")
+    finally:
+        with connect(installation.url) as connection:
+            connection.rows("DELETE FROM backfills WHERE id = 'made-up@1'")

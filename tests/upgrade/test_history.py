@@ -152,7 +152,7 @@ def test_instructions_are_counted(migrated_database_url: str) -> None:
     ("settles", "waits"),
     [
         (True, "waits until the next upgrade, so that a rollback stays possible. Now: phiomia upgrade resume"),
-        (False, "waits for you. Now: phiomia step migrate-contract"),
+        (False, "waits until that is filled in. Now: phiomia step migrate-contract"),
     ],
 )
 def test_what_is_to_come_is_not_called_executed(*, settles: bool, waits: str) -> None:

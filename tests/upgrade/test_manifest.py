@@ -226,10 +226,17 @@ class Repository:
 
     def release(self, version: str, *options: str) -> Manifest:
         assert release.main([version, "--date", "2026-11-30", *options], self.root) == 0
+        self.write("src/phiomia/__init__.py", f'"""P."""\n__version__ = "{version}"\n')
         self.commit()
         with patch.dict(os.environ, self.identity):
             assert release.main([version, "--tag"], self.root) == 0
         return read_manifest((self.root / "releases" / f"{version}.toml").read_text(), f"{version}.toml")
+
+    def tag(self, version: str) -> tuple[int, str]:
+        """What making the tag of a release comes to, and what it says."""
+        said = io.StringIO()
+        with patch.dict(os.environ, self.identity), contextlib.redirect_stderr(said):
+            return release.main([version, "--tag"], self.root), said.getvalue()
 
     @property
     def identity(self) -> dict[str, str]:
@@ -369,3 +376,15 @@ def test_commands(repository: Repository) -> None:
     made = json.loads(run(root, "upgrade", "plan", "1.1.0", "--json"))
     assert len(made["hash"]) == 64 and [leg["end"] for leg in made["legs"]] == ["1.1.0"]
     assert "no release 3.0.0" in run(root, "upgrade", "plan", "3.0.0", status=1)
+
+
+def test_code_that_calls_itself_otherwise_is_not_tagged(repository: Repository) -> None:
+    assert release.main(["0.1.0", "--date", "2026-11-30"], repository.root) == 0
+    repository.write("src/phiomia/__init__.py", '__version__ = "0.0.9"\n')
+    repository.commit()
+    status, said = repository.tag("0.1.0")
+    assert status != 0 and "its code calls itself 0.0.9: set the version in pyproject.toml" in said
+    assert repository.git("tag") == ""
+    repository.write("src/phiomia/__init__.py", '__version__ = "0.1.0"\n')
+    repository.commit()
+    assert repository.tag("0.1.0")[0] == 0 and repository.git("tag") == "v0.1.0\n"

@@ -42,7 +42,9 @@ def doctor() -> None:
     try:
         config = load_config()
     except ConfigError as error:
-        findings = [Finding("settings", "bad", str(error), "correct it; `phiomia config show` explains each setting")]
+        findings = [
+            Finding("settings", "bad", str(error), "correct it; docs/reference/settings.md explains each setting")
+        ]
     else:
         findings = asyncio.run(examine(config))
     for finding in findings:
@@ -182,8 +184,19 @@ async def _check_clock(config: Config) -> Finding:
     return Finding("clock", "good", f"{apart:.1f} s apart from the database's")
 
 
+def _find_open_files(config: Config) -> tuple[int, int]:
+    """The least that a part of the server has; while none runs, or for other users, what this command has."""
+    from phiomia.platform.control import find_supervisors
+
+    pids = [one.status["pid"] for one in find_supervisors(config.data_dir / "run")]
+    try:
+        return min(resource.prlimit(pid, resource.RLIMIT_NOFILE) for pid in pids)
+    except (ValueError, ProcessLookupError, PermissionError):
+        return resource.getrlimit(resource.RLIMIT_NOFILE)
+
+
 async def _check_open_files(config: Config) -> Finding:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft, hard = _find_open_files(config)
     if soft >= _OPEN_FILES or soft == resource.RLIM_INFINITY:
         return Finding("open files", "good", f"{soft} at once")
     mend = f"raise the limit to {_OPEN_FILES} or more (LimitNOFILE= in the unit, or ulimit -n; the most is {hard})"

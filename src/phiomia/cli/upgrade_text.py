@@ -77,4 +77,6 @@ def _conclude(standing: Standing) -> list[str]:
         return ["Every instruction of every release was executed at least once, as far as it concerns this server."]
     count = standing.counts["executed"]
     done = f"Executed: {count} of {count} instructions that are needed so far. Still to come:"
+    if not count:
+        done = "No instruction was needed so far. Still to come:"
     return [done, *(f"  {one.title}; waits {one.waits}. Now: {one.command}" for one in standing.pending)]

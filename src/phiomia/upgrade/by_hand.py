@@ -9,7 +9,7 @@ from phiomia.upgrade.checkout import open_checkout
 from phiomia.upgrade.facts import Known, gather_facts
 from phiomia.upgrade.installed import find_installed
 from phiomia.upgrade.manifest import PHASES
-from phiomia.upgrade.pending import find_contracts
+from phiomia.upgrade.pending import find_contracts, list_pending
 from phiomia.upgrade.plan import Leg, PlannedStep, Refused, Releases, plan
 from phiomia.upgrade.site import Site
 from phiomia.upgrade.tags import find_branch
@@ -96,12 +96,10 @@ def list_left(site: Site) -> list[Instruction]:
         return []
     steps = missing_steps(site.places, site.config, installed)
     found = [Instruction(f"phiomia step {one.id}", one.title, one.phase) for one in steps]
-    applied = gather_facts(site.config, site.places, own_lock=True).facts.applied or frozenset()
-    contracts = find_contracts(checkout, installed, applied)
-    if contracts:
-        title = f"Remove from the schema: {', '.join(contracts)}"
-        found.append(Instruction("phiomia step migrate-contract", title, "contract"))
-    return found
+    facts = gather_facts(site.config, site.places, own_lock=True).facts
+    contracts = find_contracts(checkout, installed, facts.applied or frozenset())
+    pending = list_pending(contracts, facts.unfinished_backfills, settles=False)
+    return [*found, *(Instruction(one.command, one.title, one.phase) for one in pending)]
 
 
 def render_way(way: Way, left: Iterable[Instruction]) -> str:

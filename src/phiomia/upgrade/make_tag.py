@@ -1,5 +1,6 @@
 """Makes the tag of a release: annotated, and signed when there is a key; then looks at it as servers will."""
 
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -22,6 +23,7 @@ def make_tag(root: Path, version: str, key: str = "") -> str:
     manifest = read_manifest((root / path).read_text("utf-8"), f"{version}.toml")
     if ask_git(root, "status", "--porcelain", "--untracked-files=no").strip():
         raise GitError("there are changes that are not committed")
+    _check_version(root, version)
     signers = _find_signers(root)
     key = key or _configured_key(root)
     if signers and not key:
@@ -31,6 +33,17 @@ def make_tag(root: Path, version: str, key: str = "") -> str:
     message = render_release(manifest)
     _run(root, *how, "tag", kind, f"v{version}", "--cleanup=verbatim", "--message", message)
     return _look(root, version, signers) if signers else ""
+
+
+def _check_version(root: Path, version: str) -> None:
+    """A release directory has no tags around it: its code only knows what stands there."""
+    path = root / "src" / "phiomia" / "__init__.py"
+    told = re.search(r'^__version__ = "(.*)"$', path.read_text("utf-8"), re.MULTILINE) if path.exists() else None
+    if told and told[1] != version:
+        raise GitError(
+            f"its code calls itself {told[1]}: set the version in pyproject.toml and src/phiomia/__init__.py,"
+            " `uv lock`, and commit"
+        )
 
 
 def _find_signers(root: Path) -> str:

@@ -10,9 +10,13 @@ class Pending(NamedTuple):
     """Something that is not missing, since its time has not come; `command` does it now."""
 
     id: str
+    phase: str
     title: str
     waits: str
     command: str
+
+
+_BY_HAND = {True: "until that is filled in", False: "for you: nobody does it by itself"}
 
 
 def list_pending(contracts: Sequence[str], backfills: Sequence[str], *, settles: bool) -> list[Pending]:
@@ -20,12 +24,12 @@ def list_pending(contracts: Sequence[str], backfills: Sequence[str], *, settles:
     found = []
     if backfills:
         title = f"Fill in what is new in the schema: {', '.join(backfills)}"
-        found.append(Pending("backfills", title, "until workers have done it", "phiomia backfills run"))
+        found.append(Pending("backfills", "backfill", title, "until workers have done it", "phiomia backfills run"))
     if contracts:
         title = f"Remove from the schema: {', '.join(contracts)}"
-        waits = "until the next upgrade, so that a rollback stays possible" if settles else "for you"
+        waits = "until the next upgrade, so that a rollback stays possible" if settles else _BY_HAND[bool(backfills)]
         command = "phiomia upgrade resume" if settles else "phiomia step migrate-contract"
-        found.append(Pending("migrate-contract", title, waits, command))
+        found.append(Pending("migrate-contract", "contract", title, waits, command))
     return found
 
 

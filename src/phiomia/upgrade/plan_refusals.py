@@ -26,7 +26,8 @@ def refuse_target(
         found.append(Refusal("running", f"Another upgrade is under way: {facts.running_upgrade}."))
     if facts.unfinished_backfills:
         names = ", ".join(facts.unfinished_backfills)
-        found.append(Refusal("backfill", f"The last upgrade still fills in {names}; wait until that is done."))
+        wait = "wait until workers have done it, or do it now: `phiomia backfills run`"
+        found.append(Refusal("backfill", f"The last upgrade still fills in {names}; {wait}."))
     missing = releases.contains[target] - installed.contains - set(releases.manifests)
     if missing:
         found.append(Refusal("manifest", f"{target} lacks the manifest of {min(missing, key=version_order)}."))
