@@ -1,5 +1,10 @@
 """The first start of a server: its owner, and for those who want to look around a small believable world."""
 
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
 from sqlalchemy import func, select
 
 from phiomia.domain.users.models import users
@@ -27,6 +32,16 @@ async def welcome_owner(config: Config, db: Database) -> None:
         f"    address   {config.base_url}\n"
         f"    e-mail    {form.email}\n"
         f"    password  {password}\n\n"
-        f"  This is shown once. Another password: phiomia accounts reset-password {OWNER}\n",
+        f"  This is shown once. Another password:\n"
+        f"  {_name_command(config)} accounts reset-password {OWNER}\n",
         flush=True,
     )
+
+
+def _name_command(config: Config) -> str:
+    """How this command is to be called again from here, so that it finds the same server."""
+    called = Path(sys.argv[0])
+    name = str(called) if called.name == "phiomia" and not shutil.which("phiomia") else "phiomia"
+    if config.data_dir == Config().data_dir:
+        return shlex.quote(name)
+    return f"PHIOMIA_DATA={shlex.quote(str(config.data_dir))} {shlex.quote(name)}"

@@ -80,6 +80,11 @@ def test_help_and_version_need_nothing(shell: Shell) -> None:
     assert not (shell.folder / "var").exists()
 
 
+def test_help_offers_no_completion_that_would_not_work(shell: Shell) -> None:
+    for arguments in (["serve"], ["accounts"], ["accounts", "create"]):
+        assert "completion" not in shell(*arguments, "--help")
+
+
 def test_wrong_usage_is_status_two(shell: Shell) -> None:
     for arguments in (
         ["nonsense"],
@@ -195,6 +200,11 @@ def test_wrong_settings_are_told_in_one_line(shell: Shell) -> None:
     del shell.environ["PHIOMIA_BIND"]
     shell.environ["PHIOMIA_NONSENSE"] = "1"
     assert "PHIOMIA_NONSENSE" in shell("config", "check", status=1)
+
+
+def test_jobs_alone_shows_the_counts(server: Shell) -> None:
+    assert server("jobs") == server("jobs", "counts")
+    assert "dead" in server("jobs")
 
 
 def test_the_doctor_finds_a_healthy_server(server: Shell) -> None:

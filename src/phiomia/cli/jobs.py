@@ -26,11 +26,18 @@ from phiomia.platform.jobs.view import (
 T = TypeVar("T")
 _SCAN_SECONDS = 60.0
 
-app = typer.Typer(name="jobs", help="Background jobs: what waits, what has died.", no_args_is_help=True)
+app = typer.Typer(name="jobs", help="Background jobs: what waits, what has died.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 All = Annotated[bool, typer.Option("--all", help="Every dead job.")]
 DeadId = Annotated[int | None, typer.Argument(metavar="[ID]", help="Which one; `phiomia jobs dead` lists them.")]
+
+
+@app.callback(invoke_without_command=True)
+def begin(context: typer.Context) -> None:
+    """Background jobs: what waits, what has died. Alone it shows the counts."""
+    if context.invoked_subcommand is None:
+        counts()
 
 
 @app.command()

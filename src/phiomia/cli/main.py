@@ -91,7 +91,10 @@ def build() -> Any:
             if cmd_name not in modules:
                 return None
             module, _, name = modules[cmd_name].partition(":")
-            command = get_command(getattr(import_module(module), name))
+            found = getattr(import_module(module), name)
+            # Typer adds options for it to each of them, though only the whole could be completed.
+            found._add_completion = False
+            command = get_command(found)
             command.name = cmd_name
             return command
 
@@ -138,7 +141,8 @@ def _explain(error: Exception) -> str:
     if type(error).__name__ == "Conflict":
         return "Somebody changed the same thing at the same moment. Try again."
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename or 'The system'}: {error.strerror}."
+        mend = " Let this user have it (chown), or choose another `data`." if isinstance(error, PermissionError) else ""
+        return f"{error.filename or 'The system'}: {error.strerror}.{mend}"
     return f"Unforeseen {type(error).__name__}: {error}. `phiomia --debug …` shows where."
 
 

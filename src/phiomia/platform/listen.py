@@ -1,5 +1,6 @@
 """Listening sockets: bound here, taken from systemd, or inherited from the supervisor. Standard library only."""
 
+import errno
 import os
 import socket
 import stat
@@ -9,6 +10,11 @@ BACKLOG = 4096
 FIRST_SYSTEMD_FD = 3
 Address = str
 Listeners = dict[str, list[socket.socket]]
+_MENDS = {
+    errno.EADDRINUSE: ". Stop what listens there, or choose another `bind` (PHIOMIA_BIND)",
+    errno.EACCES: ". Ports below 1024 are for root: put a proxy before another one (PHIOMIA_BIND)",
+    errno.EADDRNOTAVAIL: ". This machine has no such address: choose another `bind` (PHIOMIA_BIND)",
+}
 # Says to a child that the service manager has its sockets as well.
 KEPT = "PHIOMIA_LISTEN_KEPT"
 
@@ -83,7 +89,8 @@ def bind(address: Address) -> socket.socket:
         sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
-        raise OSError(error.errno, f"cannot listen on {address}: {error.strerror}") from error
+        mend = _MENDS.get(error.errno or 0, "")
+        raise OSError(error.errno, f"cannot listen on {address}: {error.strerror}{mend}") from error
     sock.setblocking(False)
     return sock
 
