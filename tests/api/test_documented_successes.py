@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -22,7 +23,7 @@ from phiomia.domain.notifications.push_seal import sign_subscription
 from phiomia.domain.statuses.card_views import CardState
 from phiomia.domain.users.invites import invite
 from phiomia.platform.clock import DAY, now_ms
-from phiomia.platform.config import Registrations
+from phiomia.platform.settings import Registrations
 from world import BASE, Account, Answer, World, story
 
 from .test_documented_statuses import ALL, MODULES, _described
@@ -59,7 +60,7 @@ class Tour:
         await self.act("POST /api/v1/accounts/:id/follow", self.bob, id=self.alice.id)
         privacy = TextKind.PRIVACY, "Words", ""
         for kind, text, date in (privacy, (TextKind.TERMS, "Terms", "2020-01-01")):
-            await world.write(lambda session, k=kind, t=text, d=date: write_text(session, k, t, effective_date=d))
+            await world.write(partial(write_text, kind=kind, source=text, effective_date=date))
         await world.execute(
             "INSERT INTO upgrade_probes (id, secret_hash, expires_at) VALUES ('p', :hash, :until)",
             hash=hashlib.sha256(f"{PROBE_BEARER}x".encode()).hexdigest(),
