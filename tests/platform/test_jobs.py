@@ -27,6 +27,7 @@ from phiomia.platform.jobs.claims import Claimed, claim_lane
 from phiomia.platform.jobs.hosts import bring_forward, put_off
 from phiomia.platform.jobs.lease import load_lease, release_lease, take_lease
 from phiomia.platform.jobs.periodic import LEASE, Periodic, defer_due, run_periodic
+from phiomia.platform.jobs.room import PER_HOST
 from phiomia.platform.jobs.view import (
     count_dead,
     count_jobs,
@@ -36,7 +37,7 @@ from phiomia.platform.jobs.view import (
     retry_dead,
     retry_some_dead,
 )
-from phiomia.platform.jobs.worker import PER_HOST, Discard, Handler, Retry, Timing, Worker, backoff_ms
+from phiomia.platform.jobs.worker import Discard, Handler, Retry, Timing, Worker, backoff_ms
 
 QUICK = Timing(poll_s=0.05, stop_s=2.0, unavailable_s=0.05)
 LEFT = Query.raw(sqlite="SELECT id, type, attempt, run_at, claimed_by, error, queue FROM jobs ORDER BY id")

@@ -7,7 +7,6 @@ anew. So a thousand small jobs cost few transactions, and an idle worker costs o
 import asyncio
 import secrets
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -29,20 +28,8 @@ from phiomia.platform.jobs.claims import (
 )
 from phiomia.platform.jobs.defer import QUEUES, TOPIC
 from phiomia.platform.jobs.handlers import Discard, Handler, Retry, Runner, backoff_ms, describe_error
+from phiomia.platform.jobs.room import PER_HOST, Room
 from phiomia.platform.log import get_logger
-
-# What waits for other servers waits for many at once: those that do not answer must leave room for the others.
-CONCURRENCY: Mapping[str, int] = {
-    "local": 16,
-    "push": 512,
-    "ingress": 48,
-    "mail": 2,
-    "pull": 16,
-    "retry": 128,
-    "scheduled": 2,
-}
-# How many jobs of one host run at once, where it matters.
-PER_HOST: Mapping[str, int] = {"push": 2, "ingress": 4, "pull": 2, "retry": 1}
 
 PUT_BACK_MS = 15 * SECOND
 UNAVAILABLE_MS = 2 * SECOND
@@ -94,8 +81,8 @@ class Worker:
         self._db = db
         self._bus = bus
         self._runners = {name: Runner(handler) for name, handler in handlers.items()}
-        self._free = {**CONCURRENCY, **(concurrency or {})}
-        _check(handlers, self._free)
+        self._room = Room(concurrency or {})
+        _check(handlers)
         # A new life has a new name, or it would take the claims of its predecessor for its own.
         self.owner = f"{worker_name}:{secrets.token_hex(4)}"
         self._context = context
@@ -103,7 +90,6 @@ class Worker:
         self._lease_ms = int(timing.lease_s * 1000)
         self._clock = clock
         self._running: dict[int, _Running] = {}
-        self._hosts: dict[str, Counter[str]] = {queue: Counter() for queue in PER_HOST}
         self._suspects: dict[int, Claimed] = {}
         self._suspects_task: asyncio.Task[None] | None = None
         self._settlement = Settlement()
@@ -174,26 +160,26 @@ class Worker:
         claimed: list[Claimed] = []
         if due or settlement or held:
             # The database may run the verb on its own thread: what it reads must not change meanwhile.
-            busy = {queue: Counter(hosts) for queue, hosts in self._hosts.items()}
-            claimed = await self._db.write(lambda session: self._write(session, settlement, due, held, busy, now))
+            room = self._room.copy()
+            claimed = await self._db.write(lambda session: self._write(session, settlement, due, held, room, now))
         for row in claimed:
             self._start(row)
         if claimed:
-            return 0.0 if any(self._free[lane.queue] > 0 for lane in due) else self._timing.poll_s
-        if any(self._hosts.get(lane.queue) for lane in due):
+            return 0.0 if any(self._room.free(lane.queue) for lane in due) else self._timing.poll_s
+        if any(self._room.hosts(lane.queue) for lane in due):
             return self._timing.poll_s  # what is due waits for what runs, whose end will wake us
         if due:
             return min(0.02, self._timing.poll_s)  # another worker was faster, or holds them in its transaction
         return self._pause(lanes, now)
 
     async def _find_open_lanes(self) -> list[Lane]:
-        if self._stopping or not any(free > 0 for free in self._free.values()):
+        if self._stopping or self._room.is_full():
             return []
         async with self._db.read() as session:
             lanes = await find_lanes(session)
         order = {queue: place for place, queue in enumerate(QUEUES)}
         return sorted(
-            (lane for lane in lanes if self._free.get(lane.queue, 0) > 0),
+            (lane for lane in lanes if self._room.free(lane.queue)),
             key=lambda lane: (order[lane.queue], lane.priority),
         )
 
@@ -215,7 +201,7 @@ class Worker:
         settlement: Settlement,
         due: list[Lane],
         held: list[int],
-        busy: Mapping[str, Counter[str]],
+        room: Room,
         now: int,
     ) -> list[Claimed]:
         await settle(session, settlement, now)
@@ -223,23 +209,21 @@ class Worker:
         if held:
             await extend_leases(session, held, owner=self.owner, until=until)
         claimed: list[Claimed] = []
-        free = dict(self._free)
-        running = {queue: Counter(hosts) for queue, hosts in busy.items()}
+        room = room.copy()  # the transaction may be run again
         for lane in due:
-            if free[lane.queue] > 0:
-                limit = min(_BATCH, free[lane.queue])
-                rows = await self._claim(session, lane, limit, running.get(lane.queue), now, until)
-                free[lane.queue] -= len(rows)
+            if room.free(lane.queue):
+                rows = await self._claim(session, lane, room, now, until)
+                for row in rows:
+                    room.enter(row.queue, row.host)
                 claimed += rows
         return claimed
 
-    async def _claim(
-        self, session: WriteSession, lane: Lane, limit: int, running: Counter[str] | None, now: int, until: int
-    ) -> list[Claimed]:
+    async def _claim(self, session: WriteSession, lane: Lane, room: Room, now: int, until: int) -> list[Claimed]:
         queue, priority = lane.queue, lane.priority
+        limit, running = min(_BATCH, room.free(queue)), room.hosts(queue)
         if running is None:
             return await claim_lane(session, queue, priority, limit, owner=self.owner, now=now, until=until)
-        rows = await claim_by_host(
+        return await claim_by_host(
             session,
             queue,
             priority,
@@ -250,8 +234,6 @@ class Worker:
             now=now,
             until=until,
         )
-        running.update(row.host for row in rows)
-        return rows
 
     def _start(self, row: Claimed) -> None:
         kind = self._runners.get(row.type)
@@ -276,19 +258,12 @@ class Worker:
     def _enter(self, row: Claimed, kind: Runner) -> _Running:
         running = _Running(row, time.monotonic() + kind.handler.limit_s)
         self._running[row.id] = running
-        self._free[row.queue] -= 1
-        if row.host and row.queue in self._hosts:
-            self._hosts[row.queue][row.host] += 1
+        self._room.enter(row.queue, row.host)
         return running
 
     def _exit(self, row: Claimed) -> None:
         del self._running[row.id]
-        self._free[row.queue] += 1
-        if row.host and row.queue in self._hosts:
-            hosts = self._hosts[row.queue]
-            hosts[row.host] -= 1
-            if hosts[row.host] <= 0:
-                del hosts[row.host]
+        self._room.leave(row.queue, row.host)
 
     async def _run(self, running: _Running, kind: Runner) -> None:
         id_ = running.row.id
@@ -398,13 +373,10 @@ class Worker:
         return tasks
 
 
-def _check(handlers: Mapping[str, Handler], concurrency: Mapping[str, int]) -> None:
+def _check(handlers: Mapping[str, Handler]) -> None:
     for name, handler in handlers.items():
         if name != handler.job_type.TYPE or handler.job_type.QUEUE not in QUEUES:
             raise ValueError(f"the job type {name!r} has another name or an unknown queue")
-    unknown = set(concurrency) - set(QUEUES)
-    if unknown:
-        raise ValueError(f"unknown queues: {', '.join(sorted(unknown))}")
 
 
-__all__ = ["CONCURRENCY", "Discard", "Handler", "Retry", "Timing", "Worker", "backoff_ms"]
+__all__ = ["Discard", "Handler", "Retry", "Timing", "Worker", "backoff_ms"]
