@@ -93,6 +93,34 @@ def test_a_checkout_makes_it(tmp_path: Path, key: Key) -> None:
     assert (second.name, second.latest.version, second.recommended) == ("1.1", "1.1.0", Entry("1.1.0", "2027-01-04"))
     commit = subprocess.run([*git, "rev-parse", "v1.1.0^{commit}"], capture_output=True, text=True, check=True).stdout
     assert second.commit == commit.strip()
+    see_that_it_is_watched(root, output, git, key)
+
+
+def see_that_it_is_watched(root: Path, output: Path, git: list[str], key: Key) -> None:
+    """Nothing is published that servers would refuse, and who looks is told before they would."""
+
+    def run(*arguments: str) -> int:
+        return feed_command.main(arguments, root)
+
+    check = ("--check", str(output))
+    assert run(*check) == 0
+    (root / "releases/allowed_signers").write_text(feed_line(key))
+    assert run(*check) == 0
+    before, other = output.read_text(), Key(output.parent / "another")
+    assert run("--output", str(output)) == 1
+    assert run("--output", str(output), "--key", str(other.path)) == 1
+    assert output.read_text() == before and not list(output.parent.glob(".feed*"))
+    assert run("--output", str(output), "--key", str(key.path), "--days", "4") == 0
+    assert run(*check) == 1
+    assert run("--output", str(output), "--key", str(key.path)) == 0 == run(*check)
+    made = Manifest("1.1.1", datetime.date(2027, 2, 1))
+    (root / "releases/1.1.1.toml").write_text(write_manifest(made))
+    for command in (("add", "--all"), ("commit", "--quiet", "--message", "x"), ("tag", "-a", "-m", "x", "v1.1.1")):
+        subprocess.run([*git, *command], check=True)
+    assert run(*check) == 1
+    assert run("--output", str(output), "--key", str(key.path)) == 0 == run(*check)
+    output.write_text(output.read_text().replace("1.1.1", "1.1.0"))
+    assert run(*check) == 1
 
 
 def test_who_is_believed(tmp_path: Path, key: Key) -> None:

@@ -1,7 +1,7 @@
 """The feed: a small static file that says which release of each branch is the newest, and for how long that holds.
 
 It is signed and ends after two weeks, so that whoever stands between can neither invent a release nor hide one for
-long. `python -m phiomia.upgrade.feed --key KEY --output feed.json` makes it from a checkout's tags and manifests.
+long. `script/feed` makes it from a checkout's tags and manifests, and looks at it as servers will.
 """
 
 import argparse
@@ -18,11 +18,13 @@ from typing import Any, NamedTuple
 from phiomia.upgrade.ancestry import GitError, find_release
 from phiomia.upgrade.checkout import open_checkout
 from phiomia.upgrade.manifest import Manifest, ManifestError
-from phiomia.upgrade.signers import FEED, NAMESPACES, SignersError, select_signers
+from phiomia.upgrade.signers import FEED, NAMESPACES, SignersError, read_signers_of, select_signers
 from phiomia.upgrade.versions import is_prerelease, version_order
 
 FORMAT = 1
 DAYS = 14
+# Enough for somebody to come back from a weekend.
+SOON_DAYS = 5
 _MOST_BRANCHES = 200
 _A_DAY = 86_400
 
@@ -167,23 +169,57 @@ def _read_entry(told: Mapping[str, Any]) -> Entry:
     return Entry(told["version"], datetime.date.fromisoformat(told["date"]).isoformat())
 
 
+def check_feed(root: Path, published: str, now: int) -> Feed:
+    """What a published feed says, when servers will believe it for a while and no release is missing.
+
+    Raises FeedRefused, GitError, ManifestError, SignersError.
+    """
+    feed = open_feed(published, read_signers_of(root))
+    if is_stale(feed, now + SOON_DAYS * _A_DAY):
+        until = datetime.datetime.fromtimestamp(feed.expires, datetime.UTC)
+        raise FeedRefused(f"It holds until {until:%Y-%m-%d %H:%M} only: renew it.")
+    if feed.branches != _read(make_feed(root, now)).branches:
+        raise FeedRefused("It does not tell of the releases of this checkout: make it again, or git fetch --tags.")
+    return feed
+
+
+def publish_feed(root: Path, output: Path, key: str, now: int, days: int) -> None:
+    """Writes the feed; nobody finds half of it. Raises FeedRefused, GitError, ManifestError, SignersError."""
+    signers = read_signers_of(root)
+    if select_signers(signers, FEED) and not key:
+        raise FeedRefused("Servers will refuse it unless it is signed: --key KEY.")
+    published = seal(make_feed(root, now, days), key)
+    open_feed(published, signers)
+    temporary = output.with_name(f".{output.name}.new")
+    temporary.write_text(published, "utf-8")
+    # Servers ask whether it is newer than what they have, by the date inside.
+    os.utime(temporary, (now, now))
+    os.replace(temporary, output)
+
+
 def main(arguments: Sequence[str], root: Path) -> int:
     """Does what the arguments say; gives the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m phiomia.upgrade.feed", description="Makes the feed of releases.")
-    parser.add_argument("--output", type=Path, required=True, help="the file to publish")
+    parser = argparse.ArgumentParser(prog="script/feed", description="Makes the feed of releases, or renews it.")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--output", type=Path, help="the file to publish")
+    what.add_argument("--check", type=Path, help="a published file: fails when it is wrong or has to be renewed")
     parser.add_argument("--key", default="", help="the SSH key that signs it")
     parser.add_argument("--days", type=int, default=DAYS, help="for how long it holds")
     options = parser.parse_args(arguments)
     now = int(datetime.datetime.now(datetime.UTC).timestamp())
     try:
-        published = seal(make_feed(root, now, options.days), options.key)
-    except (GitError, ManifestError, FeedRefused) as error:
+        if options.check:
+            feed = check_feed(root, options.check.read_text("utf-8"), now)
+            # Cron sends a mail of everything that is said.
+            if sys.stdout.isatty():
+                print(f"good for another {(feed.expires - now) // _A_DAY} days")
+        else:
+            publish_feed(root, options.output, options.key, now, options.days)
+            if sys.stdout.isatty():
+                print(f"wrote {options.output}; renew it within {options.days} days")
+    except (OSError, GitError, ManifestError, SignersError, FeedRefused) as error:
         print(f"feed: {error}", file=sys.stderr)
         return 1
-    options.output.write_text(published, "utf-8")
-    # Servers ask whether it is newer than what they have, by the date inside.
-    os.utime(options.output, (now, now))
-    print(f"wrote {options.output}; renew it within {options.days} days")
     return 0
 
 
