@@ -21,16 +21,19 @@ from postgresql import URL_VARIABLE, NotInstalled, Server, find_free_port, run_c
 from scratch import find_scratch
 from server import phiomia, servers  # noqa: F401 (fixtures)
 
+_LONG = {name: place for place, name in enumerate(("systemd", "upgrade", "flows", "clients", "fuzz"))}
 NODE_MODULES = Path(__file__).parent / "node" / "node_modules"
 # Where pytest makes its folders, and thus those of `tmp_path`.
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", find_scratch())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what asks for PostgreSQL without being parametrised over it."""
+    """Marks what asks for PostgreSQL without being parametrised over it; puts first what takes long."""
     for item in items:
         if "postgresql_url" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.postgresql)
+    # At the end all but one of the processes would wait for it.
+    items.sort(key=lambda item: _LONG.get(item.path.parent.name, len(_LONG)))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
