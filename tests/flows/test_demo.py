@@ -43,6 +43,19 @@ def test_the_script_holds_together() -> None:
         assert {name for names in announcement.reactions.values() for name in names} <= people
 
 
+def test_a_demonstration_that_can_not_be_made_keeps_no_server_from_starting(tmp_path: Path) -> None:
+    server = RunningServer(tmp_path / "server")
+    (server.data / "media").mkdir(parents=True)
+    (server.data / "media" / "accounts").write_text("where pictures of people would lie")
+    server.start("--first-run", "--demo")
+    try:
+        assert requests.get(f"{server.url}/api/v2/instance", timeout=PATIENCE).ok
+        assert "The demonstration is not complete" in server.output()
+        assert "accounts" in server.output().partition("Error")[2], "what went wrong is said"
+    finally:
+        server.stop()
+
+
 def test_a_server_with_people(tmp_path: Path) -> None:
     server = RunningServer(tmp_path / "server")
     server.start("--first-run", "--demo")
