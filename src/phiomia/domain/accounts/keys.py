@@ -5,7 +5,7 @@ done in a thread, outside any transaction, and never while somebody waits for th
 """
 
 import asyncio
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from sqlalchemy import select, update
 
@@ -13,6 +13,7 @@ from phiomia.domain.accounts.models import accounts
 from phiomia.domain.errors import NotFound
 from phiomia.platform.db import Database, P, Query, ReadSession, WriteSession
 from phiomia.platform.jobs import Job
+from phiomia.platform.jobs.context import HasDatabase
 
 
 class KeyPair(NamedTuple):
@@ -31,15 +32,6 @@ class MakeKeys(Job, frozen=True):
     account_id: int
 
 
-class Context(Protocol):
-    """What the handler needs of the worker's context."""
-
-    @property
-    def db(self) -> Database:
-        """The database."""
-        ...
-
-
 _KEYS = Query(
     select(accounts.c.private_key, accounts.c.public_key).where(accounts.c.id == P("id"), accounts.c.domain == "")
 )
@@ -50,7 +42,7 @@ _STORE = Query(
 )
 
 
-async def make_keys(context: Context, job: MakeKeys) -> None:
+async def make_keys(context: HasDatabase, job: MakeKeys) -> None:
     """Handler of MakeKeys."""
     try:
         await load_or_make_keys(context.db, job.account_id)

@@ -11,9 +11,10 @@ from sqlalchemy import select, update
 from phiomia.domain.accounts.events import AccountUpdated
 from phiomia.domain.accounts.models import accounts
 from phiomia.platform.clock import now_ms
-from phiomia.platform.db import Database, P, Query, ReadSession, WriteSession
+from phiomia.platform.db import P, Query, ReadSession, WriteSession
 from phiomia.platform.http import Fetcher, FetchFailed
 from phiomia.platform.jobs import Job, defer
+from phiomia.platform.jobs.context import HasDatabase
 from phiomia.platform.json import decode, encode
 
 _BYTES: Final = 1024 * 1024
@@ -57,13 +58,8 @@ class Places(Protocol):
         ...
 
 
-class Context(Protocol):
+class Context(HasDatabase, Protocol):
     """What the handler needs of the worker's context."""
-
-    @property
-    def db(self) -> Database:
-        """The database."""
-        ...
 
     @property
     def outside(self) -> Way:

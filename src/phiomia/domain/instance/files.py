@@ -1,10 +1,8 @@
 """Removes stored files for good, after the transaction that let go of them."""
 
-from typing import Protocol
-
 from phiomia.platform.db import WriteSession
+from phiomia.platform.jobs.context import HasStorage
 from phiomia.platform.jobs.defer import Job, defer
-from phiomia.platform.storage import Storage
 
 
 class DeleteFiles(Job, frozen=True):
@@ -14,15 +12,6 @@ class DeleteFiles(Job, frozen=True):
     QUEUE = "scheduled"
 
     keys: list[str]
-
-
-class HasStorage(Protocol):
-    """What the handler needs of the worker's context."""
-
-    @property
-    def storage(self) -> Storage:
-        """Where the files are."""
-        ...
 
 
 async def defer_deletion(session: WriteSession, *keys: str) -> None:

@@ -8,13 +8,11 @@ from phiomia.domain.media.discard import discard_forgotten_sources, discard_unat
 from phiomia.domain.media.process import process_media
 from phiomia.domain.media.tidy_copies import TidyCopies, run_tidy_copies
 from phiomia.platform.clock import DAY, HOUR, SECOND, now_ms
-from phiomia.platform.config import Config
-from phiomia.platform.db import Database
 from phiomia.platform.jail.process import is_film_under_way
+from phiomia.platform.jobs.context import HasConfig, HasDatabase, HasStorage
 from phiomia.platform.jobs.defer import Job
 from phiomia.platform.jobs.handlers import Handler, Retry
 from phiomia.platform.jobs.periodic import Periodic
-from phiomia.platform.storage import Storage
 
 UNATTACHED_MS = DAY
 _LOOK_AGAIN_MS = SECOND
@@ -45,23 +43,8 @@ class DiscardMedia(Job, frozen=True):
     QUEUE = "scheduled"
 
 
-class Context(Protocol):
+class Context(HasDatabase, HasConfig, HasStorage, Protocol):
     """What the handlers need of the worker's context."""
-
-    @property
-    def db(self) -> Database:
-        """The database."""
-        ...
-
-    @property
-    def storage(self) -> Storage:
-        """Where the files are."""
-        ...
-
-    @property
-    def config(self) -> Config:
-        """The settings."""
-        ...
 
 
 async def run_process_media(context: Context, job: ProcessMedia) -> None:

@@ -16,10 +16,9 @@ from phiomia.domain.media.copies import (
 from phiomia.domain.media.count_pictures import count_uncounted
 from phiomia.domain.media.proxied import ADDRESSES, RemoteKind, digest_of
 from phiomia.platform.clock import DAY, now_ms
-from phiomia.platform.config import Config
 from phiomia.platform.db import Database, ReadSession
+from phiomia.platform.jobs.context import HasConfig, HasDatabase, HasStorage
 from phiomia.platform.jobs.defer import Job
-from phiomia.platform.storage import Storage
 
 
 class TidyCopies(Job, frozen=True):
@@ -41,23 +40,8 @@ class Rules(Protocol):
         ...
 
 
-class Context(Protocol):
+class Context(HasDatabase, HasConfig, HasStorage, Protocol):
     """What the handler needs of the worker's context."""
-
-    @property
-    def db(self) -> Database:
-        """The database."""
-        ...
-
-    @property
-    def storage(self) -> Storage:
-        """Where files lie."""
-        ...
-
-    @property
-    def config(self) -> Config:
-        """The settings."""
-        ...
 
     @property
     def rules(self) -> Rules:

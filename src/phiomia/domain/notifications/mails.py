@@ -18,11 +18,11 @@ from phiomia.domain.users.mail_alerts import BITS, ask_for, wants
 from phiomia.domain.users.models import users
 from phiomia.domain.users.unsubscribe import Ending, sign_ending
 from phiomia.platform.clock import MINUTE, now_ms
-from phiomia.platform.config import Config
-from phiomia.platform.db import Database, P, Query, WriteSession, any_of, listed
+from phiomia.platform.db import P, Query, WriteSession, any_of, listed
 from phiomia.platform.html import to_plain_text
 from phiomia.platform.ids import id_at
 from phiomia.platform.jobs import Job, defer
+from phiomia.platform.jobs.context import HasConfig, HasDatabase
 from phiomia.platform.jobs.handlers import Discard, Handler
 
 _SPAN: Final = 5 * MINUTE
@@ -42,18 +42,8 @@ class MailNotifications(Job, frozen=True):
     until: int
 
 
-class Context(Protocol):
+class Context(HasDatabase, HasConfig, Protocol):
     """What the handler needs of the worker's context."""
-
-    @property
-    def config(self) -> Config:
-        """The settings."""
-        ...
-
-    @property
-    def db(self) -> Database:
-        """The database."""
-        ...
 
     @property
     def mailer(self) -> Mailer:

@@ -25,6 +25,7 @@ from phiomia.platform.db import Database, P, Query, WriteSession, any_of, listed
 from phiomia.platform.html import to_plain_text
 from phiomia.platform.http import Fetcher, FetchFailed, Response
 from phiomia.platform.jobs import Job
+from phiomia.platform.jobs.context import HasConfig, HasDatabase
 from phiomia.platform.jobs.defer import Hosted, defer_hosted
 from phiomia.platform.jobs.handlers import Discard, Handler, Retry
 from phiomia.platform.log import get_logger
@@ -66,18 +67,8 @@ class Pictures(Protocol):
         ...
 
 
-class Context(Protocol):
+class Context(HasDatabase, HasConfig, Protocol):
     """What the handler needs of the worker's context."""
-
-    @property
-    def config(self) -> Config:
-        """The settings."""
-        ...
-
-    @property
-    def db(self) -> Database:
-        """The database."""
-        ...
 
     @property
     def outside(self) -> Outside:

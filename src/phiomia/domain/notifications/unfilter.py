@@ -1,13 +1,12 @@
 """Puts what somebody sent among the other notifications, once its recipient has let the sender through."""
 
-from typing import Protocol
-
 from sqlalchemy import literal, select, update
 
 from phiomia.domain.notifications.models import notifications
-from phiomia.platform.db import Database, P, Query, WriteSession
+from phiomia.platform.db import P, Query, WriteSession
 from phiomia.platform.events import append_stream
 from phiomia.platform.jobs import Job
+from phiomia.platform.jobs.context import HasDatabase
 from phiomia.platform.jobs.handlers import Handler
 
 _BATCH = 500
@@ -35,16 +34,7 @@ _some = (
 _SHOW = Query(update(notifications).values(filtered=False).where(notifications.c.id.in_(_some.scalar_subquery())))
 
 
-class Context(Protocol):
-    """What the handler needs of the worker's context."""
-
-    @property
-    def db(self) -> Database:
-        """The database."""
-        ...
-
-
-async def run_unfilter(context: Context, job: Unfilter) -> None:
+async def run_unfilter(context: HasDatabase, job: Unfilter) -> None:
     """Handler of Unfilter: in small transactions; apps are told once to load the list again."""
 
     async def show(session: WriteSession) -> int:

@@ -1,7 +1,5 @@
 """Later work on the indexes of words."""
 
-from typing import Protocol
-
 from sqlalchemy import select
 
 from phiomia.domain.accounts.models import accounts
@@ -9,7 +7,8 @@ from phiomia.domain.search.index import index_account, index_status
 from phiomia.domain.search.merge import MergeSearchIndexes, run_merge
 from phiomia.domain.statuses.models import statuses
 from phiomia.platform.clock import DAY
-from phiomia.platform.db import Database, P, Query, WriteSession
+from phiomia.platform.db import P, Query, WriteSession
+from phiomia.platform.jobs.context import HasDatabase
 from phiomia.platform.jobs.defer import Job, defer
 from phiomia.platform.jobs.handlers import Handler
 from phiomia.platform.jobs.periodic import Periodic
@@ -45,15 +44,6 @@ class IndexStatusesOf(Job, frozen=True):
     below: int = 2**63 - 1
 
 
-class Context(Protocol):
-    """What the handlers need of the worker's context."""
-
-    @property
-    def db(self) -> Database:
-        """The database."""
-        ...
-
-
 _IS_MEMBER = Query(select(accounts.c.id).where(accounts.c.id == P("account"), accounts.c.domain == ""))
 _OWN = Query(
     select(statuses.c.id)
@@ -72,17 +62,17 @@ async def note_interest(session: WriteSession, status_id: int, account_id: int |
         await defer(session, IndexStatus(status_id))
 
 
-async def run_index_status(context: Context, job: IndexStatus) -> None:
+async def run_index_status(context: HasDatabase, job: IndexStatus) -> None:
     """Handler of IndexStatus."""
     await context.db.write(lambda session: index_status(session, job.status_id))
 
 
-async def run_index_account(context: Context, job: IndexAccount) -> None:
+async def run_index_account(context: HasDatabase, job: IndexAccount) -> None:
     """Handler of IndexAccount."""
     await context.db.write(lambda session: index_account(session, job.account_id))
 
 
-async def run_index_statuses_of(context: Context, job: IndexStatusesOf) -> None:
+async def run_index_statuses_of(context: HasDatabase, job: IndexStatusesOf) -> None:
     """Handler of IndexStatusesOf."""
 
     async def index_some(session: WriteSession) -> None:

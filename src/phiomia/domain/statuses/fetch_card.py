@@ -1,7 +1,7 @@
 """The job that fetches the preview of a link."""
 
 import asyncio
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -15,9 +15,10 @@ from phiomia.domain.statuses.card_views import CardState
 from phiomia.domain.statuses.models import cards, statuses
 from phiomia.domain.statuses.read_page import Page, Preview, read_oembed, read_page
 from phiomia.platform.clock import now_ms
-from phiomia.platform.db import Database, P, Query, WriteSession
+from phiomia.platform.db import P, Query, WriteSession
 from phiomia.platform.db.query import column_parameter
 from phiomia.platform.http import Fetcher, FetchFailed
+from phiomia.platform.jobs.context import HasConfig, HasDatabase
 from phiomia.platform.jobs.handlers import Retry
 from phiomia.platform.json import decode_strings
 
@@ -73,13 +74,8 @@ class Way(Protocol):
         ...
 
 
-class Context(Protocol):
+class Context(HasDatabase, HasConfig, Protocol):
     """What the handler needs of the worker's context."""
-
-    @property
-    def db(self) -> Database:
-        """The database."""
-        ...
 
     @property
     def outside(self) -> Way:
@@ -89,11 +85,6 @@ class Context(Protocol):
     @property
     def lookup(self) -> Lookup:
         """Who knows accounts of other servers."""
-        ...
-
-    @property
-    def config(self) -> Any:
-        """The settings."""
         ...
 
 

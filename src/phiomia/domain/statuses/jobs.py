@@ -1,11 +1,9 @@
 """Work on statuses that recurs."""
 
-from typing import Protocol
-
 from phiomia.domain.statuses.create_once import forget_keys
 from phiomia.domain.statuses.end_polls import BATCH, end_polls
-from phiomia.platform.db import Database
 from phiomia.platform.jobs import Job
+from phiomia.platform.jobs.context import HasDatabase
 
 
 class EndPolls(Job, frozen=True):
@@ -22,21 +20,12 @@ class ForgetIdempotencyKeys(Job, frozen=True):
     QUEUE = "scheduled"
 
 
-class Context(Protocol):
-    """What the handlers need of the worker's context."""
-
-    @property
-    def db(self) -> Database:
-        """The database."""
-        ...
-
-
-async def run_end_polls(context: Context, _job: EndPolls) -> None:
+async def run_end_polls(context: HasDatabase, _job: EndPolls) -> None:
     """Handler of EndPolls: in small transactions, for each poll notifies many."""
     while await context.db.write(end_polls) == BATCH:
         pass
 
 
-async def run_forget_idempotency_keys(context: Context, _job: ForgetIdempotencyKeys) -> None:
+async def run_forget_idempotency_keys(context: HasDatabase, _job: ForgetIdempotencyKeys) -> None:
     """Handler of ForgetIdempotencyKeys."""
     await context.db.write(forget_keys)

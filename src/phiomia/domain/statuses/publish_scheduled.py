@@ -18,9 +18,9 @@ from phiomia.domain.statuses.scheduled import COLUMNS, ScheduledView
 from phiomia.domain.statuses.visibility import WORDS, Visibility
 from phiomia.domain.users.models import users
 from phiomia.platform.clock import now_ms
-from phiomia.platform.config import Config
 from phiomia.platform.db import Database, P, Query, WriteSession
 from phiomia.platform.jobs import Job
+from phiomia.platform.jobs.context import HasConfig, HasDatabase
 from phiomia.platform.log import get_logger
 
 _BATCH = 50
@@ -55,22 +55,12 @@ class PublishScheduled(Job, frozen=True):
     QUEUE = "local"
 
 
-class Context(Protocol):
+class Context(HasDatabase, HasConfig, Protocol):
     """What the handler needs of the worker's context."""
-
-    @property
-    def db(self) -> Database:
-        """The database."""
-        ...
 
     @property
     def links(self) -> Places:
         """Where things are."""
-        ...
-
-    @property
-    def config(self) -> Config:
-        """The settings."""
         ...
 
 

@@ -18,9 +18,9 @@ from phiomia.domain.users.letters import (
 from phiomia.domain.users.links import Purpose, make_link
 from phiomia.domain.users.mail import Mailer
 from phiomia.domain.users.queries import UserView, find_new_email, load_user
-from phiomia.platform.config import Config
 from phiomia.platform.db import Database, WriteSession
 from phiomia.platform.jobs import Job
+from phiomia.platform.jobs.context import HasConfig, HasDatabase
 from phiomia.platform.jobs.handlers import Handler
 
 
@@ -73,18 +73,8 @@ class SendWarning(Job, frozen=True):
     text: str
 
 
-class Context(Protocol):
+class Context(HasDatabase, HasConfig, Protocol):
     """What the handlers need of the worker's context."""
-
-    @property
-    def db(self) -> Database:
-        """The database."""
-        ...
-
-    @property
-    def config(self) -> Config:
-        """The settings."""
-        ...
 
     @property
     def mailer(self) -> Mailer:

@@ -11,8 +11,9 @@ from phiomia.domain.users.models import users
 from phiomia.domain.users.queries import load_user
 from phiomia.domain.users.roles import Role
 from phiomia.platform.config import Config
-from phiomia.platform.db import Database, P, Query, WriteSession
+from phiomia.platform.db import P, Query, WriteSession
 from phiomia.platform.jobs import Job
+from phiomia.platform.jobs.context import HasConfig, HasDatabase
 from phiomia.platform.jobs.defer import defer_many
 from phiomia.platform.jobs.handlers import Handler
 
@@ -36,18 +37,8 @@ class SendReleaseLetter(Job, frozen=True):
     version: str
 
 
-class Context(Protocol):
+class Context(HasDatabase, HasConfig, Protocol):
     """What the handlers need of the worker's context."""
-
-    @property
-    def db(self) -> Database:
-        """The database."""
-        ...
-
-    @property
-    def config(self) -> Config:
-        """The settings."""
-        ...
 
     @property
     def mailer(self) -> Mailer:
