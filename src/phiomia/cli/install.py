@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from phiomia.upgrade.checkout import source_root
+from phiomia.upgrade.checkout import nearest_checkout
 from phiomia.upgrade.install import Installer, InstallError, Wishes
 from phiomia.upgrade.units import render_units
 
@@ -39,7 +39,7 @@ def install(
 ) -> None:
     """Install the server from this checkout: user, directories, first release, units. May be run again."""
     wishes = Wishes(
-        source=source_root(),
+        source=nearest_checkout(),
         prefix=prefix.absolute() if prefix else None,
         user=user,
         home=home.absolute() if home else Path("/home") / user,

@@ -51,9 +51,28 @@ class Checkout(NamedTuple):
 
 def open_checkout(root: Path) -> Checkout:
     """The checkout at a directory. Raises GitError when it is none."""
-    return Checkout(root, read_history(root))
+    try:
+        return Checkout(root, read_history(root))
+    except GitError:
+        if (root / ".git").exists() or _is_within_checkout(root):
+            raise
+        raise GitError(
+            f"{root} is no checkout of Phiomia. `phiomia install`, typed in one, makes ~/live;"
+            " $PHIOMIA_CHECKOUT names another place."
+        ) from None
 
 
 def source_root() -> Path:
     """Where this program's checkout would be."""
     return Path(__file__).resolve().parents[3]
+
+
+def nearest_checkout() -> Path:
+    """This program's checkout; where it was installed as a package, the one that it is called in, if it is."""
+    root, here = source_root(), Path.cwd()
+    is_package = not (root / ".git").exists()
+    return here if is_package and (here / ".git").exists() and (here / "src" / "phiomia").is_dir() else root
+
+
+def _is_within_checkout(root: Path) -> bool:
+    return any((folder / ".git").exists() for folder in root.resolve().parents)
