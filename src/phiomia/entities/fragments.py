@@ -14,8 +14,8 @@ from phiomia.domain.accounts.queries import ShownAccount, load_revisions
 from phiomia.domain.accounts.views import AccountView
 from phiomia.domain.errors import NotFound
 from phiomia.domain.filters.known import KnownFilters
-from phiomia.domain.statuses.apart import Known, load_apart
-from phiomia.domain.statuses.queries import load_shown
+from phiomia.domain.statuses.apart import NOTHING, Known, load_apart
+from phiomia.domain.statuses.queries import load_shown, load_votes
 from phiomia.domain.statuses.quote_state import QuoteState
 from phiomia.domain.statuses.quote_views import QuoteView, Standing
 from phiomia.domain.statuses.views import FeedRow, PollView
@@ -40,6 +40,7 @@ from phiomia.entities.pieces import (
     QUOTE,
     SOMEBODY,
     AccountFragment,
+    Apart,
     Hole,
     Pieces,
     StatusFragment,
@@ -130,7 +131,7 @@ class Fragments:
             found = ready[0]
         else:
             if known is None:
-                known = await load_apart(session, self._find_uncertain(rows), viewer)
+                known = await self._learn(session, rows, ready, viewer)
             found = await self._splice_rest(session, rows, ready, (known, people or {}, viewer))
         return found if viewer is None else await self.filtering.mark(session, rows, found, viewer)
 
@@ -145,6 +146,10 @@ class Fragments:
         inner = [row for row in known.quoted if known.standings[row.id] is not Standing.UNAUTHORIZED]
         lacking = inner if ready is not None else [*rows, *inner]
         statuses, accounts = await self._gather(session, lacking, {**people, **known.authors})
+        if ready is None and not known.asked.issuperset(_holed(rows, statuses)):
+            # One that had nothing apart when it was rendered last has got something since.
+            known = await load_apart(session, [row.id for row in rows], viewer)
+            return await self._splice_rest(session, rows, ready, (known, people, viewer))
         gathered = _Gathered(statuses, accounts, known, viewer)
         found, holes = ready or _splice_each(rows, gathered)
         if any(hole.apart.quote is not None for hole in holes):
@@ -163,15 +168,22 @@ class Fragments:
             found = await self.filtering.mark(session, rows, found, gathered.viewer)
         return {id_: b"".join(pieces) for id_, pieces in found}
 
-    def _find_uncertain(self, rows: Sequence[FeedRow]) -> list[int]:
-        """The ids of rows of which more has to be known than their fragments, or of which that isn't known."""
-        found = []
-        for row in rows:
-            rev = row.rev if row.original_id is None else row.original_rev
-            kept = self._statuses.get(row.original_id or row.id)
-            if kept is None or kept.rev != rev or kept.apart is not None:
-                found.append(row.id)
-        return found
+    async def _learn(
+        self,
+        session: ReadSession,
+        rows: Sequence[FeedRow],
+        ready: tuple[list[tuple[int, Pieces]], list[Hole]] | None,
+        viewer: int | None,
+    ) -> Known:
+        if ready is not None and all(_is_poll_alone(hole.apart) for hole in ready[1]):
+            polls = [hole.apart.poll.id for hole in ready[1] if hole.apart.poll is not None]
+            return NOTHING if viewer is None else NOTHING._replace(votes=await load_votes(session, polls, viewer))
+        uncertain = [row.id for row in rows if self.differs(row)]
+        return await load_apart(session, uncertain, viewer) if uncertain else NOTHING
+
+    def differ(self, ids: Iterable[int]) -> bool:
+        """Whether some of these statuses look different to each viewer; True when that isn't known."""
+        return any((kept := self._statuses.get(id_)) is None or kept.apart is not None for id_ in ids)
 
     def _splice_known(
         self, rows: Sequence[FeedRow], viewer: int | None
@@ -315,6 +327,16 @@ def _splice_each(rows: Sequence[FeedRow], gathered: _Gathered) -> tuple[list[tup
         if row.id in statuses and (row.original_id is None or row.original_id in statuses)
     ]
     return found, holes
+
+
+def _holed(rows: Iterable[FeedRow], statuses: Mapping[int, StatusFragment]) -> set[int]:
+    """The rows of which something is apart."""
+    shown = ((row.id, statuses.get(row.original_id or row.id)) for row in rows)
+    return {id_ for id_, fragment in shown if fragment is not None and fragment.apart is not None}
+
+
+def _is_poll_alone(apart: Apart) -> bool:
+    return apart.poll is not None and apart.quote is None and apart.card is None and apart.policy is None
 
 
 def _quote(quote: QuoteView, known: Known, quoted: Mapping[int, bytes] | None) -> bytes:

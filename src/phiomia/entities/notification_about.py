@@ -16,8 +16,8 @@ from phiomia.domain.notifications.types import OF_COLLECTIONS, NotificationType
 from phiomia.domain.notifications.views import NotificationRow
 from phiomia.domain.relationships import severance
 from phiomia.domain.relationships.severance import SeveranceKind, SeveranceView, read_severances
-from phiomia.domain.statuses.apart import APART, load_lines, read_apart, read_lines
-from phiomia.domain.statuses.queries import GIVEN
+from phiomia.domain.statuses.apart import APART, NOTHING, load_lines, read_apart, read_lines
+from phiomia.domain.statuses.queries import GIVEN, rows_of
 from phiomia.entities.collection import render_collection
 from phiomia.entities.fragments import Fragments
 from phiomia.entities.links import Links
@@ -74,10 +74,13 @@ async def render_about(
     events = [row for row in rows if row.event_id is not None and (row.type in OF_COLLECTIONS or row.type in _EVENTS)]
     if events:
         found = await _WITH_EVENTS.ask(session, **_asked(events, wanted, viewer))
-        lines, known = read_lines(found), read_apart(found)
+        lines, known = read_lines(found), read_apart(wanted, found)
     elif wanted:
         found = {}
-        lines, known = await load_lines(session, wanted, viewer)
+        if fragments.differ(wanted):
+            lines, known = await load_lines(session, wanted, viewer)
+        else:
+            lines, known = await rows_of(session, wanted, viewer), NOTHING
     else:
         return Told({}, await fragments.accounts_at(session, senders.items()), {})
     people = {**senders, **{row[0]: row[1] for name in _PEOPLE for row in found.get(name, ())}}
