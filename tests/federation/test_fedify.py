@@ -12,6 +12,7 @@ import pyvips
 from server import Member
 
 from .fedify import Person, Strangers, run_strangers
+from .peers import check_waits
 
 pytestmark = pytest.mark.node
 PUBLIC = "https://www.w3.org/ns/activitystreams#Public"
@@ -22,6 +23,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Strangers]:
     """Both servers, for all tests of this module."""
     with run_strangers(tmp_path_factory.mktemp("strangers")) as strangers:
         yield strangers
+        check_waits(strangers.ours.waits)
 
 
 @pytest.fixture

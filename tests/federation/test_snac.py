@@ -8,6 +8,7 @@ import pytest
 
 from server import Member
 
+from .peers import check_waits
 from .snac import WithSnac, require_snac, run_with_snac
 
 
@@ -17,6 +18,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WithSnac]:
     require_snac()
     with run_with_snac(tmp_path_factory.mktemp("snac")) as both:
         yield both
+        check_waits(both.ours.waits)
 
 
 @pytest.fixture(scope="module")
