@@ -39,6 +39,7 @@ _encode = msgspec.json.encode
 _COMPRESS_ABOVE = 1_024
 _JSON = "application/json; charset=utf-8"
 EXPOSED = "Link, X-RateLimit-Reset, X-RateLimit-Limit, X-RateLimit-Remaining, X-Request-Id, Mastodon-Async-Refresh"
+_METHODS = ("get", "head", "post", "put", "patch", "delete")
 _COMMON = {"access-control-allow-origin": "*", "access-control-expose-headers": EXPOSED}
 _PAGING = frozenset({"page", "min_id", "max_id", "since_id"})
 
@@ -196,9 +197,24 @@ def _template(path: str) -> str:
 
 def _resource(many: list[Endpoint], api: Api) -> object:
     members: dict[str, Any] = {f"on_{one.method.lower()}": staticmethod(_responder(one, api)) for one in many}
-    members["on_options"] = staticmethod(_preflight(sorted(one.method for one in many)))
+    allowed = sorted(one.method for one in many)
+    if "on_get" in members:
+        members["on_head"] = members["on_get"]
+    members["on_options"] = staticmethod(_preflight(allowed))
+    for method in _METHODS:
+        members.setdefault(f"on_{method}", staticmethod(_not_allowed(allowed)))
     members["QUICK"] = True
     return type("Resource", (), members)()
+
+
+def _not_allowed(methods: list[str]) -> Callable[..., Awaitable[None]]:
+    allowed = ", ".join([*methods, "OPTIONS"])
+
+    async def refuse(req: falcon.asgi.Request, resp: falcon.asgi.Response, **_path: str) -> None:
+        _refuse(resp, ApiError(405, "Method Not Allowed", headers={"Allow": allowed}))
+        resp.set_headers(_COMMON)
+
+    return refuse
 
 
 def _preflight(methods: list[str]) -> Callable[..., Awaitable[None]]:
