@@ -25,7 +25,7 @@ def check(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for p
         print(json.dumps({"installed": __version__, **told, "said": said}, indent=2))
     else:
         print("\n".join(said) or _nothing(news))
-    raise typer.Exit(1 if news.problem or 0 < news.expires < now else 0)
+    raise typer.Exit(1 if news.problem or news.is_stale(now) else 0)
 
 
 async def _look(config: Config, before: News) -> News:

@@ -42,6 +42,10 @@ class News(NamedTuple):
     feed: str = ""  # as it was published
     told: str = ""  # the newest release that owners were told of
 
+    def is_stale(self, now: float) -> bool:
+        """Whether they come from a feed that was not renewed in time; tags need no renewing."""
+        return 0 < self.expires < now
+
 
 class Newer(NamedTuple):
     """The newest release, if it is newer than what runs, and how urgent it is to take it up."""
@@ -92,7 +96,7 @@ def describe_news(news: News, installed: str, now: float) -> list[str]:
 
 def say_stale(news: News, now: float) -> str:
     """That the feed was not renewed in time; empty when it was."""
-    if not news.expires or now <= news.expires:
+    if not news.is_stale(now):
         return ""
     since = datetime.datetime.fromtimestamp(news.issued, datetime.UTC).strftime("%Y-%m-%d")
     return f"The feed of releases was not renewed since {since}: somebody may keep newer releases from this server."

@@ -82,7 +82,7 @@ def show_numbers(news: News, now: float) -> None:
     """Sets the gauges."""
     for urgency, number in _NUMBERS.items():
         number.value = float(has_newer(news, __version__) and news.urgency == urgency)
-    _stale.value = float(bool(news.expires) and now > news.expires)
+    _stale.value = float(news.is_stale(now))
 
 
 async def _keep(session: WriteSession, news: News, tell: Callable[[str], Job]) -> News:
@@ -96,7 +96,7 @@ async def _keep(session: WriteSession, news: News, tell: Callable[[str], Job]) -
 def _log(news: News) -> None:
     if news.problem:
         log.warning("no news of releases", problem=news.problem)
-    if news.expires and time.time() > news.expires:
+    if news.is_stale(time.time()):
         log.warning("the feed of releases was not renewed in time", expires=news.expires)
     if news.newest:
         write = log.warning if news.urgency in (SECURITY, RECOMMENDED) else log.info
