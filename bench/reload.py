@@ -20,7 +20,7 @@ from typing import NamedTuple
 from bench.figures import Figure
 from bench.proxy import find_nginx, run_nginx
 from bench.releases import find_other_python, make_application, make_toy, switch
-from bench.report import print_report, write_json
+from bench.report import conclude
 from bench.supervised import TOY, Supervised, describe_application, run_application, run_toy
 from bench.traffic import Address, Mix, Seen, Site, Traffic
 from phiomia.platform import control
@@ -54,10 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="phiomia-reload-") as folder:
         for scenario in options.only.split(","):
             figures += _MEASURE[scenario](Path(folder) / scenario, options)
-    print_report(figures, f"reloads under load, load average {load:.1f}")
-    if options.json:
-        write_json(figures, {"load": round(load, 1), "python": sys.version.split()[0]}, options.json)
-    return 1 if options.check and any(figure.kept is False for figure in figures) else 0
+    return conclude(figures, "reloads under load", load, options)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,6 +35,14 @@ def print_report(figures: Sequence[Figure], title: str) -> None:
             ", ".join(f"{name} {value}" for name, value in figure.more.items()),
         )
     Console(width=None if Console().is_terminal else 160).print(table)
+
+
+def conclude(figures: Sequence[Figure], title: str, load: float, options: argparse.Namespace) -> int:
+    """Prints, and writes if asked, what was measured; the exit status: 1 with --check when a budget is missed."""
+    print_report(figures, f"{title}, load average {load:.1f}")
+    if options.json:
+        write_json(figures, {"load": round(load, 1), "python": sys.version.split()[0]}, options.json)
+    return 1 if options.check and any(figure.kept is False for figure in figures) else 0
 
 
 def write_json(figures: Sequence[Figure], about: dict[str, object], file: Path) -> None:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from bench.figures import Figure
 from bench.load import Line
-from bench.report import print_report, write_json
+from bench.report import conclude
 from bench.server import Server
 from bench.streams import Listener
 from bench.writes import post
@@ -140,10 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             figures = _measure(server, options)
         finally:
             server.stop()
-    print_report(figures, f"streaming replaced under its listeners, load average {load:.1f}")
-    if options.json:
-        write_json(figures, {"load": round(load, 1), "python": sys.version.split()[0]}, options.json)
-    return 1 if options.check and any(figure.kept is False for figure in figures) else 0
+    return conclude(figures, "streaming replaced under its listeners", load, options)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

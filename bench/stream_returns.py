@@ -26,7 +26,7 @@ import uvloop
 
 from bench.figures import Figure
 from bench.load import Address
-from bench.report import print_report, write_json
+from bench.report import conclude
 from bench.seed import Facts, seed
 from bench.server import Server
 
@@ -250,10 +250,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             figures = uvloop.run(_measure(server, facts, options))
         finally:
             server.stop()
-    print_report(figures, f"{options.apps:,} apps come back, load average {load:.1f}")
-    if options.json:
-        write_json(figures, {"load": round(load, 1), "python": sys.version.split()[0]}, options.json)
-    return 1 if options.check and any(figure.kept is False for figure in figures) else 0
+    return conclude(figures, f"{options.apps:,} apps come back", load, options)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

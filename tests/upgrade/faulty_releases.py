@@ -109,16 +109,8 @@ def faulty(faulty_built: FaultyInstallation) -> Iterator[FaultyInstallation]:
 
 def serve(installation: Installation, folder: Path, **settings: str) -> InstalledServer:
     """A server of it that is ready to be started."""
-    server = InstalledServer(folder)
-    server.data.rmdir() if not any(server.data.iterdir()) else None
-    server.data = installation.data
-    server.installation = installation
+    server = InstalledServer(folder).settled_in(installation)
     installation.extra |= {
-        "PHIOMIA_BIND": server.bind,
-        "PHIOMIA_RATE_LIMITS": "off",
-        "PHIOMIA_REGISTRATIONS": "open",
-        "PHIOMIA_CONFIRM_EMAIL": "off",
-        "PHIOMIA_WEB_WORKERS": "1",
         # What the first process would find out is the subject of other tests.
         "PHIOMIA_PROCESSES_CANARY_SECONDS": "0",
         # Long enough for a machine that has much else to do: what is no good goes as soon as that is known.

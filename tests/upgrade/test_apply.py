@@ -27,6 +27,19 @@ class InstalledServer(RunningServer):
 
     installation: Installation
 
+    def settled_in(self, installation: Installation) -> InstalledServer:
+        """Itself, with the place, the data and the settings of an installation; commands there get the same."""
+        shutil.rmtree(self.data)
+        self.data, self.installation = installation.data, installation
+        installation.extra |= {
+            "PHIOMIA_BIND": self.bind,
+            "PHIOMIA_RATE_LIMITS": "off",
+            "PHIOMIA_REGISTRATIONS": "open",
+            "PHIOMIA_CONFIRM_EMAIL": "off",
+            "PHIOMIA_WEB_WORKERS": "1",
+        }
+        return self
+
     def start(self, *options: str) -> None:
         """Starts it and waits until it serves."""
         with self.log.open("ab") as log:
@@ -87,18 +100,7 @@ class Poster(threading.Thread):
 @pytest.fixture
 def server(installation: Installation, tmp_path: Path) -> Iterator[InstalledServer]:
     """The server of it."""
-    server = InstalledServer(tmp_path)
-    shutil.rmtree(server.data)
-    server.data = installation.data
-    server.installation = installation
-    installation.extra |= {
-        "PHIOMIA_BIND": server.bind,
-        "PHIOMIA_RATE_LIMITS": "off",
-        "PHIOMIA_REGISTRATIONS": "open",
-        "PHIOMIA_CONFIRM_EMAIL": "off",
-        "PHIOMIA_WEB_WORKERS": "1",
-    }
-    with server:
+    with InstalledServer(tmp_path).settled_in(installation) as server:
         yield server
 
 

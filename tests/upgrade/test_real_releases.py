@@ -64,17 +64,7 @@ def server(history: History, tmp_path: Path) -> Iterator[InstalledServer]:
     installation = Installation(history, tmp_path / "installed")  # type: ignore[arg-type]
     installation.data.mkdir(exist_ok=True)
     installation.install(FIRST)
-    server = InstalledServer(tmp_path)
-    server.data = installation.data
-    server.installation = installation
-    installation.extra |= {
-        "PHIOMIA_BIND": server.bind,
-        "PHIOMIA_RATE_LIMITS": "off",
-        "PHIOMIA_REGISTRATIONS": "open",
-        "PHIOMIA_CONFIRM_EMAIL": "off",
-        "PHIOMIA_WEB_WORKERS": "1",
-    }
-    with server:
+    with InstalledServer(tmp_path).settled_in(installation) as server:
         yield server
 
 

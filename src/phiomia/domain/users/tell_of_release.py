@@ -1,19 +1,17 @@
 """The mail to the owners of the server when a release mends a weakness."""
 
-from typing import Protocol
-
 from sqlalchemy import select
 
 from phiomia.domain.errors import NotFound
+from phiomia.domain.users.jobs import Context
 from phiomia.domain.users.letters import Letter, address
-from phiomia.domain.users.mail import Mail, Mailer
+from phiomia.domain.users.mail import Mail
 from phiomia.domain.users.models import users
 from phiomia.domain.users.queries import load_user
 from phiomia.domain.users.roles import Role
 from phiomia.platform.config import Config
 from phiomia.platform.db import P, Query, WriteSession
 from phiomia.platform.jobs import Job
-from phiomia.platform.jobs.context import HasConfig, HasDatabase
 from phiomia.platform.jobs.defer import defer_many
 from phiomia.platform.jobs.handlers import Handler
 
@@ -35,15 +33,6 @@ class SendReleaseLetter(Job, frozen=True):
 
     user_id: int
     version: str
-
-
-class Context(HasDatabase, HasConfig, Protocol):
-    """What the handlers need of the worker's context."""
-
-    @property
-    def mailer(self) -> Mailer:
-        """The way out."""
-        ...
 
 
 _OWNERS = Query(
