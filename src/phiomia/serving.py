@@ -59,10 +59,17 @@ def _prepare_database(config: Config, *, first_run: bool, demo: bool) -> None:
 
 
 async def bring_up_schema(config: Config) -> list[str]:
-    """Makes the database, or adds what this release needs; gives the revisions."""
+    """Makes the database, or adds what this release needs; gives the revisions. Raises Unavailable."""
     from phiomia.upgrade import schema  # what describes the roles does without it
 
-    fresh = not await schema.current(config.database_url)
+    try:
+        fresh = not await schema.current(config.database_url)
+    except Exception as error:
+        from phiomia.platform.db import Unavailable
+        from phiomia.platform.unreachable import explain_unreachable, mend_unreachable
+
+        url = config.database_url
+        raise Unavailable(f"{explain_unreachable(url, error)} To mend it, {mend_unreachable(url)}.") from error
     applied = await schema.upgrade(config.database_url)
     if fresh:
         await _skip_backfills(config)

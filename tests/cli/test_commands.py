@@ -225,6 +225,24 @@ def test_the_doctor_says_how_to_mend(shell: Shell) -> None:
     assert "reached" in shell("accounts", "list", status=1)
 
 
+def test_a_damaged_file_is_told_without_alarm(shell: Shell) -> None:
+    (shell.folder / "var").mkdir()
+    (shell.folder / "var" / "phiomia.sqlite3").write_bytes(b"no database " * 2_000)
+    done = run_process("-m", "phiomia", shell, "doctor")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "FAIL  database" in done.stdout and "put a backup back" in done.stdout
+    said = shell("serve", status=1)
+    assert "can't be reached" in said and "put a backup back" in said
+    assert "Unforeseen" not in said
+
+
+def test_a_server_says_which_database_it_lacks(shell: Shell) -> None:
+    shell.environ["PHIOMIA_DATABASE_URL"] = "postgresql://nobody:secret@127.0.0.1:1/phiomia"
+    said = shell("serve", status=1)
+    assert "postgresql://nobody:****@127.0.0.1:1/phiomia can't be reached" in said
+    assert "start the database" in said
+
+
 def test_commands_load_little_and_never_show_where_they_fail(shell: Shell) -> None:
     code = "import atexit, sys; from phiomia.cli.main import main;"
     code += "heavy = ('sqlalchemy', 'falcon', 'aiohttp', 'argon2', 'jinja2', 'apsw', 'rich.console');"

@@ -9,8 +9,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from phiomia.cli.bars import show_bars
-from phiomia.cli.mask import hide_password
 from phiomia.platform.config import Config, load_config
+from phiomia.platform.unreachable import hide_password
 from phiomia.upgrade.backup import Backup, backup_folder, create_backup, list_backups, read_backup
 from phiomia.upgrade.backup_database import BackupError
 from phiomia.upgrade.places import find_places

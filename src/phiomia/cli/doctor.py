@@ -116,18 +116,17 @@ async def _check_sqlite(config: Config) -> Finding:
 
 
 async def _check_database(config: Config) -> Finding:
-    from phiomia.cli.mask import hide_password
     from phiomia.cli.open import has_schema
     from phiomia.migrations import EXPAND_HEADS
     from phiomia.platform.db import Unavailable
+    from phiomia.platform.unreachable import hide_password, mend_unreachable
     from phiomia.upgrade import schema
 
     place = hide_password(config.database_url)
     try:
         revisions = await schema.current(config.database_url) if await has_schema(config) else frozenset()
     except Unavailable as error:
-        mend = "start the database, or correct `database.url`"
-        return Finding("database", "bad", str(error), mend)
+        return Finding("database", "bad", str(error), mend_unreachable(config.database_url))
     if not revisions:
         return Finding("database", "odd", f"{place} has no tables yet", "start the server: `phiomia serve` makes them")
     if missing := EXPAND_HEADS - revisions:
@@ -137,8 +136,8 @@ async def _check_database(config: Config) -> Finding:
 
 
 async def _check_bus(config: Config) -> Finding:
-    from phiomia.cli.mask import hide_password
     from phiomia.cli.open import running_hub
+    from phiomia.platform.unreachable import hide_password
 
     if not config.bus.url.startswith(("redis", "valkey")):
         running = running_hub(config) is not None
@@ -205,6 +204,7 @@ async def _check_open_files(config: Config) -> Finding:
 
 async def _check_release(config: Config) -> Finding:
     from phiomia import __version__
+    from phiomia.cli.open import has_schema
     from phiomia.platform.db import Unavailable
     from phiomia.upgrade.checkout import source_root
     from phiomia.upgrade.news import SECURITY, describe_news, has_newer, read_news
@@ -214,6 +214,8 @@ async def _check_release(config: Config) -> Finding:
     if not config.upgrade.check:
         return Finding("releases", "good", f"nobody looks for newer ones (upgrade.check is off); they are {signed}")
     try:
+        if not await has_schema(config):
+            return Finding("releases", "good", "no database to ask")
         news = await asyncio.to_thread(read_news, config.database_url)
     except (Unavailable, OSError):
         return Finding("releases", "good", "no database to ask")

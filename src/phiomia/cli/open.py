@@ -5,10 +5,10 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, TypeVar
 
-from phiomia.cli.mask import hide_password
 from phiomia.domain.users.queries import UserView, find_user
 from phiomia.platform.config import Config, load_config
 from phiomia.platform.db import Database, open_database
+from phiomia.platform.unreachable import explain_unreachable, hide_password
 
 T = TypeVar("T")
 
@@ -84,8 +84,7 @@ async def has_schema(config: Config) -> bool:
     try:
         return bool(await schema.current(url))
     except Exception as error:
-        reason = str(error) or type(error).__name__
-        raise Unavailable(f"The database {hide_password(url)} can't be reached: {reason}") from error
+        raise Unavailable(explain_unreachable(url, error)) from error
 
 
 async def open_bus(config: Config) -> Any:
