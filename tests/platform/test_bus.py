@@ -234,7 +234,7 @@ def test_message_reaches_another_process_and_comes_back(kind: str, tmp_path: Pat
         run(scenario(url))
 
 
-def test_bus_without_hub_starts_and_finds_it_later(tmp_path: Path) -> None:
+def test_bus_without_hub_says_why_starts_and_finds_it_later(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "bus.sock"
 
     async def scenario() -> None:
@@ -256,6 +256,7 @@ def test_bus_without_hub_starts_and_finds_it_later(tmp_path: Path) -> None:
         assert gaps == [1]
 
     run(scenario())
+    assert "No such file or directory" in caplog.text
 
 
 def test_lost_hub_is_found_again_and_the_gap_is_told(tmp_path: Path) -> None:

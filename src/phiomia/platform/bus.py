@@ -132,6 +132,7 @@ class ReconnectingBus(LocalBus, ABC):
         self.task: asyncio.Task[None] | None = None
         self.connected = asyncio.Event()
         self.started = False
+        self.problem = "no answer"
 
     async def start(self) -> None:
         """Connects; when the other side is away, goes on trying in the background."""
@@ -140,7 +141,7 @@ class ReconnectingBus(LocalBus, ABC):
         try:
             await asyncio.wait_for(self.connected.wait(), 1.0)
         except TimeoutError:
-            log.warning("the bus is not reachable yet; trying on")
+            log.warning("the bus is not reachable yet, trying on: %s", self.problem)
         self.started = True
 
     async def close(self) -> None:
@@ -157,11 +158,11 @@ class ReconnectingBus(LocalBus, ABC):
         while True:
             try:
                 await self._serve()
-                problem = "closed by the other side"
+                self.problem = "closed by the other side"
             except Exception as error:
-                problem = str(error) or repr(error)
+                self.problem = str(error) or repr(error)
             if self.connected.is_set():
-                log.warning("the bus is away: %s", problem)
+                log.warning("the bus is away: %s", self.problem)
                 self.connected.clear()
                 delay = FIRST_DELAY_S
             await asyncio.sleep(delay)
