@@ -24,7 +24,6 @@ from phiomia.api.idempotency import find_key
 from phiomia.api.paging import Paging
 from phiomia.api.params import Id
 from phiomia.api.scheduled_statuses import read_moment, show_scheduled
-from phiomia.domain.accounts.queries import load_account
 from phiomia.domain.errors import NotFound
 from phiomia.domain.statuses.bookmark import bookmark, unbookmark
 from phiomia.domain.statuses.boost import boost, unboost
@@ -164,12 +163,14 @@ async def context(call: Call, params: None) -> bytes:
     """What the status answers, and what answers it."""
     async with call.api.db.read() as session:
         thread = await load_thread(session, call.id, call.viewer)
-        ancestors = await call.api.fragments.page(session, thread.ancestors, call.viewer)
-        descendants = await call.api.fragments.page(session, thread.descendants, call.viewer)
+        shown = await call.api.fragments.by_id(session, [*thread.ancestors, *thread.descendants], call.viewer)
         home = "" if call.viewer is None else await find_home(session, call.id)
     if home:
         await wish_more(call, home, count_thread(thread))
-    return b'{"ancestors":' + ancestors + b',"descendants":' + descendants + b"}"
+    above, below = (
+        b",".join(shown[row.id] for row in rows if row.id in shown) for rows in (thread.ancestors, thread.descendants)
+    )
+    return b'{"ancestors":[' + above + b'],"descendants":[' + below + b"]}"
 
 
 @endpoint("GET", "/api/v1/statuses/:id/source", scopes=("read:statuses",), returns="entity:StatusSource")
@@ -191,7 +192,8 @@ async def history(call: Call, params: None) -> list[dict[str, Any]]:
     async with call.api.db.read() as session:
         found = await load_history(session, call.id, call.viewer)
         fragments = call.api.fragments
-        account = await fragments.account(session, await load_account(session, found.account_id))
+        author = found.account_id, found.account_rev
+        account = (await fragments.accounts_at(session, [author]))[found.account_id]
         quote = None if found.quote is None else await fragments.quote(session, call.id, found.quote, call.viewer)
     return [render_version(version, account, quote, fragments.links) for version in found.versions]
 

@@ -114,7 +114,8 @@ class Fragments:
         `known`: what was asked for together with the rows. `people`: accounts with their revisions that will be wanted
         next, so that those which are not kept come in the same statement as what these rows lack.
         """
-        spliced = await self._spliced(session, rows, viewer, known, people)
+        strangers = {id_: rev for id_, rev in people.items() if not self._has(id_, rev)} if people else None
+        spliced = await self._spliced(session, rows, viewer, known, strangers)
         return {id_: b"".join(pieces) for id_, pieces in spliced}
 
     async def _spliced(
@@ -264,9 +265,22 @@ class Fragments:
 
     async def accounts_at(self, session: ReadSession, revisions: Iterable[Sequence[int]]) -> dict[int, bytes]:
         """Account entities by id, given ids with revisions that were just read."""
-        wanted: dict[int, int] = dict(revisions)  # type: ignore[arg-type]
-        _, found = await self._gather(session, (), wanted)
-        return {id_: found[id_].body for id_ in wanted if id_ in found}
+        found: dict[int, bytes] = {}
+        missing: dict[int, int] = {}
+        for account_id, rev in revisions:
+            kept = self._accounts.get(account_id)
+            if kept is not None and kept.rev == rev:
+                found[account_id] = kept.body
+            else:
+                missing[account_id] = rev
+        if missing:
+            _, accounts = await self._gather(session, (), missing)
+            found |= {id_: fragment.body for id_, fragment in accounts.items()}
+        return found
+
+    def _has(self, account_id: int, rev: int) -> bool:
+        kept = self._accounts.get(account_id)
+        return kept is not None and kept.rev == rev
 
     async def account(self, session: ReadSession, view: AccountView) -> bytes:
         """The entity of an account that was just loaded. Raises NotFound for one that was deleted since."""

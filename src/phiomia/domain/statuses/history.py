@@ -1,19 +1,24 @@
 """The versions of a status."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy import select
 
-from phiomia.domain.accounts.queries import load_account
-from phiomia.domain.instance.emojis import EmojiView, load_emojis
-from phiomia.domain.media.queries import load_media
+from phiomia.domain.accounts.models import accounts
+from phiomia.domain.errors import NotFound
+from phiomia.domain.instance.emojis import EmojiView
+from phiomia.domain.instance.models import custom_emojis
+from phiomia.domain.media.models import media as media_table
 from phiomia.domain.media.views import MediaView
-from phiomia.domain.statuses.models import status_edits
-from phiomia.domain.statuses.queries import load_status, load_statuses
+from phiomia.domain.statuses.models import status_edits, statuses
+from phiomia.domain.statuses.policy import visible_with_original
+from phiomia.domain.statuses.queries import NOBODY, VIEWER, WHOLE, read_statuses
 from phiomia.domain.statuses.quote_views import QuoteView
 from phiomia.domain.statuses.views import StatusView
-from phiomia.platform.db import P, Query, ReadSession
+from phiomia.platform.db import P, ReadSession, any_of, listed
+from phiomia.platform.db.together import Together
 from phiomia.platform.json import decode, decode_strings
 
 
@@ -33,11 +38,12 @@ class History(msgspec.Struct, frozen=True):
     """All versions, the oldest first."""
 
     account_id: int
+    account_rev: int
     versions: list[VersionView]
     quote: QuoteView | None  # edits leave it as it is
 
 
-_EARLIER = Query(
+_EARLIER = (
     select(
         status_edits.c.content,
         status_edits.c.spoiler_text,
@@ -50,17 +56,38 @@ _EARLIER = Query(
     .where(status_edits.c.status_id == P("id"))
     .order_by(status_edits.c.id)
 )
+_ALL = Together(
+    {
+        **WHOLE,
+        "visible": select(statuses.c.id).where(statuses.c.id == P("id"), visible_with_original(statuses, VIEWER)),
+        "author": select(accounts.c.id, accounts.c.rev, accounts.c.domain)
+        .select_from(statuses.join(accounts, accounts.c.id == statuses.c.account_id))
+        .where(statuses.c.id == P("id")),
+        "earlier": _EARLIER,
+    }
+)
+_MORE = Together(
+    {
+        "media": select(*[media_table.c[name] for name in MediaView.__struct_fields__]).where(
+            any_of(media_table.c.id, listed("media_ids"))
+        ),
+        "emojis": select(*[custom_emojis.c[name] for name in EmojiView.__struct_fields__]).where(
+            any_of(custom_emojis.c.shortcode, listed("names", str)),
+            custom_emojis.c.domain == P("domain", str),
+            custom_emojis.c.disabled.is_(False),
+        ),
+    }
+)
 
 
 async def load_history(session: ReadSession, status_id: int, viewer: int | None) -> History:
     """The versions of a status. Raises NotFound, also for what the viewer may not see."""
-    row = await load_status(session, status_id, viewer)
-    present = (await load_statuses(session, [status_id]))[status_id]
-    earlier = await session.all(_EARLIER, id=status_id)
-    media = await _load_media(session, earlier)
-    domain = "" if row.local else (await load_account(session, row.account_id)).domain
-    names = {name for one in earlier for name in decode_strings(one[6])}
-    emojis = await load_emojis(session, names, domain) if names else {}
+    found = await _ALL.ask(session, id=status_id, ids=[status_id], viewer=viewer or NOBODY)
+    if not found["visible"]:
+        raise NotFound
+    present, earlier = read_statuses(found)[status_id], found["earlier"]
+    account_id, account_rev, domain = found["author"][0]
+    media, emojis = await _load_more(session, earlier, domain)
     versions = [
         VersionView(
             content,
@@ -73,12 +100,19 @@ async def load_history(session: ReadSession, status_id: int, viewer: int | None)
         )
         for content, spoiler_text, sensitive, created_at, options, attached, used in earlier
     ]
-    return History(row.account_id, [*versions, _present(present)], present.quote)
+    return History(account_id, account_rev, [*versions, _present(present)], present.quote)
 
 
-async def _load_media(session: ReadSession, earlier: Any) -> dict[int, MediaView]:
+async def _load_more(
+    session: ReadSession, earlier: Sequence[Sequence[Any]], domain: str
+) -> tuple[dict[int, MediaView], dict[str, EmojiView]]:
+    """The media and emoji of earlier versions."""
     ids = {one["id"] for row in earlier for one in decode(row[5])}
-    return await load_media(session, sorted(ids)) if ids else {}
+    names = {name for row in earlier for name in decode_strings(row[6])}
+    if not ids and not names:
+        return {}, {}
+    found = await _MORE.ask(session, media_ids=sorted(ids), names=sorted(names), domain=domain)
+    return {row[0]: MediaView(*row) for row in found["media"]}, {row[0]: EmojiView(*row) for row in found["emojis"]}
 
 
 def _described(view: MediaView, description: str | None) -> MediaView:
