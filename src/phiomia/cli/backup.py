@@ -64,10 +64,10 @@ def verify(backup: Which = None, to: To = None) -> None:
     try:
         chosen = _open(backup) if backup else _newest(config, to)
         with show_bars() as report:
-            where = verify_backup(chosen, config.database_url, report)
+            how = verify_backup(chosen, config.database_url, report)
     except BackupError as error:
         _fail(str(error))
-    print(f"{chosen.path} is good: {_contents(chosen)}; restored into {where}.")
+    print(f"{chosen.path} is good: {_contents(chosen)}; {how}.")
 
 
 @app.command()

@@ -27,7 +27,7 @@ _TOLD_EVERY = 200
 
 
 def verify_backup(backup: Backup, database_url: str, report: Report) -> str:
-    """Restores a backup into an empty place and compares its rows; gives where that was. Raises BackupError.
+    """Restores a backup into an empty place and compares its rows; gives how that was done. Raises BackupError.
 
     A dump goes into a database beside the server's own; where we may make none, it is only read to its end.
     """
@@ -41,7 +41,7 @@ def verify_backup(backup: Backup, database_url: str, report: Report) -> str:
         finally:
             for one in copy.parent.glob(f"{copy.name}*"):
                 one.unlink()
-        return "a copy"
+        return "restored into a copy"
     if sqlite_path(database_url) is None and (scratch := _create_scratch(database_url)):
         try:
             report.say("restoring the dump into a database of its own")
@@ -49,9 +49,9 @@ def verify_backup(backup: Backup, database_url: str, report: Report) -> str:
             compare_rows(backup.rows, _count(scratch))
         finally:
             _drop(database_url, scratch)
-        return "an empty database"
+        return "restored into an empty database"
     compare_rows(backup.rows, count_file(backup.database, report))
-    return "nowhere (no database may be made here): it was only read to its end"
+    return "only read to its end, since no database may be made here (ALTER ROLE … CREATEDB)"
 
 
 def restore_backup(backup: Backup, config: Config, report: Report, *, force: bool) -> list[str]:
