@@ -27,7 +27,7 @@ from phiomia.domain.statuses.visibility import WORDS
 from phiomia.domain.tags.normalise import normalise_tag
 from phiomia.domain.users.preferences import PostingDefaults, change_posting_defaults, load_preferences
 from phiomia.entities.credential_account import splice_credential_account
-from phiomia.entities.fragments import Kept
+from phiomia.entities.kept import Kept
 from phiomia.entities.profile import render_profile
 from phiomia.platform import limits
 from phiomia.platform.db import ReadSession, WriteSession

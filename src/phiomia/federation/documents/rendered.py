@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from isal import igzip
 
-from phiomia.entities.fragments import Kept
+from phiomia.entities.kept import Kept
 from phiomia.platform.paging import HIGHEST_ID
 
 # Smaller ones don't become so much smaller that packing and unpacking pays.
