@@ -8,8 +8,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from phiomia.domain.oauth.bearers import TOPIC
+from phiomia.domain.oauth.bearers import TOPIC, Bearers
 from phiomia.domain.oauth.codes import CodeDraft, challenge_of, issue_code
+from phiomia.domain.oauth.tokens import look_again_at_user
+from phiomia.domain.users.roles import Role, set_role
+from phiomia.platform.db import WriteSession
 from phiomia.platform.events import read_stream
 from phiomia.platform.settings import RateLimits, Registrations
 from world import Account, Answer, World, story
@@ -279,6 +282,26 @@ async def test_a_revoked_token_is_forgotten_everywhere(world: World) -> None:
     async with world.db.read() as session:
         events = await read_stream(session, 0)
     assert [(event.kind, msgspec.json.decode(event.body)) for event in events] == [("token", {"ids": [token_id]})]
+
+
+@story("apps", "oauth")
+async def test_another_role_is_known_everywhere_and_no_stream_ends(world: World) -> None:
+    app, alice = await register(world), await world.account("alice")
+    token = (await redeem(world, app, await make_code(world, app, alice))).json["access_token"]
+    other_process = Bearers(world.db, world.api.bus)
+
+    async def change(session: WriteSession) -> None:
+        await set_role(session, alice.user_id, Role.OWNER)
+        await look_again_at_user(session, alice.user_id)
+
+    before = await other_process.find(token)
+    assert before is not None and before.role == Role.NONE
+    await world.write(change)
+    await asyncio.sleep(0)
+    after = await other_process.find(token)
+    assert after is not None and after.role == Role.OWNER
+    async with world.db.read() as session:
+        assert not await read_stream(session, 0)
 
 
 @story("apps", "oauth")

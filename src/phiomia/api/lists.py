@@ -74,6 +74,7 @@ async def one(call: Call, params: None) -> object:
     return await _show(call, call.id)
 
 
+@endpoint("PATCH", "/api/v1/lists/:id", scopes=("write:lists",), returns="entity:List")
 @endpoint("PUT", "/api/v1/lists/:id", scopes=("write:lists",), returns="entity:List")
 async def update(call: Call, params: ListChange) -> object:
     """Changes a list."""
