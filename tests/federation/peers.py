@@ -91,7 +91,8 @@ async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 class Wait(NamedTuple):
     """How long a test had to wait for what, and for how much of that somebody on this machine waited for a processor.
 
-    What others compute meanwhile says nothing of the way between two servers.
+    What others compute meanwhile says nothing of the way between two servers, but neither does it excuse everything:
+    who has to wait for a second try waits for fifteen seconds.
     """
 
     seconds: float
@@ -100,8 +101,8 @@ class Wait(NamedTuple):
 
     @property
     def own_s(self) -> float:
-        """The time in which everybody who had something to do could do it."""
-        return max(self.seconds - self.starved_s, 0.0)
+        """The time in which everybody who had something to do could do it, and at least a third of all of it."""
+        return max(self.seconds - self.starved_s, self.seconds / 3)
 
 
 def read_starved_s() -> float:
