@@ -32,7 +32,8 @@ def run_serve(
 ) -> NoReturn:
     """Prepares, then turns this process into the supervisor of the roles."""
     # The logger would cost this process more than the rest of it.
-    print(f"phiomia {describe_version()}", file=sys.stderr, flush=True)
+    where = f" at {config.base_url}, data in {config.data_dir}" if "web" in roles else ""
+    print(f"phiomia {describe_version()}{where}", file=sys.stderr, flush=True)
     prepare(config, first_run=first_run, demo=demo)
     replace_process(describe(config, roles))
 

@@ -50,6 +50,7 @@ def test_a_demonstration_that_can_not_be_made_keeps_no_server_from_starting(tmp_
     server.start("--first-run", "--demo")
     try:
         assert requests.get(f"{server.url}/api/v2/instance", timeout=PATIENCE).ok
+        assert f" at {server.url}, data in {server.data}" in server.output()
         assert "The demonstration is not complete" in server.output()
         assert "accounts" in server.output().partition("Error")[2], "what went wrong is said"
     finally:
