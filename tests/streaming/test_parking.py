@@ -17,7 +17,7 @@ import pytest
 from stage import ALICE, Stage, bearer, next_event, next_message, open_stage, perform
 from test_handover import Sloth, masked, number_of
 
-from phiomia.platform.listen import take_named
+from phiomia.platform.listen import KEPT, take_named
 from phiomia.platform.park import OUTLIVED, PUT, TAKE, ParkKeeper
 from phiomia.streaming import state
 from phiomia.streaming.metrics import StreamingMetrics
@@ -209,6 +209,8 @@ def test_who_outlives_its_supervisor_serves_until_the_next_one_does(
         async with open_stage(tmp_path) as stage, aiohttp.ClientSession(headers=bearer()) as http:
             socket_ = await http.ws_connect(stage.url + "?stream=user")
             await stage.until(lambda: stage.metrics.subscriptions == 1)
+            # The service manager has the address as well, so nobody is in the way of who comes next.
+            monkeypatch.setenv(KEPT, "1")
             await orphan(stage, monkeypatch)
             await stage.post(1, home=[ALICE])
             assert number_of(await next_message(socket_)) == 1
@@ -224,6 +226,27 @@ def test_who_outlives_its_supervisor_serves_until_the_next_one_does(
             await stage.post(2, home=[ALICE])
             assert number_of(await next_message(socket_)) == 2
             assert (await next_event(events))["id"] == "2"
+
+    perform(play)
+
+
+def test_who_outlives_its_supervisor_leaves_the_address_to_the_next_one(
+    tmp_path: Path, manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def play() -> None:
+        async with open_stage(tmp_path) as stage, aiohttp.ClientSession(headers=bearer()) as http:
+            socket_ = await http.ws_connect(stage.url + "?stream=user")
+            await stage.until(lambda: stage.metrics.subscriptions == 1)
+            # The supervisor closes them before it ends.
+            while stage.listeners:
+                stage.listeners.pop().close()
+            await orphan(stage, monkeypatch)
+            stage.listeners.append(socket.create_server(("127.0.0.1", stage.port)))
+            monkeypatch.setattr(os, "getppid", os.getpid)
+            await start(stage)
+            await stage.post(1, home=[ALICE])
+            assert number_of(await next_message(socket_)) == 1
+            assert (await http.get(stage.url + "/health")).status == 200
 
     perform(play)
 
