@@ -335,6 +335,9 @@ def test_versions_of_checkouts(repository: Repository, tmp_path: Path) -> None:
     repository.commit()
     assert version_of(repository.root, "1.0.0") == "1.0.0+unreleased"
     assert version_of(tmp_path / "nowhere", "1.0.0") == "1.0.0"
+    (tmp_path / "built").mkdir()
+    (tmp_path / "built/RELEASE.json").write_text('{"version": "1.0.0+unreleased"}')
+    assert version_of(tmp_path / "built", "1.0.0") == "1.0.0+unreleased"
     shutil.rmtree(repository.root / ".git")
     assert version_of(repository.root, "1.0.0") == "1.0.0"
 

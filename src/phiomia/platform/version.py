@@ -1,15 +1,19 @@
 """Which version runs: the release of this checkout, or the package's version with `+unreleased`.
 
-A package that was installed without its checkout is what its number says.
+The directory of a release that was built says what it was built of. A package that was installed without its checkout
+is what its number says.
 """
 
 import functools
+import json
 import subprocess
 from pathlib import Path
 
 from phiomia import __version__
 
 _ROOT = Path(__file__).resolve().parents[3]
+# Written when a release is built, see `upgrade/build.py`.
+_MARK = "RELEASE.json"
 
 
 @functools.cache
@@ -20,6 +24,8 @@ def describe_version() -> str:
 
 def version_of(root: Path, package: str) -> str:
     """The version of a checkout: of the tag `v…` at its commit, else the package's with `+unreleased`."""
+    if (root / _MARK).exists():
+        return str(json.loads((root / _MARK).read_text("utf-8"))["version"])
     if not (root / ".git").exists() or not (root / "src" / "phiomia").is_dir():
         return package
     try:
