@@ -37,7 +37,6 @@ ASKED = ("all", "one", "value", "column", "views")
 # A page is three round trips. Where it is more is written here, and in docs/decisions/4-fragments-in-entities.md.
 MOST = 3
 MORE = {
-    "/api/v1/accounts/search": 1,  # who has exactly this name comes first
     "/api/v2/search": 3,  # looks for accounts, statuses and hashtags
 }
 # After a start what a page shows has to be loaded: all of it at once.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, and_, func, literal, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Integer, and_, cast, func, literal, or_, select, union
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import functions
 
@@ -21,6 +21,7 @@ from phiomia.domain.statuses.visibility import Visibility
 from phiomia.domain.users.models import users
 from phiomia.platform.clock import DAY, now_ms
 from phiomia.platform.db import P, Query, ReadSession, any_of, listed
+from phiomia.platform.db.together import Together
 from phiomia.platform.ids import SEQUENCE_BITS, id_at
 from phiomia.platform.paging import HIGHEST_ID
 
@@ -126,25 +127,35 @@ _STATUSES = Query(
     .limit(P("limit"))
     .offset(P("offset"))
 )
-_ACCOUNTS_BY_WORDS = Query(
+_by_words = (
     select(account_search.c.rowid)
     .where(matches(account_search.c.body, P("match", str)))
     .order_by(account_search.c.rowid.desc())
     .limit(literal(_CANDIDATES))
+    .cte("by_words")
+    .prefix_with("MATERIALIZED")
 )
-_FOLLOWED_BY_NAME = Query(
+_namesake = accounts.alias("namesake")
+# Where so many match that some may be missing, of those the viewer follows none should.
+_followed_by_name = (
     select(follows.c.target_id)
-    .join(accounts, accounts.c.id == follows.c.target_id)
+    .join(_namesake, _namesake.c.id == follows.c.target_id)
     .where(
+        select(func.count()).select_from(_by_words).scalar_subquery() == literal(_CANDIDATES),
         follows.c.account_id == _VIEWER,
-        func.substr(accounts.c.username_key, 1, P("length")) == P("start", str),
+        func.substr(_namesake.c.username_key, 1, cast(P("length"), Integer)) == P("name", str),
     )
     .limit(literal(_CANDIDATES))
 )
 _followed = is_followed(accounts.c.id, _VIEWER)
-_RANKED = Query(
+_of_handle = and_(accounts.c.username_key == P("username", str), accounts.c.domain == P("domain", str))
+_exact = select(accounts.c.id).where(_of_handle, _is_shown(), or_(P("following", bool).is_(False), _followed))
+_candidates = union(
+    select(_by_words.c.rowid), select(_followed_by_name.subquery()), select(accounts.c.id).where(_of_handle)
+).subquery()
+_ranked = (
     select(accounts.c.id)
-    .where(any_of(accounts.c.id, listed("ids")), _is_shown(), or_(P("following", bool).is_(False), _followed))
+    .where(accounts.c.id.in_(select(_candidates)), _is_shown(), or_(P("following", bool).is_(False), _followed))
     .order_by(
         _followed.desc(),
         (accounts.c.username_key == P("name", str)).desc(),
@@ -153,6 +164,9 @@ _RANKED = Query(
     )
     .limit(P("limit"))
 )
+# Nothing matches no words, and the index would not take that for a question.
+_EXACT = Together({"exact": _exact})
+_ACCOUNTS = Together({"exact": _exact, "ranked": _ranked})
 _SHOWN = Query(select(accounts.c.id).where(any_of(accounts.c.id, listed("ids")), _is_shown()))
 _newest_uses = (
     select(status_tags.c.tag_id, status_tags.c.status_id, statuses.c.account_id)
@@ -238,14 +252,23 @@ async def search_accounts(
 ) -> list[int]:
     """Ids of accounts: the one of that handle, then those the viewer follows, then others whose names begin so."""
     handle = text.strip().removeprefix("acct:").lstrip("@")
-    exact = await _find_exact(session, handle, home)
-    name = handle.partition("@")[0].lower()
-    ids = await _find_by_words(session, viewer, handle, name)
-    ranked = await session.column(
-        _RANKED, ids=[*ids, *exact], viewer=viewer, name=name, following=following, limit=limit + offset + 1
-    )
-    first = [id_ for id_ in exact if not following or id_ in ranked]
-    return [*first, *(id_ for id_ in ranked if id_ not in first)][offset : offset + limit]
+    username, _, domain = handle.partition("@")
+    name = username.lower()
+    asked = {
+        # No name has a space in it.
+        "username": "" if " " in handle else name,
+        "domain": "" if domain.lower() in home else domain.lower(),
+        "viewer": viewer,
+        "following": following,
+    }
+    match = _match_words(session.dialect, handle)
+    if match is None:
+        found = await _EXACT.ask(session, **asked)
+    else:
+        more = {"match": match, "name": name, "length": len(name), "limit": limit + offset + 1}
+        found = await _ACCOUNTS.ask(session, **asked, **more)
+    ids = dict.fromkeys(row[0] for row in (*found["exact"], *found.get("ranked", ())))
+    return list(ids)[offset : offset + limit]
 
 
 async def load_tag_histories(session: ReadSession, tag_ids: Sequence[int]) -> dict[int, list[TagDay]]:
@@ -280,16 +303,9 @@ async def _find_here(session: ReadSession, viewer: int, path: str) -> tuple[str,
     return None if status_id is None else ("status", status_id)
 
 
-async def _find_by_words(session: ReadSession, viewer: int, text: str, name: str) -> list[int]:
+def _match_words(dialect: str, text: str) -> str | None:
     chunks = [words for chunk in text.split() if (words := tuple(split_words(chunk)))]
-    if not chunks:
-        return []
-    match = write_match(session.dialect, Match(all_of=tuple(chunks[:10]), prefix=True))
-    ids = await session.column(_ACCOUNTS_BY_WORDS, match=match)
-    if len(ids) == _CANDIDATES and viewer:
-        # So many that some may be missing; of those the viewer follows none should.
-        ids += await session.column(_FOLLOWED_BY_NAME, viewer=viewer, start=name, length=len(name))
-    return ids
+    return write_match(dialect, Match(all_of=tuple(chunks[:10]), prefix=True)) if chunks else None
 
 
 async def _find_exact(session: ReadSession, handle: str, home: tuple[str, ...]) -> Sequence[int]:
