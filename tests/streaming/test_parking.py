@@ -17,8 +17,11 @@ import pytest
 from stage import ALICE, Stage, bearer, next_event, next_message, open_stage, perform
 from test_handover import Sloth, masked, number_of
 
+from phiomia.platform.crew import Crew
 from phiomia.platform.listen import KEPT, take_named
 from phiomia.platform.park import OUTLIVED, PUT, TAKE, ParkKeeper
+from phiomia.platform.spawn import Process
+from phiomia.platform.topology import Child, Release, Settings
 from phiomia.streaming import state
 from phiomia.streaming.metrics import StreamingMetrics
 
@@ -266,6 +269,26 @@ def test_who_outlives_its_supervisor_ends_when_the_unit_is_stopped_for_good(
             await stage.role
 
     perform(play)
+
+
+@pytest.mark.parametrize(("names", "kept"), [("web:streaming:park-put", True), ("web:park-put", False)])
+def test_a_child_is_told_whose_its_address_is(monkeypatch: pytest.MonkeyPatch, names: str, kept: bool) -> None:
+    given = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(names.count(":") + 1), "LISTEN_FDNAMES": names}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    started: list[Child] = []
+    made = Process("streaming", 1, -1, 15, 0)
+
+    def start(child: Child, *_: object) -> Process:
+        started.append(child)
+        return made
+
+    with selectors.DefaultSelector() as selector:
+        crew = Crew(selector, Settings({}, (), ""), lambda: False, lambda: None, print)
+        crew.listeners = {"web": [], "streaming": []}
+        monkeypatch.setattr(crew.children, "start", start)
+        crew.fill(Child("streaming", (), listen="streaming"), Release(""), None, 1.0)
+    assert (KEPT in started[0].env) is kept
 
 
 def test_what_the_service_manager_kept_is_found_by_name_among_listening_sockets() -> None:
