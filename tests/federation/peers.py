@@ -98,6 +98,7 @@ class Wait(NamedTuple):
     seconds: float
     what: str
     starved_s: float
+    after_outage: bool = False
 
     @property
     def own_s(self) -> float:
@@ -121,6 +122,7 @@ class Peer:
     name: str
     server: RunningServer
     waits: list[Wait] = field(default_factory=list)
+    was_away: bool = False
 
     def sign_up(self, name: str) -> Member:
         """A new member."""
@@ -207,6 +209,7 @@ class Peer:
     @contextlib.contextmanager
     def away(self) -> Iterator[None]:
         """Stops the server for a while."""
+        self.was_away = True
         self.server.stop()
         try:
             yield
@@ -268,7 +271,8 @@ def check_waits(waits: Sequence[Wait]) -> None:
     for wait in slowest[:5]:
         print(f"  {wait.seconds:6.2f} s  {wait.what} (processors were short for {wait.starved_s:.2f} s of that)")
     assert median <= SECONDS_TO_ARRIVE, slowest[:10]
-    late = [wait for wait in slowest if wait.own_s > SECONDS_TO_ARRIVE]
+    # What was tried while the other was away may wait for its next try.
+    late = [wait for wait in slowest if wait.own_s > SECONDS_TO_ARRIVE and not wait.after_outage]
     assert not late, late
 
 
