@@ -1,6 +1,6 @@
 """Custom emoji."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable
 
 import msgspec
 from sqlalchemy import select
@@ -34,13 +34,6 @@ _NAMED = Query(
         custom_emojis.c.disabled.is_(False),
     )
 )
-_OF_SERVERS = Query(
-    select(custom_emojis.c.domain, *_COLUMNS).where(
-        any_of(custom_emojis.c.shortcode, listed("names", str)),
-        any_of(custom_emojis.c.domain, listed("domains", str)),
-        custom_emojis.c.disabled.is_(False),
-    )
-)
 
 
 async def list_emojis(session: ReadSession) -> list[EmojiView]:
@@ -54,15 +47,3 @@ async def load_emojis(session: ReadSession, shortcodes: Iterable[str], domain: s
     if not names:
         return {}
     return {view.shortcode: view for view in await session.views(EmojiView, _NAMED, names=names, domain=domain)}
-
-
-async def load_emojis_of(
-    session: ReadSession, wanted: Mapping[str, Collection[str]]
-) -> dict[str, dict[str, EmojiView]]:
-    """Emoji of several servers by domain and shortcode, in one statement; those of other names may be among them."""
-    names = {name for many in wanted.values() for name in many}
-    found: dict[str, dict[str, EmojiView]] = {domain: {} for domain in wanted}
-    if names:
-        for domain, *columns in await session.all(_OF_SERVERS, names=sorted(names), domains=sorted(wanted)):
-            found[domain][columns[0]] = EmojiView(*columns)
-    return found

@@ -10,19 +10,8 @@ from phiomia.domain.media.views import MediaView
 from phiomia.platform.db import P, Query, ReadSession, any_of, listed
 
 _VIEW = select(*[media.c[name] for name in MediaView.__struct_fields__])
-_OF_STATUSES = Query(
-    _VIEW.where(any_of(media.c.status_id, listed("ids"))).order_by(media.c.status_id, media.c.position)
-)
 _BY_IDS = Query(_VIEW.where(any_of(media.c.id, listed("ids"))))
 _OWN = Query(_VIEW.where(media.c.id == P("id"), media.c.account_id == P("account")))
-
-
-async def load_media_of(session: ReadSession, status_ids: Sequence[int]) -> dict[int, list[MediaView]]:
-    """The attachments of several statuses, in their order."""
-    found: dict[int, list[MediaView]] = {}
-    for view in await session.views(MediaView, _OF_STATUSES, ids=list(status_ids)):
-        found.setdefault(view.status_id or 0, []).append(view)
-    return found
 
 
 async def load_media(session: ReadSession, ids: Sequence[int]) -> dict[int, MediaView]:

@@ -1,13 +1,7 @@
 """What statuses quote, and what of it a viewer is shown."""
 
-from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
-
-from sqlalchemy import select
-
-from phiomia.domain.statuses.models import quotes
-from phiomia.platform.db import Query, ReadSession, any_of, listed
 
 
 class QuoteView(NamedTuple):
@@ -27,15 +21,3 @@ class Standing(IntEnum):
     BLOCKED_ACCOUNT = 2
     BLOCKED_DOMAIN = 3
     MUTED_ACCOUNT = 4
-
-
-_QUOTES = Query(
-    select(quotes.c.status_id, quotes.c.state, quotes.c.quoted_id, quotes.c.quoted_uri, quotes.c.approval_uri).where(
-        any_of(quotes.c.status_id, listed("ids"))
-    )
-)
-
-
-async def load_quotes(session: ReadSession, ids: Sequence[int]) -> dict[int, QuoteView]:
-    """The quotes of statuses, by the quoting one."""
-    return {row[0]: QuoteView(*row[1:]) for row in await session.all(_QUOTES, ids=list(ids))}
