@@ -12,12 +12,13 @@ from phiomia.domain.search.queries import (
     Part,
     TagDay,
     find_by_address,
+    load_details,
     load_tag_histories,
     search_accounts,
     search_statuses,
 )
 from phiomia.domain.statuses.featured_tags import find_featured_tags
-from phiomia.domain.statuses.queries import find_rows, rows_of
+from phiomia.domain.statuses.queries import find_rows
 from phiomia.domain.tags.normalise import is_valid_tag, normalise_tag
 from phiomia.domain.tags.queries import TagView, find_followed_tags, find_tag, find_tags_by_prefix
 from phiomia.entities.search import splice_search
@@ -60,7 +61,7 @@ class AccountSearchParams(msgspec.Struct, kw_only=True):
 class _Found(NamedTuple):
     accounts: list[int]
     statuses: list[int]
-    tags: list[tuple[TagView, list[TagDay]]]
+    tags: list[TagView]
 
 
 @endpoint(
@@ -82,23 +83,22 @@ async def search(call: Call, params: SearchParams) -> bytes:
     if params.resolve:
         found = await _resolve(call, text, params, found)
     async with call.api.db.read() as session:
-        accounts = await call.api.fragments.accounts(session, found.accounts)
-        rows = await rows_of(session, found.statuses, call.viewer) if found.statuses else {}
-        statuses = await call.api.fragments.page(
-            session, [rows[id_] for id_ in found.statuses if id_ in rows], call.viewer
-        )
-        ids = [tag.id for tag, _ in found.tags]
-        followed, featured = await _followed(session, call, ids), await _featured(session, call, ids)
+        ids = [tag.id for tag in found.tags]
+        shown = await load_details(session, call.viewer or 0, found.statuses, found.accounts, ids)
+        rows = [shown.lines[id_] for id_ in found.statuses if id_ in shown.lines]
+        posts = await call.api.fragments.by_id(session, rows, call.viewer, shown.known, shown.people)
+        accounts = await call.api.fragments.accounts_at(session, shown.people.items())
+    statuses = b"[" + b",".join(posts[row.id] for row in rows if row.id in posts) + b"]"
     links = call.api.fragments.links
     tags = [
         render_tag(
             tag,
-            days,
+            shown.days[tag.id],
             links,
-            following=None if followed is None else tag.id in followed,
-            featuring=None if featured is None else tag.id in featured,
+            following=None if call.viewer is None else tag.id in shown.followed,
+            featuring=None if call.viewer is None else tag.id in shown.featured,
         )
-        for tag, days in found.tags
+        for tag in found.tags
     ]
     return splice_search((accounts[id_] for id_ in found.accounts if id_ in accounts), statuses, tags)
 
@@ -207,13 +207,11 @@ async def _find_account_elsewhere(call: Call, text: str) -> int | None:
     return await call.api.lookup.account(text.removeprefix("@"))
 
 
-async def _find_tags(session: ReadSession, text: str, limit: int, offset: int) -> list[tuple[TagView, list[TagDay]]]:
+async def _find_tags(session: ReadSession, text: str, limit: int, offset: int) -> list[TagView]:
     key = normalise_tag(text.removeprefix("#"))
     if not key or " " in text.strip():
         return []
-    views = (await find_tags_by_prefix(session, key))[offset : offset + limit]
-    days = await load_tag_histories(session, [view.id for view in views])
-    return [(view, days[view.id]) for view in views]
+    return (await find_tags_by_prefix(session, key))[offset : offset + limit]
 
 
 async def _load_tag(session: ReadSession, name: str) -> tuple[TagView, list[TagDay]]:

@@ -8,16 +8,21 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import functions
 
 from phiomia.domain.accounts.models import accounts
-from phiomia.domain.accounts.queries import find_by_handle
+from phiomia.domain.accounts.queries import REVISIONS, find_by_handle
 from phiomia.domain.accounts.state import AccountState
 from phiomia.domain.relationships.conditions import is_followed, not_blocked_or_muted
 from phiomia.domain.relationships.models import follows
 from phiomia.domain.search.models import account_search, status_search
 from phiomia.domain.search.parse import parse
 from phiomia.domain.search.words import Match, mark, split_words, write_match
+from phiomia.domain.statuses.apart import APART, Known, read_apart, read_lines
+from phiomia.domain.statuses.featured_tags import FEATURED
 from phiomia.domain.statuses.models import status_tags, statuses
 from phiomia.domain.statuses.policy import visible_to
+from phiomia.domain.statuses.queries import GIVEN
+from phiomia.domain.statuses.views import FeedRow
 from phiomia.domain.statuses.visibility import Visibility
+from phiomia.domain.tags.queries import FOLLOWED
 from phiomia.domain.users.models import users
 from phiomia.platform.clock import DAY, now_ms
 from phiomia.platform.db import P, Query, ReadSession, any_of, listed
@@ -87,6 +92,17 @@ class TagDay(NamedTuple):
     day: int
     uses: int
     accounts: int
+
+
+class Details(NamedTuple):
+    """What is shown of what was found: by id, and which of the hashtags the viewer follows and features."""
+
+    lines: dict[int, FeedRow]
+    known: Known
+    people: dict[int, int]
+    days: dict[int, list[TagDay]]
+    followed: set[int]
+    featured: set[int]
 
 
 def day_of(id_: ColumnElement[int]) -> ColumnElement[int]:
@@ -181,10 +197,19 @@ _newest_uses = (
     .subquery()
 )
 _day = day_of(_newest_uses.c.status_id)
-_USES_BY_DAY = Query(
-    select(_newest_uses.c.tag_id, _day, func.count(), func.count(_newest_uses.c.account_id.distinct())).group_by(
-        _newest_uses.c.tag_id, _day
-    )
+_uses_by_day = select(
+    _newest_uses.c.tag_id, _day, func.count(), func.count(_newest_uses.c.account_id.distinct())
+).group_by(_newest_uses.c.tag_id, _day)
+_USES_BY_DAY = Query(_uses_by_day)
+_DETAILS = Together(
+    {
+        "lines": GIVEN,
+        **APART,
+        "people": REVISIONS,
+        "uses": _uses_by_day,
+        "followed": FOLLOWED,
+        "featured": FEATURED,
+    }
 )
 _STATUS_BY_ADDRESS = Query(
     select(statuses.c.id).where(
@@ -273,9 +298,34 @@ async def search_accounts(
 
 async def load_tag_histories(session: ReadSession, tag_ids: Sequence[int]) -> dict[int, list[TagDay]]:
     """The public uses of hashtags on each of seven days, today (UTC) first, counted over the newest 10,000 of all."""
+    found = await session.all(_USES_BY_DAY, tags=list(tag_ids), since=_since()) if tag_ids else []
+    return _count_days(tag_ids, found)
+
+
+async def load_details(
+    session: ReadSession, viewer: int, status_ids: Sequence[int], account_ids: Sequence[int], tag_ids: Sequence[int]
+) -> Details:
+    """What is shown of what was found (ids that the viewer may see), in one statement."""
+    ids = list(status_ids)
+    asked = {"ids": ids, "apart_ids": ids, "account_ids": list(account_ids), "tags": list(tag_ids)}
+    found = await _DETAILS.ask(session, **asked, viewer=viewer, now=now_ms(), since=_since())
+    return Details(
+        read_lines(found),
+        read_apart(ids, found),
+        {row[0]: row[1] for row in found["people"]},
+        _count_days(tag_ids, found["uses"]),
+        {row[0] for row in found["followed"]},
+        {row[0] for row in found["featured"]},
+    )
+
+
+def _since() -> int:
+    return id_at((now_ms() // DAY - _HISTORY_DAYS + 1) * DAY) - 1
+
+
+def _count_days(tag_ids: Sequence[int], found: Sequence[Sequence[Any]]) -> dict[int, list[TagDay]]:
     today = now_ms() // DAY
     days = [today - back for back in range(_HISTORY_DAYS)]
-    found = await session.all(_USES_BY_DAY, tags=list(tag_ids), since=id_at(days[-1] * DAY) - 1) if tag_ids else []
     counted = {(tag_id, day): (uses, people) for tag_id, day, uses, people in found}
     return {tag_id: [TagDay(day * DAY, *counted.get((tag_id, day), (0, 0))) for day in days] for tag_id in tag_ids}
 

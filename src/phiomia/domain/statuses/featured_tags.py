@@ -1,7 +1,7 @@
 """Hashtags that a member shows on the profile, with how often they have used them."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, case, delete, func, select, update
 
@@ -47,7 +47,11 @@ _MINE = featured_tags.c.account_id == P("account")
 _OF = Query(_VIEW.where(_MINE).order_by(featured_tags.c.statuses_count.desc(), featured_tags.c.id))
 _ONE = Query(_VIEW.where(_MINE, featured_tags.c.id == P("id")))
 _BY_TAG = Query(_VIEW.where(_MINE, featured_tags.c.tag_id == P("tag")))
-_AMONG = Query(select(featured_tags.c.tag_id).where(_MINE, any_of(featured_tags.c.tag_id, listed("ids"))))
+FEATURED: Final = select(featured_tags.c.tag_id).where(
+    featured_tags.c.account_id == P("viewer"), any_of(featured_tags.c.tag_id, listed("tags"))
+)
+"""Which of `tags` are on the viewer's profile, for a statement of `Together`."""
+_AMONG = Query(FEATURED)
 _COUNT = Query(select(func.count()).select_from(featured_tags).where(_MINE))
 _INSERT = insert_into(
     featured_tags, "id", "account_id", "tag_id", "name", "statuses_count", "last_status_at", "created_at"
@@ -99,7 +103,7 @@ async def list_featured_tags(session: ReadSession, account_id: int) -> list[Feat
 
 async def find_featured_tags(session: ReadSession, account_id: int, tag_ids: Sequence[int]) -> set[int]:
     """Which of the hashtags are on the account's profile."""
-    return set(await session.column(_AMONG, account=account_id, ids=list(tag_ids))) if tag_ids else set()
+    return set(await session.column(_AMONG, viewer=account_id, tags=list(tag_ids))) if tag_ids else set()
 
 
 async def suggest_tags(session: ReadSession, account_id: int) -> list[TagView]:

@@ -1,7 +1,7 @@
 """Reading hashtags."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import select
 
@@ -35,11 +35,11 @@ _FOLLOWED_PAGES = Paged(
     _VIEW.join(tag_follows, tag_follows.c.tag_id == tags.c.id).where(tag_follows.c.account_id == P("account")),
     tag_follows.c.tag_id,
 )
-_FOLLOWED = Query(
-    select(tag_follows.c.tag_id).where(
-        tag_follows.c.account_id == P("account"), any_of(tag_follows.c.tag_id, listed("ids"))
-    )
+FOLLOWED: Final = select(tag_follows.c.tag_id).where(
+    tag_follows.c.account_id == P("viewer"), any_of(tag_follows.c.tag_id, listed("tags"))
 )
+"""Which of `tags` the viewer follows, for a statement of `Together`."""
+_FOLLOWED = Query(FOLLOWED)
 
 
 async def find_tag(session: ReadSession, key: str) -> TagView | None:
@@ -55,7 +55,7 @@ async def find_tags_by_prefix(session: ReadSession, key: str) -> list[TagView]:
 
 async def find_followed_tags(session: ReadSession, account_id: int, tag_ids: Sequence[int]) -> set[int]:
     """Which of the hashtags the account follows."""
-    return set(await session.column(_FOLLOWED, account=account_id, ids=list(tag_ids))) if tag_ids else set()
+    return set(await session.column(_FOLLOWED, viewer=account_id, tags=list(tag_ids))) if tag_ids else set()
 
 
 async def list_followed_tags(session: ReadSession, account_id: int, page: Page) -> list[TagView]:
