@@ -10,6 +10,7 @@ from phiomia.domain.users.invites import invite, take_invite_back
 from phiomia.domain.users.sign_up import SignUpForm, draft_sign_up, sign_up
 from phiomia.platform.clock import DAY, now_ms
 from phiomia.platform.settings import Registrations
+from phiomia.platform.version import describe_version
 from world import BASE, World, story
 
 MODULES = ("instance_texts", "doors", "statuses")
@@ -113,3 +114,10 @@ async def test_doors(world: World) -> None:
     assert (change.status, change.headers["location"]) == (302, f"{BASE}/auth/password")
     shown = await world.client.get("/.well-known/proxy", uri="https://x.example/a b")
     assert shown.headers["location"] == f"{BASE}/authorize_interaction?uri=https%3A%2F%2Fx.example%2Fa%20b"
+
+
+@story("instance", *MODULES)
+async def test_which_version_runs_is_said_with_whether_it_is_released(world: World) -> None:
+    for path in ("/api/v2/instance", "/api/v1/instance"):
+        told = await world.client.check(f"GET {path}")
+        assert told["version"] == f"4.6.5 (compatible; Phiomia {describe_version()})"

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from phiomia import __version__
 from phiomia.domain.accounts.statistics import Statistics
 from phiomia.platform import limits
 from phiomia.platform.config import Config
+from phiomia.platform.version import describe_version
 
 MASTODON = "4.6.5"
 API_VERSION = 11
@@ -104,7 +104,7 @@ def render_instance_v1(config: Config, numbers: Statistics, contact: dict[str, A
 
 def version() -> str:
     """The version as apps parse it: Mastodon's, then who it really is."""
-    return f"{MASTODON} (compatible; Phiomia {__version__})"
+    return f"{MASTODON} (compatible; Phiomia {describe_version()})"
 
 
 def _statuses() -> dict[str, Any]:
