@@ -37,7 +37,7 @@ ASKED = ("all", "one", "value", "column", "views")
 # A page is three round trips. Where it is more is written here, and in docs/decisions/4-fragments-in-entities.md.
 MOST = 3
 MORE = {
-    "/api/v2/search": 1,  # accounts, statuses and hashtags, each found by an index of its own, then what is shown of them
+    "/api/v2/search": 1,  # accounts, statuses and hashtags are each found by an index of its own
 }
 # After a start what a page shows has to be loaded: all of it at once.
 UNKEPT = 1
