@@ -104,6 +104,17 @@ def test_not_signed_is_said(installation: Installation) -> None:
         git(installation, "branch", "--delete", "--force", "v0.7.0")
 
 
+def test_not_fetched_is_said(installation: Installation) -> None:
+    """A remote that does not answer hides releases; whoever plans hears of it, also when nothing seems to be newer."""
+    git(installation, "remote", "add", "origin", "/nowhere/phiomia.git")
+    try:
+        for version in ("0.1.1", "0.1.0"):
+            assert "Mind: new releases could not be fetched (git" in installation.command("upgrade", "plan", version)
+            assert "fetched" not in installation.command("upgrade", "plan", version, "--offline")
+    finally:
+        git(installation, "remote", "remove", "origin")
+
+
 def test_what_is_kept_back_or_played_back(installation: Installation, tmp_path: Path) -> None:
     """A feed that is too old is minded, as is one that knows more; a release older than what was seen is refused."""
     now = int(time.time())

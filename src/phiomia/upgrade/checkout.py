@@ -18,6 +18,8 @@ class Checkout(NamedTuple):
     history: History
     # Releases whose tag is another one where the checkout came from, with what it is there.
     moved: Mapping[str, str] = MappingProxyType({})
+    # Why new releases could not be fetched; empty when they were, or nobody asked.
+    unfetched: str = ""
 
     @property
     def versions(self) -> list[str]:

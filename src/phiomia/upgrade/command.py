@@ -5,7 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -89,11 +89,13 @@ def open_installed(places: Places, options: Options) -> tuple[Checkout, Selected
     if not (places.checkout / ".git").exists():
         raise NotInstalled(f"{places.checkout} is no git checkout: name the right one with PHIOMIA_CHECKOUT.")
     moved: Mapping[str, str] = {}
+    unfetched = ""
     if not options.offline:
-        # Without a network, what was fetched before is what there is.
-        with suppress(GitError):
+        try:
             moved = fetch_tags(places.checkout)
-    checkout = open_checkout(places.checkout)._replace(moved=moved)
+        except GitError as error:  # without a network, what was fetched before is what there is
+            unfetched = str(error).splitlines()[0]
+    checkout = open_checkout(places.checkout)._replace(moved=moved, unfetched=unfetched)
     return checkout, find_installed(places, checkout)
 
 
@@ -135,6 +137,9 @@ def make_plan(site: Site, options: Options, *, own_lock: bool = False) -> Planne
             f"first the upgrade to {pending.told.plan['target']} is finished: what nobody reads any more is removed."
         )
         made = made._replace(warnings=(*made.warnings, first))
+    if checkout.unfetched and isinstance(made, Plan):
+        old = f"new releases could not be fetched ({checkout.unfetched}): this knows those that were fetched before."
+        made = made._replace(warnings=(old, *made.warnings))
     return Planned(made, commits)
 
 

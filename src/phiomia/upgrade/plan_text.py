@@ -57,11 +57,12 @@ def render_plan(plan: Plan | Refused) -> str:
     if isinstance(plan, Refused):
         reasons = "".join(f"  - {one.reason}\n" for one in plan.refusals)
         return f"No upgrade from {plan.installed} to {plan.target}:\n{reasons}"
-    lines = [f"Upgrade from {plan.installed} to {plan.target}"]
+    warnings = [f"Mind: {warning}" for warning in plan.warnings]
     if not plan.legs:
-        return f"{plan.target} is installed: nothing to do.\n"
+        return "\n".join([f"{plan.target} is installed: nothing to do.", *warnings]) + "\n"
+    lines = [f"Upgrade from {plan.installed} to {plan.target}"]
     lines += [f"Signed: {one}" for one in plan.signed]
-    lines += [f"Mind: {warning}" for warning in plan.warnings]
+    lines += warnings
     for number, leg in enumerate(plan.legs, 1):
         lines += ["", *_leg_lines(leg, number, len(plan.legs))]
     if find_outage(plan_json(plan)) is not None:
