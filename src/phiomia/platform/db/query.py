@@ -7,6 +7,7 @@ by themselves: a write that forgot to would leave stale fragments in every cache
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -54,6 +55,8 @@ _SQLITE: Dialect = sqlite.dialect(paramstyle="qmark")
 _SQLITE.statement_compiler = _SqliteCompiler
 _SQLITE.supports_native_boolean = True  # else "x IN (…)" becomes "x IN (…) = 1", which no index serves
 _POSTGRESQL: Dialect = PGDialect_asyncpg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+
+_COLLECT_EVERY = 20
 
 # Placeholders, and what is quoted, in which there are none.
 _PLACES = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\?""")
@@ -126,6 +129,7 @@ class Query:
     __slots__ = ("_raw", "_source", "postgresql", "sqlite")
     _database: ClassVar[str] = ""
     _waiting: ClassVar[list[Query]] = []
+    _kept: ClassVar[int] = 0
 
     def __init__(self, statement: Executable | Build) -> None:
         self._source: Executable | Build | None = statement
@@ -164,6 +168,11 @@ class Query:
     def _keep_text_only(self, database: str) -> None:
         self.for_sqlite() if database == "sqlite" else self.for_postgresql()
         self._source = None
+        Query._kept += 1
+        if Query._kept % _COLLECT_EVERY == 0:
+            # What a statement was made from refers to itself. Left for long, it scatters what stays over the memory.
+            gc.collect()
+            gc.freeze()
 
     def _compile(self, dialect: Dialect, insert: Callable[[Table], Any]) -> Compiled:
         if self._raw:
