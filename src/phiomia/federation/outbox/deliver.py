@@ -20,7 +20,7 @@ from phiomia.domain.statuses.recipients import is_shared_inbox
 from phiomia.entities.links import Links
 from phiomia.federation.documents import ids
 from phiomia.federation.outbox.availability import GIVE_UP_MS, Host, Verdict, judge_answer, judge_failure
-from phiomia.federation.outbox.together import Together
+from phiomia.federation.outbox.loader import Loader
 from phiomia.federation.outside import Outside
 from phiomia.platform.clock import SECOND, now_ms
 from phiomia.platform.db import Database, WriteSession
@@ -60,7 +60,7 @@ class Outbox:
         self._parcels: _Recent[Parcel | None] = _Recent(64, 3600.0)
         self._signers: _Recent[Signer] = _Recent(1_000, _SIGNER_SECONDS)
         self._digests: _Recent[str] = _Recent(1_000, _DIGEST_SECONDS)
-        self._reaches: Together[str, Reach] = Together(self._load_reaches)
+        self._reaches: Loader[str, Reach] = Loader(self._load_reaches)
 
     async def deliver(self, job: Deliver) -> None:
         """Handler of Deliver. Raises Retry, Discard."""
