@@ -50,6 +50,11 @@ class Recorder:
         recent = list(enumerate(self.answers))[start:]
         return [str(one) for at, one in recent if at not in self.foreseen and not 100 <= one.status < 400]
 
+    def excuse_streams(self, start: int) -> None:
+        """Since the answer `start` there is no token any more: who tries to get a stream back has to be refused."""
+        recent = list(enumerate(self.answers))[start:]
+        self.foreseen.update(at for at, one in recent if (one.status, one.path) == (401, "/api/v1/streaming"))
+
     @contextmanager
     def refusing(self, status: int) -> Iterator[None]:
         """The server must refuse what is done in it with that status, and whoever does it must notice."""
@@ -97,7 +102,12 @@ class Recorder:
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP | _SOCKET}
         protocols = [one.strip() for one in headers.pop("Sec-WebSocket-Protocol", "").split(",") if one.strip()]
         address = f"http://{self.upstream}{request.raw_path}"
-        async with session.ws_connect(address, headers=headers, protocols=protocols) as server:
+        try:
+            joined = await session.ws_connect(address, headers=headers, protocols=protocols)
+        except aiohttp.WSServerHandshakeError as refused:
+            self._note(position, refused.status)
+            return web.Response(status=refused.status)
+        async with joined as server:
             self._note(position, 101)
             client = web.WebSocketResponse(protocols=[server.protocol] if server.protocol else ())
             await client.prepare(request)
