@@ -1,4 +1,4 @@
-"""Where tests keep what is thrown away: in memory if there is room, because files cost them most of their time.
+"""Where tests keep what is thrown away: in memory if there is room, where making databases takes half the time.
 
 A PostgreSQL database is some 850 files, and on a disk SQLite waits for each of its writes.
 """
