@@ -433,7 +433,9 @@ def run(settings: Settings) -> int:
     try:
         supervisor.start()
     except OSError as error:
-        print(f"supervisor: cannot start: {error.strerror or error}", file=sys.stderr, flush=True)
+        # What is said of a file names it only as a whole.
+        reason = error if error.filename else error.strerror or error
+        print(f"supervisor: cannot start: {reason}", file=sys.stderr, flush=True)
         return 1
     return supervisor.run()
 

@@ -1,6 +1,6 @@
 """Several questions in one statement: a round trip for all of them, where each on its own would take one.
 
-    _WHOLE = Together(rows=select(…), media=select(…))
+    _WHOLE = Together({"rows": select(…), "media": select(…)})
     found = await _WHOLE.ask(session, ids=ids)
     found["rows"], found["media"]
 
