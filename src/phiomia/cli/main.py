@@ -44,53 +44,54 @@ def describe(roles: tuple[str, ...]) -> None:
     print_settings(load_config(), roles)
 
 
+# Where each command lives, in the order of the help.
+_MODULES = {
+    "serve": "phiomia.cli.serve:serve_app",
+    "web": "phiomia.cli.serve:web_app",
+    "worker": "phiomia.cli.serve:worker_app",
+    "streaming": "phiomia.cli.serve:streaming_app",
+    "accounts": "phiomia.cli.accounts:app",
+    "reports": "phiomia.cli.reports:app",
+    "invites": "phiomia.cli.invites:app",
+    "texts": "phiomia.cli.texts:app",
+    "trends": "phiomia.cli.trends:app",
+    "announcements": "phiomia.cli.announcements:app",
+    "tokens": "phiomia.cli.tokens:app",
+    "domains": "phiomia.cli.domains:app",
+    "relays": "phiomia.cli.relays:app",
+    "deliveries": "phiomia.cli.deliveries:app",
+    "media": "phiomia.cli.media:app",
+    "jobs": "phiomia.cli.jobs:app",
+    "config": "phiomia.cli.config:app",
+    "doctor": "phiomia.cli.doctor:app",
+    "backfills": "phiomia.cli.backfills:app",
+    "backup": "phiomia.cli.backup:app",
+    "releases": "phiomia.cli.upgrade:releases_app",
+    "upgrade": "phiomia.cli.upgrade:app",
+    "step": "phiomia.cli.step:app",
+    "health": "phiomia.cli.health:app",
+    "ctl": "phiomia.cli.ctl:app",
+    "run": "phiomia.cli.run:app",
+    "install": "phiomia.cli.install:app",
+}
+
+
 def build() -> Any:
     """The Typer application."""
     import typer
     from typer.core import TyperGroup
     from typer.main import get_command
 
-    # Where each command lives, in the order of the help.
-    modules = {
-        "serve": "phiomia.cli.serve:serve_app",
-        "web": "phiomia.cli.serve:web_app",
-        "worker": "phiomia.cli.serve:worker_app",
-        "streaming": "phiomia.cli.serve:streaming_app",
-        "accounts": "phiomia.cli.accounts:app",
-        "reports": "phiomia.cli.reports:app",
-        "invites": "phiomia.cli.invites:app",
-        "texts": "phiomia.cli.texts:app",
-        "trends": "phiomia.cli.trends:app",
-        "announcements": "phiomia.cli.announcements:app",
-        "tokens": "phiomia.cli.tokens:app",
-        "domains": "phiomia.cli.domains:app",
-        "relays": "phiomia.cli.relays:app",
-        "deliveries": "phiomia.cli.deliveries:app",
-        "media": "phiomia.cli.media:app",
-        "jobs": "phiomia.cli.jobs:app",
-        "config": "phiomia.cli.config:app",
-        "doctor": "phiomia.cli.doctor:app",
-        "backfills": "phiomia.cli.backfills:app",
-        "backup": "phiomia.cli.backup:app",
-        "releases": "phiomia.cli.upgrade:releases_app",
-        "upgrade": "phiomia.cli.upgrade:app",
-        "step": "phiomia.cli.step:app",
-        "health": "phiomia.cli.health:app",
-        "ctl": "phiomia.cli.ctl:app",
-        "run": "phiomia.cli.run:app",
-        "install": "phiomia.cli.install:app",
-    }
-
     class Commands(TyperGroup):
         """Finds commands by their name alone."""
 
         def list_commands(self, ctx: Any) -> list[str]:
-            return list(modules)
+            return list(_MODULES)
 
         def get_command(self, ctx: Any, cmd_name: str) -> Any:
-            if cmd_name not in modules:
+            if cmd_name not in _MODULES:
                 return None
-            module, _, name = modules[cmd_name].partition(":")
+            module, _, name = _MODULES[cmd_name].partition(":")
             found = getattr(import_module(module), name)
             # Typer adds options for it to each of them, though only the whole could be completed.
             found._add_completion = False
