@@ -28,8 +28,10 @@ from phiomia.upgrade.versions import meets
 MARK = "RELEASE.json"
 _BUILDING = ".building-"
 _UV_PLACES = ("~/.local/bin", "~/.cargo/bin", "/usr/local/bin")
-# Everything that a process loads before it serves, endpoints and statements included.
-_CHECKS = "import phiomia.jobs, phiomia.cli.main; from phiomia.app import load_roles; load_roles('sqlite')"
+# Everything that a process loads before it serves, endpoints and statements included, whose SQL is kept.
+_PRELOAD = "import sys; from phiomia.preload import preload; preload(sys.argv[1])"
+# Releases up to 0.2.0 have no such thing.
+_LOAD = "import sys, phiomia.jobs, phiomia.cli.main; from phiomia.app import load_roles; load_roles(sys.argv[1])"
 _COMMAND = """#!/bin/sh
 exec "$(dirname -- "$(readlink -f -- "$0")")/python" -P -m phiomia "$@"
 """
@@ -65,7 +67,10 @@ def build_release(places: Places, version: str, commit: str, report: Report, *, 
         [str(path / "venv/bin/python"), "-m", "compileall", "-q", "-j", "2", "src", "venv/lib"], path, "compile"
     )
     report.say("loading it once")
-    run_building([str(path / "venv/bin/python"), "-P", "-c", _CHECKS], path, "load the release")
+    for database in ("sqlite", "postgresql"):
+        run_building(
+            [str(path / "venv/bin/python"), "-P", "-c", _choose_loading(path), database], path, "load the release"
+        )
     keep = [str(path / "venv/bin/python"), "-P", "-m", "phiomia.upgrade.assets", str(path), str(places.assets)]
     run_building(keep, path, "keep its web assets")
     _mark(path, version, commit)
@@ -128,6 +133,10 @@ def _unpack(places: Places, commit: str, path: Path) -> None:
     unpack(export_commit(places.checkout, commit), building)
     # Its libraries are installed at the final place, because they write that down.
     building.rename(path)
+
+
+def _choose_loading(path: Path) -> str:
+    return _PRELOAD if (path / "src/phiomia/preload.py").exists() else _LOAD
 
 
 def _choose_python(path: Path) -> str:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any, ClassVar
 
 from sqlalchemy import (
@@ -36,6 +38,9 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import functions, visitors
 from sqlalchemy.sql.expression import ClauseElement, Executable
 from sqlalchemy.types import TypeEngine
+
+from phiomia.platform.db.compiled import Compiled
+from phiomia.platform.db.kept_statements import KeptStatements
 
 
 class _SqliteCompiler(SQLiteCompiler):
@@ -108,17 +113,6 @@ def column_parameter(table: Table, column: str, name: str | None = None) -> Bind
     return bindparam(name or column, type_=table.c[column].type, value=None, unique=False)
 
 
-class Compiled:
-    """SQL of one database with the order of its parameters."""
-
-    __slots__ = ("lists", "names", "sql")
-
-    def __init__(self, sql: str, names: Sequence[str], lists: frozenset[str]) -> None:
-        self.sql = sql
-        self.names = tuple(names)
-        self.lists = lists
-
-
 class Query:
     """One statement for both databases.
 
@@ -128,19 +122,17 @@ class Query:
 
     __slots__ = ("_raw", "_source", "postgresql", "sqlite")
     _database: ClassVar[str] = ""
-    _waiting: ClassVar[list[Query]] = []
-    _kept: ClassVar[int] = 0
+    _kept: ClassVar[KeptStatements]
+    _waiting: ClassVar[list[tuple[Query, str]]] = []
+    _loaded: ClassVar[int] = 0
 
     def __init__(self, statement: Executable | Build) -> None:
         self._source: Executable | Build | None = statement
         self._raw: Mapping[str, str] = {}
         self.sqlite: Compiled | None = None
         self.postgresql: Compiled | None = None
-        if self._database and isinstance(statement, ClauseElement):
-            self._keep_text_only(self._database)
-        elif self._database:
-            # The function may name what its module defines further down.
-            self._waiting.append(self)
+        if self._database:
+            self._keep_text_only(sys._getframe(1))
 
     @classmethod
     def raw(cls, *, sqlite: str, postgresql: str | None = None) -> Query:
@@ -150,7 +142,7 @@ class Query:
         query._raw = {"sqlite": sqlite, "postgresql": postgresql or sqlite}
         query.sqlite = query.postgresql = None
         if cls._database:
-            query._keep_text_only(cls._database)
+            query._keep_text_only(sys._getframe(1))
         return query
 
     def for_sqlite(self) -> Compiled:
@@ -165,14 +157,28 @@ class Query:
             self.postgresql = self._compile(_POSTGRESQL, postgresql.insert)
         return self.postgresql
 
-    def _keep_text_only(self, database: str) -> None:
-        self.for_sqlite() if database == "sqlite" else self.for_postgresql()
+    def _keep_text_only(self, made_in: FrameType) -> None:
+        key = self._kept.find_key(made_in)
+        compiled = self._kept.get(key)
+        if compiled is None and callable(self._source) and not isinstance(self._source, ClauseElement):
+            # The function may name what its module defines further down.
+            self._waiting.append((self, key))
+            return
+        if compiled is None:
+            self._compile_to_keep(key)
+        elif self._database == "sqlite":
+            self.sqlite = compiled
+        else:
+            self.postgresql = compiled
         self._source = None
-        Query._kept += 1
-        if Query._kept % _COLLECT_EVERY == 0:
+        Query._loaded += 1
+        if Query._loaded % _COLLECT_EVERY == 0:
             # What a statement was made from refers to itself. Left for long, it scatters what stays over the memory.
             gc.collect()
             gc.freeze()
+
+    def _compile_to_keep(self, key: str) -> None:
+        self._kept.add(key, self.for_sqlite() if self._database == "sqlite" else self.for_postgresql())
 
     def _compile(self, dialect: Dialect, insert: Callable[[Table], Any]) -> Compiled:
         if self._raw:
@@ -188,23 +194,27 @@ class Query:
         if unnamed:
             raise TypeError(f"parameters without a name in: {compiled.string}")
         lists = frozenset(name for name in names if isinstance(binds[name].type, ARRAY))
-        return _numbered(Compiled(compiled.string, names, lists), dialect)
+        return _numbered(Compiled(compiled.string, tuple(names), lists), dialect)
 
 
 @contextmanager
-def compiled_when_made(database: str) -> Iterator[None]:
+def compiled_when_made(database: str) -> Iterator[KeptStatements]:
     """Statements made inside are compiled for that database (`sqlite`, `postgresql`), and for no other.
 
     For a process that loads everything and is copied: what a statement was made from takes far more memory than its
     text, and each of the copies would compile it anew.
     """
     Query._database = database
+    Query._kept = kept = KeptStatements(database)
     try:
-        yield
-        for query in Query._waiting:
-            query._keep_text_only(database)
+        yield kept
+        for query, key in Query._waiting:
+            query._compile_to_keep(key)
+            query._source = None
+        kept.save()
     finally:
         Query._database = ""
+        del Query._kept
         Query._waiting.clear()
 
 
@@ -232,14 +242,14 @@ def _numbered(compiled: Compiled, dialect: Dialect) -> Compiled:
     names = list(dict.fromkeys(compiled.names))
     order = iter(compiled.names)
     sql = _PLACES.sub(lambda found: f"?{names.index(next(order)) + 1}" if found[0] == "?" else found[0], compiled.sql)
-    return Compiled(sql, names, compiled.lists)
+    return Compiled(sql, tuple(names), compiled.lists)
 
 
 def _compile_raw(sql: str, dialect: Dialect) -> Compiled:
     names = list(dict.fromkeys(re.findall(r"(?<![:\w]):(\w+)", sql)))
     compiled = text(sql).compile(dialect=dialect)
     order = list(compiled.positiontup or ())
-    return Compiled(compiled.string, order, frozenset(name for name in names if name.endswith("_list")))
+    return Compiled(compiled.string, tuple(order), frozenset(name for name in names if name.endswith("_list")))
 
 
 __all__ = ["Compiled", "Integer", "P", "Query", "SmallInteger", "any_of", "column_parameter", "insert_into", "listed"]
