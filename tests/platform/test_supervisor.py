@@ -22,7 +22,7 @@ import phiomia.platform.template
 from phiomia.platform import control, orders, spawn
 from phiomia.platform.bus import HubBus
 from phiomia.platform.notify import read_status
-from phiomia.platform.supervisor import Supervisor
+from phiomia.platform.supervisor_state import Supervisor
 from phiomia.platform.template import TEMPLATE_FD, ask_for_copy
 from phiomia.platform.topology import PYTHON, Child, Settings
 
