@@ -14,12 +14,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import Select, Text, select
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql import functions
+from sqlalchemy.sql import functions, visitors
 
 from phiomia.platform.db.query import Query
 from phiomia.platform.db.session import ReadSession
 
 _decode = msgspec.json.Decoder(list[list[Any]]).decode
+_AGGREGATES = (functions.count, functions.max, functions.min, functions.sum)
 
 
 class json_of_rows(functions.GenericFunction[str]):
@@ -75,5 +76,16 @@ class Together:
 
 
 def _as_column(part: Select[Any]) -> Any:
+    if _is_plain(part):
+        # Without a select around it the text is half as long, which is what SQLite's driver minds.
+        return part.with_only_columns(json_of_rows(*part.selected_columns)).scalar_subquery()
     rows = part.subquery()
     return select(json_of_rows(*rows.c)).select_from(rows).scalar_subquery()
+
+
+def _is_plain(part: Select[Any]) -> bool:
+    """Whether its rows are what meets its conditions, in any order."""
+    more = (part._order_by_clauses, part._group_by_clauses, part._having_criteria)
+    if any(more) or part._distinct or part._has_row_limiting_clause:
+        return False
+    return not any(isinstance(one, _AGGREGATES) for column in part.selected_columns for one in visitors.iterate(column))
