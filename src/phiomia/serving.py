@@ -40,6 +40,7 @@ def run_serve(
 
 def prepare(config: Config, *, first_run: bool = False, demo: bool = False) -> None:
     """Directories, schema, and on the first run an owner and perhaps a demonstration. Raises ConfigError."""
+    config.data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
     for name in FOLDERS:
         (config.data_dir / name).mkdir(parents=True, exist_ok=True)
     _own(config.sockets_dir)
@@ -62,15 +63,9 @@ def _prepare_database(config: Config, *, first_run: bool, demo: bool) -> None:
 async def bring_up_schema(config: Config) -> list[str]:
     """Makes the database, or adds what this release needs; gives the revisions. Raises Unavailable."""
     from phiomia.upgrade import schema  # what describes the roles does without it
+    from phiomia.upgrade.first_look import look_at_schema
 
-    try:
-        fresh = not await schema.current(config.database_url)
-    except Exception as error:
-        from phiomia.platform.db import Unavailable
-        from phiomia.platform.unreachable import explain_unreachable, mend_unreachable
-
-        url = config.database_url
-        raise Unavailable(f"{explain_unreachable(url, error)} To mend it, {mend_unreachable(url)}.") from error
+    fresh = not await look_at_schema(config.database_url)
     applied = await schema.upgrade(config.database_url)
     if fresh:
         await _skip_backfills(config)

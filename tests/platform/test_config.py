@@ -51,6 +51,8 @@ def test_variables(tmp_path: Path, variables: dict[str, str], found: object) -> 
         ({"PHIOMIA_PUBLIC_URL": "a.example"}, "it must look like https://social.example"),
         ({"PHIOMIA_CONFIRM_EMAIL": "maybe"}, "it can be `on` or `off`"),
         ({"PHIOMIA_DATABASE_URL": "mysql://x"}, "must begin with sqlite:///"),
+        ({"PHIOMIA_DATABASE_URL": "postgresql://a:b@c:many/d"}, r"is 'postgresql://a:\*\*\*\*@c:many/d', which"),
+        ({"PHIOMIA_DATABASE_URL": "postgresql://a@c:1,d:99999/e"}, "Port out of range"),
         ({"PHIOMIA_BUS_URL": "http://x"}, "bus.url must begin with"),
         ({"PHIOMIA_REGISTRATIONS": "ajar"}, "registrations.mode"),
         ({"PHIOMIA_WEB_WORKERS": "0"}, "processes.web"),

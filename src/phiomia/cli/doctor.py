@@ -119,14 +119,14 @@ async def _check_database(config: Config) -> Finding:
     from phiomia.cli.open import has_schema
     from phiomia.migrations import EXPAND_HEADS
     from phiomia.platform.db import Unavailable
-    from phiomia.platform.unreachable import hide_password, mend_unreachable
+    from phiomia.platform.unreachable import hide_password
     from phiomia.upgrade import schema
 
     place = hide_password(config.database_url)
     try:
         revisions = await schema.current(config.database_url) if await has_schema(config) else frozenset()
     except Unavailable as error:
-        return Finding("database", "bad", str(error), mend_unreachable(config.database_url))
+        return Finding("database", "bad", error.what, error.mend)
     if not revisions:
         return Finding("database", "odd", f"{place} has no tables yet", "start the server: `phiomia serve` makes them")
     if missing := EXPAND_HEADS - revisions:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 from phiomia.domain.users.queries import UserView, find_user
 from phiomia.platform.config import Config, load_config
 from phiomia.platform.db import Database, open_database
-from phiomia.platform.unreachable import explain_unreachable, hide_password
+from phiomia.platform.unreachable import hide_password
 
 T = TypeVar("T")
 
@@ -75,16 +75,12 @@ async def _prepare_schema(config: Config, create: bool) -> None:
 
 async def has_schema(config: Config) -> bool:
     """Whether the database has tables of ours. Raises Unavailable when it can't be reached."""
-    from phiomia.platform.db import Unavailable
-    from phiomia.upgrade import schema
+    from phiomia.upgrade.first_look import look_at_schema
 
     url = config.database_url
     if url.startswith("sqlite:") and not os.path.exists(url.removeprefix("sqlite:///")):  # noqa: ASYNC240
         return False  # asking would make an empty file
-    try:
-        return bool(await schema.current(url))
-    except Exception as error:
-        raise Unavailable(explain_unreachable(url, error)) from error
+    return bool(await look_at_schema(url))
 
 
 async def open_bus(config: Config) -> Any:

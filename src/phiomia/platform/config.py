@@ -20,6 +20,7 @@ from phiomia.platform.pinned_names import read_pins
 from phiomia.platform.reachable import is_within, networks
 from phiomia.platform.setting_faults import explain_fault, suggest
 from phiomia.platform.settings import Config
+from phiomia.platform.unreachable import hide_password
 
 __all__ = [
     "INTERNAL_NAMES",
@@ -180,6 +181,7 @@ def _check(config: Config) -> None:
         raise ConfigError(f"local_domain is {config.local_domain!r}; it must be a name alone, like example.org.")
     if config.database.url and not config.database.url.startswith(("sqlite:", "postgresql:", "postgres:")):
         raise ConfigError("database.url must begin with sqlite:/// or postgresql://.")
+    _check_ports(config.database.url)
     if config.bus.url and not config.bus.url.startswith(("redis://", "rediss://", "valkey://", "unix:", "local:")):
         raise ConfigError("bus.url must begin with redis://, valkey://, unix: or local:.")
     if config.media.storage == "s3" and not config.media.s3_bucket:
@@ -191,6 +193,16 @@ def _check(config: Config) -> None:
             except ValueError:
                 raise ConfigError(f"{name} holds {network!r}, which is not a network such as 10.0.0.0/8.") from None
     _check_pins(config)
+
+
+def _check_ports(url: str) -> None:
+    try:
+        # There may be several, of which the first that answers is taken.
+        for place in urlsplit(url).netloc.rpartition("@")[2].split(","):
+            _ = urlsplit(f"//{place}").port
+    except ValueError as error:
+        reason = str(error).rstrip(".")
+        raise ConfigError(f"database.url is {hide_password(url)!r}, which can't be read: {reason}.") from None
 
 
 def _check_pins(config: Config) -> None:

@@ -13,6 +13,7 @@ from asyncpg.prepared_stmt import PreparedStatement
 from phiomia.platform.db.errors import Conflict, TooSlow, Unavailable
 from phiomia.platform.db.query import Compiled, Query
 from phiomia.platform.db.session import ReadSession, Row, WriteSession, run_calls
+from phiomia.platform.postgresql_failures import UNUSABLE
 
 T = TypeVar("T")
 _TRIES = 4
@@ -318,16 +319,7 @@ def translate(error: BaseException) -> Exception | None:
         return Conflict(str(error))
     if isinstance(error, asyncpg.QueryCanceledError | TimeoutError):
         return TooSlow("The query took too long.")
-    unavailable = (
-        asyncpg.PostgresConnectionError,
-        asyncpg.InsufficientResourcesError,
-        asyncpg.OperatorInterventionError,
-        asyncpg.LockNotAvailableError,
-        asyncpg.InterfaceError,
-        asyncpg.ReadOnlySQLTransactionError,
-        ConnectionError,
-    )
-    if isinstance(error, unavailable):
+    if isinstance(error, UNUSABLE):
         return Unavailable(f"PostgreSQL: {error}")
     return None
 

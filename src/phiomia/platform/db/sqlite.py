@@ -22,6 +22,7 @@ import msgspec
 from phiomia.platform.db.errors import Conflict, TooSlow, Unavailable
 from phiomia.platform.db.query import Compiled, Query
 from phiomia.platform.db.session import ReadSession, Row, WriteSession, run_calls
+from phiomia.platform.sqlite_failures import UNUSABLE
 
 T = TypeVar("T")
 _encode = msgspec.json.encode
@@ -300,19 +301,7 @@ def translate(error: BaseException) -> Exception:
         return Conflict(str(error))
     if isinstance(error, apsw.InterruptError):
         return TooSlow("The query took too long.")
-    if isinstance(
-        error,
-        apsw.BusyError
-        | apsw.LockedError
-        | apsw.FullError
-        | apsw.IOError
-        | apsw.CantOpenError
-        | apsw.ReadOnlyError
-        | apsw.CorruptError
-        | apsw.NotADBError
-        | apsw.NoMemError
-        | apsw.ProtocolError,
-    ):
+    if isinstance(error, UNUSABLE):
         return Unavailable(f"SQLite: {error}")
     return cast("Exception", error)
 
