@@ -60,6 +60,23 @@ async def test_defaults_of_the_member(world: World) -> None:
     assert (made["visibility"], made["sensitive"], made["language"]) == ("public", False, "en")
 
 
+@story("statuses", "preferences", "scheduled_statuses")
+async def test_a_post_always_has_a_language(world: World) -> None:
+    alice = await world.account("alice")
+    assert (await post(world, alice))["language"] == "en"
+    await world.execute("UPDATE users SET locale = 'pt-BR' WHERE id = :id", id=alice.user_id)
+    assert (await world.client.check("GET /api/v1/preferences", alice))["posting:default:language"] == "pt"
+    assert (await post(world, alice))["language"] == "pt"
+    # What nobody speaks counts as not said.
+    made = await post(world, alice, language="xx")
+    assert made["language"] == "pt"
+    said = await post(world, alice, language="de")
+    edited = await world.client.check(PUT, alice, id=said["id"], json={"status": "anew", "language": "xx"})
+    assert edited["language"] == "de"
+    later = await post(world, alice, scheduled_at="2099-01-01T00:00:00Z")
+    assert later["params"]["language"] == "pt"
+
+
 @story("statuses")
 async def test_a_limited_member_is_not_public(world: World) -> None:
     alice = await world.account("alice", state=1)

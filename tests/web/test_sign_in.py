@@ -200,6 +200,15 @@ async def test_joining_without_further_ado(site: Site) -> None:
     assert "@alice" in (await browser.get("/")).text
 
 
+@scene(registrations=Registrations(mode="open", confirm_email=False))
+async def test_the_language_of_the_browser_is_kept(site: Site) -> None:
+    browser = site.browser()
+    page = await browser.get("/auth/sign_up")
+    typed = page.form("/auth/sign_up") | JOIN
+    await browser.post("/auth/sign_up", typed, headers={"Accept-Language": "xx, fr-CA;q=0.8, en;q=0.5"})
+    assert await site.value("SELECT locale FROM users") == "fr"
+
+
 @scene()
 async def test_joining_with_a_mail(site: Site) -> None:
     browser = site.browser()

@@ -18,6 +18,7 @@ from phiomia.domain.statuses.scheduled import ScheduledParams, ScheduledPoll
 from phiomia.domain.statuses.visibility import WORDS, Visibility
 from phiomia.domain.users.preferences import load_preferences
 from phiomia.platform.db import ReadSession
+from phiomia.platform.languages import clean_language
 
 
 class PollParams(msgspec.Struct, kw_only=True):
@@ -101,7 +102,7 @@ async def complete(session: ReadSession, call: Call, params: PostParams) -> Stat
     visibility = Visibility(usual.visibility) if params.visibility is None else WORDS[params.visibility]
     if visibility == Visibility.PUBLIC and (await load_account(session, call.actor)).state == AccountState.LIMITED:
         visibility = Visibility.UNLISTED
-    typed = read_text(params, visibility=visibility, language=usual.language)
+    typed = read_text(params, visibility=visibility, language=usual.posting_language)
     return msgspec.structs.replace(
         typed,
         sensitive=bool(usual.sensitive) if params.sensitive is None else params.sensitive,
@@ -119,7 +120,7 @@ def read_text(params: WriteParams, *, visibility: Visibility, language: str | No
         spoiler_text=params.spoiler_text,
         visibility=visibility,
         sensitive=bool(params.sensitive),
-        language=params.language or language,
+        language=clean_language(params.language) or language,
         media_ids=list(dict.fromkeys(params.media_ids)),
         poll=_poll(params.poll) if params.poll else None,
     )

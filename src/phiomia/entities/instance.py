@@ -9,6 +9,8 @@ from phiomia.platform.version import describe_version
 
 MASTODON = "4.6.5"
 API_VERSION = 11
+# There is a file of each size in web/static.
+_ICONS = (36, 48, 72, 96, 144, 192, 256, 384, 512)
 
 
 def render_instance(
@@ -25,7 +27,7 @@ def render_instance(
         "wrapstodon": None,
         "usage": {"users": {"active_month": numbers.active_month}},
         "thumbnail": {"url": f"{base}/static/preview.png", "description": None},
-        "icon": [],
+        "icon": [{"src": f"{base}/static/icon-{size}.png", "size": f"{size}x{size}"} for size in _ICONS],
         "languages": config.instance.languages,
         "configuration": {
             "urls": {
@@ -61,7 +63,7 @@ def render_instance(
             "enabled": config.registrations.mode != "closed",
             "approval_required": config.registrations.mode == "approval",
             "reason_required": config.registrations.mode == "approval",
-            "message": config.registrations.message or None,
+            "message": (config.registrations.message or None) if config.registrations.mode == "closed" else None,
             "min_age": None,
             "url": None,
         },

@@ -11,7 +11,7 @@ def render_preferences(chosen: Preferences) -> dict[str, Any]:
     return {
         "posting:default:visibility": Visibility(chosen.visibility).word,
         "posting:default:sensitive": chosen.sensitive,
-        "posting:default:language": chosen.language,
+        "posting:default:language": chosen.posting_language,
         "posting:default:quote_policy": chosen.quote_policy,
         "reading:expand:media": chosen.reading.expand_media,
         "reading:expand:spoilers": chosen.reading.expand_spoilers,

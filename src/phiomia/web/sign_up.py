@@ -2,6 +2,7 @@
 
 from phiomia.domain.errors import Invalid, Limited
 from phiomia.domain.users.sign_up import SignUpForm, draft_sign_up, sign_up
+from phiomia.platform.languages import clean_language
 from phiomia.web.sign_in import begin_session
 from phiomia.web.visit import Visit
 
@@ -56,7 +57,15 @@ def _read(visit: Visit) -> SignUpForm:
         agreement="agreement" in form,
         reason=form.get("reason", ""),
         invite_code=form.get("invite_code", ""),
+        locale=_preferred_language(visit),
     )
+
+
+def _preferred_language(visit: Visit) -> str:
+    """The first known language of those that the browser asks for, else the server's."""
+    asked = (part.partition(";")[0] for part in (visit.req.get_header("Accept-Language") or "").split(","))
+    known = filter(None, map(clean_language, [*asked, *visit.context.config.instance.languages]))
+    return next(known, "en")
 
 
 def _show(visit: Visit, form: SignUpForm, details: dict[str, list[tuple[str, str]]], status: int = 200) -> None:

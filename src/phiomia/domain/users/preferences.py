@@ -8,6 +8,7 @@ from sqlalchemy import func, select, update
 from phiomia.domain.users.models import users
 from phiomia.platform.db import P, Query, ReadSession, WriteSession
 from phiomia.platform.db.query import column_parameter
+from phiomia.platform.languages import clean_language
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +30,12 @@ class Preferences(msgspec.Struct, frozen=True):
     language: str | None
     quote_policy: str
     reading: Reading
+    locale: str = "en"
+
+    @property
+    def posting_language(self) -> str:
+        """What a post is in whose author does not say: the chosen language, else that of what they read here."""
+        return self.language or clean_language(self.locale) or "en"
 
 
 class PostingDefaults(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +56,7 @@ _PREFERENCES = Query(
         users.c.default_language,
         users.c.default_quote_policy,
         users.c.settings,
+        users.c.locale,
     ).where(users.c.account_id == P("account"))
 )
 _UPDATE = Query(
@@ -72,10 +80,11 @@ _decode_reading = msgspec.json.Decoder(Reading).decode
 
 async def load_preferences(session: ReadSession, account_id: int) -> Preferences:
     """What the person behind an account has chosen."""
-    rev, role, visibility, sensitive, language, quote_policy, settings = (
+    rev, role, visibility, sensitive, language, quote_policy, settings, locale = (
         await session.all(_PREFERENCES, account=account_id)
     )[0]
-    return Preferences(rev, role, visibility, bool(sensitive), language, quote_policy, _decode_reading(settings))
+    reading = _decode_reading(settings)
+    return Preferences(rev, role, visibility, bool(sensitive), language, quote_policy, reading, locale)
 
 
 async def change_posting_defaults(session: WriteSession, account_id: int, chosen: PostingDefaults) -> None:
