@@ -110,6 +110,16 @@ def test_the_first_account_makes_the_tables(shell: Shell) -> None:
     assert "Owner" in shell("accounts", "list")
 
 
+def test_what_is_kept_is_not_for_everybody_on_the_machine(shell: Shell) -> None:
+    usual = os.umask(0o022)
+    try:
+        shell("accounts", "create", "alice", "--email", "alice@mail.example", "--confirmed")
+    finally:
+        os.umask(usual)
+    database = shell.folder / "var" / "phiomia.sqlite3"
+    assert database.stat().st_mode & 0o007 == 0
+
+
 def test_accounts(server: Shell) -> None:
     server("accounts", "create", "alice", "--email", "a@mail.example", "--password", "correct horse", "--confirmed")
     assert "in use already" in server("accounts", "create", "Alice", "--email", "b@mail.example", status=1)

@@ -9,6 +9,7 @@ import os
 import random
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -39,9 +40,17 @@ def connect_sqlite(url: str) -> "SqliteMigrator":
     """A migrator with a connection of its own; an absent file is made."""
     path = Path(url.removeprefix("sqlite:///"))
     path.parent.mkdir(parents=True, exist_ok=True)
+    _make_private(path)
     connection = apsw.Connection(str(path))
     connection.set_busy_timeout(_BUSY_MS)
     return SqliteMigrator(connection, path)
+
+
+def _make_private(path: Path) -> None:
+    """Makes an absent file that other users of the machine can't read: letters and keys will lie in it."""
+    # SQLite gives its other files the same rights. One that is there is left alone: closing it would free its locks.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))
 
 
 class SqliteMigrator:
