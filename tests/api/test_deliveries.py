@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from phiomia.domain.peers.receipts import DeliveryState, expect_receipts, note_receipt
+from phiomia.domain.peers.receipts import DeliveryState, Note, expect_receipts, note_receipts
 from world import World, story
 
 PATH = "/api/phiomia/v1/statuses/{}/deliveries"
@@ -15,10 +15,11 @@ async def test_authors_see_where_their_status_has_arrived(world: World) -> None:
     inboxes = [(f"https://{host}/inbox", host) for host in ("a.example", "b.example", "c.example")]
     id_ = int(made["id"])
     await world.write(lambda session: expect_receipts(session, id_, inboxes, DeliveryState.WAITING))
-    await world.write(lambda session: note_receipt(session, id_, inboxes[0][0], DeliveryState.REACHED))
-    await world.write(
-        lambda session: note_receipt(session, id_, inboxes[1][0], DeliveryState.RETRYING, "no connection")
-    )
+    notes = [
+        Note(id_, inboxes[0][0], DeliveryState.REACHED),
+        Note(id_, inboxes[1][0], DeliveryState.RETRYING, "no connection"),
+    ]
+    await world.write(lambda session: note_receipts(session, notes))
     seen = (await world.client.get(PATH.format(id_), alice)).json
     assert {name: seen[name] for name in ("total", "reached", "waiting", "retrying", "gone", "rejected")} == {
         "total": 3,

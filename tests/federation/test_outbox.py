@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 import time
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +14,7 @@ from phiomia.activitypub.signatures.request import Request
 from phiomia.domain.accounts.events import AccountDeleted
 from phiomia.domain.accounts.peers import FORGOTTEN_MS, forget_peers
 from phiomia.domain.peers.reach import note_reachable
-from phiomia.domain.peers.receipts import DeliveryState
+from phiomia.domain.peers.receipts import DeliveryState, Note, expect_receipts, note_receipts
 from phiomia.domain.peers.relays import add_relay, note_relay_answer
 from phiomia.domain.peers.rules import note_rules_changed
 from phiomia.domain.relationships.block import block
@@ -31,8 +34,10 @@ from phiomia.federation.outbox.availability import Host, judge_answer, read_retr
 from phiomia.federation.outbox.forward import find_interested, forward_later
 from phiomia.federation.outbox.relays import AskRelay, name_follow
 from phiomia.platform.clock import now_ms
+from phiomia.platform.db import Query, open_database
 from phiomia.platform.events import record
-from phiomia.platform.jobs import defer
+from phiomia.platform.jobs import defer, hosts
+from phiomia.upgrade import schema
 from world import BASE
 
 from .fake_peer import FakePeer
@@ -366,3 +371,36 @@ async def test_everybody_hears_of_an_account_that_is_gone(stage: Stage, peer: Fa
     await stage.settle()
     (farewell,) = peer.received("/users/stranger/inbox")
     assert (farewell["type"], farewell["object"]) == ("Delete", f"{BASE}/users/alice")
+
+
+def test_what_waits_for_one_server_is_found_without_looking_through_the_rest(tmp_path: Path) -> None:
+    async def explain(moving: Query) -> str:
+        url = f"sqlite:///{tmp_path}/plan.sqlite3"
+        await schema.upgrade(url)
+        db = open_database(url)
+        await db.start()
+        sql = re.sub(r"\?\d*", "1", moving.for_sqlite().sql)
+        try:
+            async with db.read() as session:
+                return "\n".join(
+                    str(row[3]) for row in await session.all(Query.raw(sqlite=f"EXPLAIN QUERY PLAN {sql}"))
+                )
+        finally:
+            await db.close()
+
+    for moving in (hosts._PUT_OFF, hosts._BRING_FORWARD):
+        assert "ix_jobs_host (host=?" in asyncio.run(explain(moving))
+
+
+@staged
+async def test_what_a_server_makes_us_write_down_can_be_written(stage: Stage, _peer: FakePeer) -> None:
+    alice = await stage.world.account("alice")
+    status_id = await stage.post(alice)
+    inbox = "https://odd.example/inbox"
+    await stage.world.write(
+        lambda session: expect_receipts(session, status_id, [(inbox, "odd.example")], DeliveryState.WAITING)
+    )
+    odd = Note(status_id, inbox, DeliveryState.RETRYING, "bad status line \udcff\0 " + "x" * 5_000)
+    await stage.world.write(lambda session: note_receipts(session, [odd]))
+    ((written,),) = await stage.rows("SELECT last_error FROM deliveries WHERE status_id = :id", id=status_id)
+    assert written.startswith("bad status line ?") and len(written) <= 300

@@ -6,6 +6,7 @@ resolves differently the second time gains nothing; redirects are followed by ha
 
 import asyncio
 import errno
+import re
 import socket
 import ssl
 from collections.abc import Callable, Mapping
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 _CLOSED_PORTS: Final = frozenset((2375, 3306, 5432, 6379, 6665, 6666, 6667, 6668, 6669, 9200, 11211, 27017))
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 _CHUNK: Final = 64 * 1024
+_CONTROLS: Final = re.compile(r"[\x00-\x20\\\x7f]")
+_NAME: Final = re.compile(r"[0-9A-Za-z._-]+")
 _PRIVATE: Final = frozenset(("authorization", "signature", "signature-input"))
 
 Headers = Mapping[str, str]
@@ -271,7 +274,7 @@ class Fetcher:
             raise FetchRefused(f"not a URL: {error}") from error
         if parts.scheme not in (("https", "http") if self._options.allow_private else ("https",)):
             raise FetchRefused(f"the scheme {parts.scheme!r}")
-        if not host or "@" in parts.netloc or _has_controls(url):
+        if not host or "@" in parts.netloc or _CONTROLS.search(url):
             raise FetchRefused("not a URL of a server")
         if port is not None and (port in _CLOSED_PORTS or (port < 1024 and port not in (80, 443))):
             raise FetchRefused(f"the port {port}")
@@ -340,10 +343,6 @@ def _location(answer: Response) -> str:
         raise FetchRefused(f"not a URL: {error}") from error
 
 
-def _has_controls(url: str) -> bool:
-    return any(character <= " " or character in "\\\x7f" for character in url)
-
-
 def _quoted(part: str) -> str:
     """What is not ASCII as percent-encoded UTF-8. The rest stays: ids are compared letter by letter."""
     try:
@@ -363,7 +362,7 @@ def _ascii(host: str) -> str:
             host = URL.build(scheme="https", host=host).raw_host or ""
     except ValueError as error:
         raise FetchRefused(f"not a name: {host!r}") from error
-    if not host or not all(letter.isalnum() or letter in "-._" for letter in host):
+    if not _NAME.fullmatch(host):
         raise FetchRefused(f"not a name: {host!r}")
     last = host.rsplit(".", 1)[-1]
     if (last.isdigit() or last.startswith("0x")) and not _is_plain_ipv4(host):

@@ -46,18 +46,18 @@ _awake = or_(peers.c.retry_at.is_(None), peers.c.retry_at <= P("now"))
 _FAILED = Query(
     lambda insert: (
         insert(peers)
-        # Until it is known how long it shall rest: of two that fail together the second must not count.
-        .values(host=P("host", str), failures=1, unavailable_since=P("now"), retry_at=P("now") + 1_000)
+        .values(host=P("host", str), failures=1, unavailable_since=P("now"), retry_at=P("until"))
         .on_conflict_do_update(
             index_elements=["host"],
             set_={
                 "failures": peers.c.failures + 1,
                 "unavailable_since": func.coalesce(peers.c.unavailable_since, P("now")),
-                "retry_at": P("now") + 1_000,
+                "retry_at": P("until"),
             },
+            # Of two that fail together the second must not count.
             where=_awake,
         )
-        .returning(peers.c.failures, peers.c.unavailable_since)
+        .returning(peers.c.retry_at)
     )
 )
 _REST = Query(update(peers).where(peers.c.host == P("of_host", str)).values(retry_at=P("until")))
@@ -79,16 +79,14 @@ async def load_reach(session: ReadSession, hosts: Sequence[str]) -> dict[str, Re
     return {host: known.get(host) or Reach(host) for host in hosts}
 
 
-async def note_unreachable(session: WriteSession, host: str, now: int) -> int:
-    """Counts a failure and lets all that goes to the host rest; gives until when."""
-    row = await session.one(_FAILED, host=host, now=now)
-    if row is None:
-        return int(await session.value(_RETRY_AT, host=host))
-    failures, since = row
-    until = now + (DAY if now - since > LOST_MS else backoff_ms(failures))
-    await session.execute(_REST, of_host=host, until=until)
-    await put_off(session, host, until)
-    return until
+async def note_unreachable(session: WriteSession, reach: Reach, now: int) -> int:
+    """Counts a failure after what was known of the host, and lets all that goes there rest; gives until when."""
+    since = reach.unavailable_since
+    rest_ms = DAY if since is not None and now - since > LOST_MS else backoff_ms(reach.failures + 1)
+    if await session.one(_FAILED, host=reach.host, now=now, until=now + rest_ms) is None:
+        return int(await session.value(_RETRY_AT, host=reach.host))
+    await put_off(session, reach.host, now + rest_ms)
+    return now + rest_ms
 
 
 async def let_rest(session: WriteSession, host: str, until: int) -> None:

@@ -10,6 +10,7 @@ from phiomia.domain.peers.models import deliveries
 from phiomia.platform.clock import now_ms
 from phiomia.platform.db import P, Query, ReadSession, WriteSession
 from phiomia.platform.db.query import column_parameter
+from phiomia.platform.jobs.claims import clean_error
 
 
 class DeliveryState(IntEnum):
@@ -83,18 +84,30 @@ async def expect_receipts(
     )
 
 
-async def note_receipt(
-    session: WriteSession, status_id: int, inbox: str, state: DeliveryState, error: str = "", *, tried: bool = True
-) -> None:
-    """Writes down what became of a delivery; `tried`: the other side was asked."""
-    await session.execute(
+class Note(NamedTuple):
+    """What became of one delivery."""
+
+    status_id: int
+    inbox: str
+    state: DeliveryState
+    error: str = ""
+
+
+async def note_receipts(session: WriteSession, notes: Sequence[Note], *, tried: bool = True) -> None:
+    """Writes down what became of deliveries; `tried`: the other side was asked."""
+    await session.execute_many(
         _NOTE,
-        of_status=status_id,
-        of_inbox=inbox,
-        new_state=state,
-        tried=int(tried),
-        error=error[:_ERROR].replace("\0", ""),
-        now=now_ms(),
+        [
+            {
+                "of_status": note.status_id,
+                "of_inbox": note.inbox,
+                "new_state": note.state,
+                "tried": int(tried),
+                "error": clean_error(note.error[:_ERROR]),
+                "now": now_ms(),
+            }
+            for note in notes
+        ],
     )
 
 

@@ -12,18 +12,18 @@ from phiomia.domain.accounts.keys import load_or_make_keys
 from phiomia.domain.accounts.queries import load_account
 from phiomia.domain.errors import NotFound
 from phiomia.domain.peers.parcels import Parcel, load_parcel
-from phiomia.domain.peers.reach import Reach, let_rest, load_reach, note_gone, note_reachable, note_unreachable
-from phiomia.domain.peers.receipts import DeliveryState, note_receipt
+from phiomia.domain.peers.reach import Reach, load_reach
+from phiomia.domain.peers.receipts import DeliveryState, Note, note_receipts
 from phiomia.domain.peers.rules import DomainRules
 from phiomia.domain.relationships.followers_digest import digest_of, list_followers_on
-from phiomia.domain.statuses.recipients import is_shared_inbox
 from phiomia.entities.links import Links
 from phiomia.federation.documents import ids
-from phiomia.federation.outbox.availability import GIVE_UP_MS, Host, Verdict, judge_answer, judge_failure
+from phiomia.federation.outbox.availability import GIVE_UP_MS, Verdict, judge_answer, judge_failure
 from phiomia.federation.outbox.loader import Loader
+from phiomia.federation.outbox.outcomes import Outcome, write_outcomes
 from phiomia.federation.outside import Outside
 from phiomia.platform.clock import SECOND, now_ms
-from phiomia.platform.db import Database, WriteSession
+from phiomia.platform.db import Database
 from phiomia.platform.http import FetchFailed
 from phiomia.platform.jobs import Job
 from phiomia.platform.jobs.handlers import Discard, Retry
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 RETRY_QUEUE: Final = "retry"
 _SPREAD_MS: Final = 5 * SECOND
+# So many end within it that one transaction for all of them costs a fraction.
+_COLLECT_SECONDS: Final = 0.005
 _SIGNER_SECONDS: Final = 300.0
 _DIGEST_SECONDS: Final = 30.0
 T = TypeVar("T")
@@ -61,6 +63,7 @@ class Outbox:
         self._signers: _Recent[Signer] = _Recent(1_000, _SIGNER_SECONDS)
         self._digests: _Recent[str] = _Recent(1_000, _DIGEST_SECONDS)
         self._reaches: Loader[str, Reach] = Loader(self._load_reaches)
+        self._outcomes: Loader[Outcome, int] = Loader(self._write_outcomes, _COLLECT_SECONDS)
 
     async def deliver(self, job: Deliver) -> None:
         """Handler of Deliver. Raises Retry, Discard."""
@@ -141,43 +144,24 @@ class Outbox:
         now = now_ms()
         given_up = verdict.state == DeliveryState.RETRYING and now - parcel.created_at > GIVE_UP_MS
         state = DeliveryState.GONE if given_up else verdict.state
-
-        async def write(session: WriteSession) -> int:
-            if parcel.status_id is not None:
-                await note_receipt(session, parcel.status_id, job.inbox, state, verdict.error)
-            return await _learn(session, reach.host, job.inbox, verdict, now)
-
-        # Most deliveries teach nothing: the host was well and still is.
-        tells = parcel.status_id is not None or verdict.host is not Host.WELL or not reach.is_well
-        until = await self.db.write(write) if tells else 0
+        outcome = Outcome(reach, job.inbox, parcel.status_id, state, verdict)
+        until = await self._outcomes.get(outcome) if outcome.teaches or parcel.status_id is not None else 0
         if state == DeliveryState.RETRYING:
             delay = max(until - now, 0) + _jitter() if until else None
             raise Retry(verdict.error, delay_ms=delay, queue=RETRY_QUEUE)
 
+    async def _write_outcomes(self, outcomes: Sequence[Outcome]) -> dict[Outcome, int]:
+        return await self.db.write(lambda session: write_outcomes(session, outcomes, now_ms()))
+
     async def _note(self, parcel: Parcel, job: Deliver, state: DeliveryState, error: str) -> None:
-        status_id = parcel.status_id
-        if status_id is not None:
-            await self.db.write(lambda session: note_receipt(session, status_id, job.inbox, state, error, tried=False))
+        if parcel.status_id is not None:
+            notes = [Note(parcel.status_id, job.inbox, state, error)]
+            await self.db.write(lambda session: note_receipts(session, notes, tried=False))
 
 
 async def run_deliver(context: Any, job: Deliver) -> None:
     """Handler of Deliver."""
     await context.outbox.deliver(job)
-
-
-async def _learn(session: WriteSession, host: str, inbox: str, verdict: Verdict, now: int) -> int:
-    """Keeps what an answer says of the host; gives until when it rests, 0 if it does not."""
-    match verdict.host:
-        case Host.UNREACHABLE:
-            return await note_unreachable(session, host, now)
-        case Host.BUSY:
-            await let_rest(session, host, now + verdict.rest_ms)
-            return now + verdict.rest_ms
-        case Host.GONE if await is_shared_inbox(session, inbox):
-            await note_gone(session, host, now)
-        case Host.GONE | Host.WELL:
-            await note_reachable(session, host, now)
-    return 0
 
 
 @lru_cache(maxsize=4096)

@@ -9,10 +9,11 @@ T = TypeVar("T")
 
 
 class Loader(Generic[K, T]):
-    """Passes on what is asked for, all of one turn of the event loop as one question."""
+    """Passes on what is asked for, all of one turn of the event loop, or of some seconds, as one question."""
 
-    def __init__(self, ask: Callable[[Sequence[K]], Awaitable[Mapping[K, T]]]) -> None:
+    def __init__(self, ask: Callable[[Sequence[K]], Awaitable[Mapping[K, T]]], seconds: float = 0.0) -> None:
         self._ask = ask
+        self._seconds = seconds
         self._waiting: dict[K, asyncio.Future[T]] = {}
         self._asking: set[asyncio.Task[None]] = set()
 
@@ -30,6 +31,7 @@ class Loader(Generic[K, T]):
         return await asyncio.shield(future)
 
     async def _ask_for_all(self) -> None:
+        await asyncio.sleep(self._seconds)
         waiting, self._waiting = self._waiting, {}
         try:
             answers = await self._ask(list(waiting))

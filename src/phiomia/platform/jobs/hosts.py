@@ -7,7 +7,8 @@ from phiomia.platform.jobs.defer import TOPIC, wake
 from phiomia.platform.jobs.models import jobs
 
 _SENDS = jobs.c.queue.in_(("push", "retry"))
-_WAITING = (jobs.c.host == P("of_host", str), jobs.c.claimed_by == "", _SENDS)
+# The index holds only what has a host: unless that is said, all that waits would be looked through.
+_WAITING = (jobs.c.host == P("of_host", str), jobs.c.host != "", jobs.c.claimed_by == "", _SENDS)
 _PUT_OFF = Query(update(jobs).where(*_WAITING, jobs.c.run_at < P("until")).values(run_at=P("until"), queue="retry"))
 _BRING_FORWARD = Query(update(jobs).where(*_WAITING, jobs.c.run_at > P("now")).values(run_at=P("now"), queue="push"))
 
