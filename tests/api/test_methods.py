@@ -3,6 +3,7 @@
 from typing import Any
 
 from phiomia.api.endpoint import ENDPOINTS, mount
+from phiomia.api.health import mount_health
 from phiomia.platform.asgi import WHOLE, QuickApp
 from world import World, story
 
@@ -58,16 +59,31 @@ async def test_wrong_methods_are_refused(world: World) -> None:
                 continue
             status, headers, body = await _ask(app, method, path)
             assert status == 405, (method, path, status)
-            assert set(headers["allow"].split(", ")) >= methods, (method, path)
+            assert headers["allow"] == _allowed(methods), (method, path)
             assert headers["access-control-allow-origin"] == "*"
             assert body == (b"" if method == "HEAD" else b'{"error":"Method Not Allowed"}'), (method, path)
+
+        status, headers, _ = await _ask(app, "OPTIONS", path)
+        assert (status, headers["allow"]) == (204, _allowed(methods)), path
+        assert headers["access-control-allow-methods"] == headers["allow"], path
+
+
+def _allowed(methods: set[str]) -> str:
+    heads = {"HEAD"} if "GET" in methods else set()
+    return ", ".join([*sorted(methods | heads), "OPTIONS"])
 
 
 @story(*MODULES)
 async def test_a_head_is_a_get_without_its_body(world: World) -> None:
     app = QuickApp()
     mount(app, world.api)
-    for path, status in (("/api/v2/instance", 200), ("/api/v1/accounts/1", 404), ("/api/v1/timelines/home", 401)):
+    mount_health(app, world.db)
+    for path, status in (
+        ("/api/v2/instance", 200),
+        ("/health", 200),
+        ("/api/v1/accounts/1", 404),
+        ("/api/v1/timelines/home", 401),
+    ):
         got, head = await _ask(app, "GET", path), await _ask(app, "HEAD", path)
         assert (got[0], head[0]) == (status, status)
         assert got[2] and not head[2]

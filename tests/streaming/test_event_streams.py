@@ -116,7 +116,7 @@ def test_errors_are_json_with_a_status(tmp_path: Path) -> None:
                     assert response.headers["access-control-allow-origin"] == "*"
                     assert list(await response.json()) == ["error"]
             async with http.post(stage.url + "/user", headers=bearer()) as response:
-                assert response.status == 405
+                assert (response.status, response.headers["allow"]) == (405, "GET, OPTIONS")
             async with http.options(stage.url + "/user") as response:
                 assert response.status == 204
                 assert "authorization" in response.headers["access-control-allow-headers"].lower()

@@ -197,9 +197,9 @@ def _template(path: str) -> str:
 
 def _resource(many: list[Endpoint], api: Api) -> object:
     members: dict[str, Any] = {f"on_{one.method.lower()}": staticmethod(_responder(one, api)) for one in many}
-    allowed = sorted(one.method for one in many)
     if "on_get" in members:
         members["on_head"] = members["on_get"]
+    allowed = ", ".join([*sorted(name.removeprefix("on_").upper() for name in members), "OPTIONS"])
     members["on_options"] = staticmethod(_preflight(allowed))
     for method in _METHODS:
         members.setdefault(f"on_{method}", staticmethod(_not_allowed(allowed)))
@@ -207,9 +207,7 @@ def _resource(many: list[Endpoint], api: Api) -> object:
     return type("Resource", (), members)()
 
 
-def _not_allowed(methods: list[str]) -> Callable[..., Awaitable[None]]:
-    allowed = ", ".join([*methods, "OPTIONS"])
-
+def _not_allowed(allowed: str) -> Callable[..., Awaitable[None]]:
     async def refuse(req: falcon.asgi.Request, resp: falcon.asgi.Response, **_path: str) -> None:
         _refuse(resp, ApiError(405, "Method Not Allowed", headers={"Allow": allowed}))
         resp.set_headers(_COMMON)
@@ -217,9 +215,7 @@ def _not_allowed(methods: list[str]) -> Callable[..., Awaitable[None]]:
     return refuse
 
 
-def _preflight(methods: list[str]) -> Callable[..., Awaitable[None]]:
-    allowed = ", ".join([*methods, "OPTIONS"])
-
+def _preflight(allowed: str) -> Callable[..., Awaitable[None]]:
     async def on_options(req: falcon.asgi.Request, resp: falcon.asgi.Response, **_path: str) -> None:
         resp.status = falcon.HTTP_204
         resp.set_headers(

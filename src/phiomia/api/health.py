@@ -19,6 +19,8 @@ class _Alive:
         resp.content_type = "text/plain"
         resp.data = b"OK"
 
+    on_head = on_get
+
 
 class _Ready:
     def __init__(self, db: Database) -> None:
@@ -31,6 +33,8 @@ class _Ready:
         resp.data = b"OK" if ready else NO_DATABASE.encode()
         if not ready:
             resp.set_header("Retry-After", "5")
+
+    on_head = on_get
 
 
 class _Metrics:

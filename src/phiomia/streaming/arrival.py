@@ -21,8 +21,10 @@ RETRY_SECONDS = (3, 15)
 
 Headers = list[tuple[str, str]]
 CORS: Headers = [("access-control-allow-origin", "*")]
+ALLOWED: Headers = [("allow", "GET, OPTIONS")]
 PREFLIGHT: Headers = [
     *CORS,
+    *ALLOWED,
     ("access-control-allow-methods", "GET"),
     ("access-control-allow-headers", "Authorization, Last-Event-ID, Cache-Control"),
     ("access-control-max-age", "86400"),
@@ -107,11 +109,12 @@ class Arrival:
     def refuse(self, status: int, message: str) -> None:
         """Answers with an error in JSON."""
         body = msgspec.json.encode({"error": message})
-        self.answer(status, [*CORS, *_later(status), ("content-type", "application/json; charset=utf-8")], body)
+        headers = [*CORS, *_hint(status), ("content-type", "application/json; charset=utf-8")]
+        self.answer(status, headers, body)
 
     def refuse_websocket(self, status: int, message: str) -> None:
         """Answers an upgrade with an error: no body, the words in a header."""
-        self.answer(status, [*_later(status), ("x-error-message", message)])
+        self.answer(status, [*_hint(status), ("x-error-message", message)])
 
     def begin_event_stream(self, *, chunked: bool) -> None:
         """Sends the head of an event stream."""
@@ -141,6 +144,8 @@ class Arrival:
         return http.send(h11.Response(status_code=status, headers=headers)) or b""
 
 
-def _later(status: int) -> Headers:
+def _hint(status: int) -> Headers:
+    if status == 405:
+        return ALLOWED
     # Not everybody at once.
     return [("retry-after", str(random.randint(*RETRY_SECONDS)))] if status == 503 else []
