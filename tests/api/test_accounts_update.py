@@ -157,6 +157,24 @@ async def test_profile(world: World) -> None:
     assert await world.client.check("GET /api/v1/profile", alice) == entity
 
 
+@story("accounts_update", "accounts", "featured_tags")
+async def test_parts_of_the_profile(world: World) -> None:
+    alice = await world.account("alice")
+    tabs = ("show_media", "show_media_replies", "show_featured")
+    shown = await world.client.check("GET /api/v1/profile", alice)
+    assert [shown[name] for name in tabs] == [True, True, True]
+    hidden = await world.client.check(
+        "PATCH /api/v1/profile", alice, form={"show_media_replies": "false", "show_featured": "0"}
+    )
+    assert [hidden[name] for name in tabs] == [True, False, False]
+    seen = await world.client.check("GET /api/v1/accounts/:id", None, id=alice.id)
+    assert [seen[name] for name in tabs] == [True, False, False]
+    again = await world.client.check("PATCH /api/v1/profile", alice, json={"show_featured": True})
+    assert [again[name] for name in tabs] == [True, False, True]
+    featured = await world.client.check("POST /api/v1/featured_tags", alice, json={"name": "Moss"})
+    assert (await world.client.check("GET /api/v1/profile", alice))["featured_tags"] == [featured]
+
+
 @story("accounts_update")
 async def test_what_is_kept_is_never_stale(world: World) -> None:
     alice, bob = await world.account("alice"), await world.account("bob")

@@ -70,12 +70,13 @@ async def test_an_actor_tells_all_of_a_profile(site: Site) -> None:
         "UPDATE accounts SET rev = rev + 1, note = :note, note_source = :source, fields = :fields, emojis = :emojis, "
         "avatar = 'a/1.png', avatar_description = 'A face', header = 'h/1.jpg', bot = :yes, indexable = :yes, "
         "discoverable = :yes, memorial = :yes, attribution_domains = :domains, also_known_as = :known, "
-        "moved_to_id = :bob WHERE id = :id",
+        "moved_to_id = :bob, show_media_replies = :no WHERE id = :id",
         note="<p>I like #Cats</p>",
         source="I like #Cats",
         fields=json.dumps(fields),
         emojis='["cat"]',
         yes=True,
+        no=False,
         domains='["blog.example"]',
         known='["https://old.example/users/alice"]',
         bob=bob.id,
@@ -99,6 +100,7 @@ async def test_an_actor_tells_all_of_a_profile(site: Site) -> None:
     assert actor["alsoKnownAs"] == ["https://old.example/users/alice"]
     assert actor["attributionDomains"] == ["blog.example"]
     assert all(actor[name] is True for name in ("discoverable", "indexable", "memorial"))
+    assert [actor[name] for name in ("showMedia", "showRepliesInMedia", "showFeatured")] == [True, False, True]
     emoji, hashtag = actor["tag"]
     assert emoji["name"] == ":cat:"
     assert emoji["updated"] == "2023-11-14T22:13:20Z"

@@ -49,6 +49,7 @@ async def test_an_account_is_stored_as_its_server_describes_it(here: Here) -> No
         icon={"type": "Image", "url": f"{peer.url}/alice.png"},
         image={"type": "Image", "url": f"{peer.url}/header.png"},
         manuallyApprovesFollowers=True,
+        showMedia=False,
         alsoKnownAs=["https://old.example/alice"],
         attachment=[{"type": "PropertyValue", "name": "Web", "value": "<b>x</b>"}],
         tag=[{"type": "Emoji", "name": ":cat:", "icon": {"type": "Image", "url": f"{peer.url}/cat.png"}}],
@@ -63,6 +64,7 @@ async def test_an_account_is_stored_as_its_server_describes_it(here: Here) -> No
     assert (shown["acct"], shown["url"], shown["uri"]) == (alice.handle, f"{peer.url}/@alice", alice.uri)
     assert (shown["avatar"], shown["header"]) == (f"{peer.url}/alice.png", f"{peer.url}/header.png")
     assert (shown["note"], shown["bot"], shown["locked"]) == ("<p>Hi</p>", True, True)
+    assert (shown["show_media"], shown["show_media_replies"], shown["show_featured"]) == (False, True, True)
     assert [one["shortcode"] for one in shown["emojis"]] == ["cat"]
     assert (shown["followers_count"], shown["following_count"], shown["statuses_count"]) == (5, 6, 7)
     assert all("Signature" in one.headers for one in peer.requests if "webfinger" not in one.path)

@@ -14,6 +14,7 @@ from phiomia.domain.accounts.views import AccountField, AccountView
 from phiomia.domain.errors import Invalid
 from phiomia.domain.instance.emojis import load_emojis
 from phiomia.domain.relationships.stamp import Stamp, load_stamp
+from phiomia.domain.statuses.featured_tags import list_featured_tags
 from phiomia.domain.statuses.text import (
     MentionTarget,
     Targets,
@@ -66,6 +67,9 @@ class ProfileParams(msgspec.Struct, kw_only=True):
     discoverable: bool | None = None
     hide_collections: bool | None = None
     indexable: bool | None = None
+    show_media: bool | None = None
+    show_media_replies: bool | None = None
+    show_featured: bool | None = None
     attribution_domains: list[str] | None = None
     fields_attributes: list[Field] | dict[str, Field] | None = None
 
@@ -120,7 +124,8 @@ async def delete_header(call: Call, params: None) -> bytes:
 async def profile(call: Call, params: None) -> object:
     """The own profile in the form in which it is edited."""
     async with call.api.db.read() as session:
-        return render_profile(await load_account(session, call.actor), call.api.fragments.links)
+        view = await load_account(session, call.actor)
+        return render_profile(view, await list_featured_tags(session, call.actor), call.api.fragments.links)
 
 
 @endpoint(
@@ -224,6 +229,9 @@ async def _render(call: Call, session: ReadSession, view: AccountView, params: P
         discoverable=params.discoverable,
         hide_collections=params.hide_collections,
         indexable=params.indexable,
+        show_media=params.show_media,
+        show_media_replies=params.show_media_replies,
+        show_featured=params.show_featured,
     )
 
 

@@ -1,14 +1,17 @@
 """The entity Profile: one's own profile in the form in which it is edited."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from phiomia.domain.accounts.views import AccountView
+from phiomia.domain.statuses.featured_tags import FeaturedTagView
 from phiomia.entities.account import render_fields
+from phiomia.entities.featured_tag import render_featured_tag
 from phiomia.entities.links import Links
 from phiomia.platform.json import decode_strings
 
 
-def render_profile(view: AccountView, links: Links) -> dict[str, Any]:
+def render_profile(view: AccountView, tags: Sequence[FeaturedTagView], links: Links) -> dict[str, Any]:
     """The profile as typed, with its HTML beside."""
     avatar = links.media(view.avatar) if view.avatar else None
     header = links.media(view.header) if view.header else None
@@ -30,9 +33,9 @@ def render_profile(view: AccountView, links: Links) -> dict[str, Any]:
         "hide_collections": None if view.hide_collections is None else bool(view.hide_collections),
         "discoverable": None if view.discoverable is None else bool(view.discoverable),
         "indexable": bool(view.indexable),
-        "show_media": True,
-        "show_media_replies": True,
-        "show_featured": True,
+        "show_media": bool(view.show_media),
+        "show_media_replies": bool(view.show_media_replies),
+        "show_featured": bool(view.show_featured),
         "attribution_domains": decode_strings(view.attribution_domains),
-        "featured_tags": [],
+        "featured_tags": [render_featured_tag(one, links) for one in tags],
     }

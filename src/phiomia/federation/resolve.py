@@ -313,5 +313,8 @@ def make_profile(draft: ActorDraft, username: str, domain: str) -> RemoteProfile
         featured_tags_url=own(draft.featured_tags_url),
         collections_url=own(draft.collections_url),
         feature_policy=weigh_policy(draft.feature_policy, draft.uri, draft.followers_url, draft.following_url),
+        show_media=draft.show_media,
+        show_media_replies=draft.show_media_replies,
+        show_featured=draft.show_featured,
         also_known_as=draft.also_known_as,
     )

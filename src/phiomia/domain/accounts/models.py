@@ -37,6 +37,9 @@ accounts = Table(
     flag("discoverable", nullable=True),
     flag("indexable"),
     flag("hide_collections", nullable=True),
+    flag("show_media", default=True),
+    flag("show_media_replies", default=True),
+    flag("show_featured", default=True),
     flag("memorial"),
     small("state"),  # see state.py: active, limited, suspended
     small("shown_role"),  # the user's role when it is shown on the profile; 0: none

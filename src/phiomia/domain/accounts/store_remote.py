@@ -61,6 +61,9 @@ class RemoteProfile(msgspec.Struct, frozen=True):
     featured_tags_url: str = ""
     collections_url: str = ""
     feature_policy: int = 0
+    show_media: bool = True
+    show_media_replies: bool = True
+    show_featured: bool = True
     also_known_as: list[str] = []
 
 

@@ -40,11 +40,15 @@ class ProfileChange(msgspec.Struct, frozen=True, kw_only=True):
     discoverable: bool | None = None
     hide_collections: bool | None = None
     indexable: bool | None = None
+    show_media: bool | None = None
+    show_media_replies: bool | None = None
+    show_featured: bool | None = None
 
 
 _COLUMNS: Final = (
     "display_name", "note_source", "note", "fields", "emojis", "avatar_description", "header_description",
     "attribution_domains", "locked", "bot", "discoverable", "hide_collections", "indexable",
+    "show_media", "show_media_replies", "show_featured",
 )  # fmt: skip
 _LISTS: Final = ("fields", "emojis", "attribution_domains")
 _INDEXABLE = Query(select(accounts.c.indexable).where(accounts.c.id == P("of_id")).with_for_update())

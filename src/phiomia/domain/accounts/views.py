@@ -51,6 +51,9 @@ class AccountView(msgspec.Struct, frozen=True):
     avatar_remote_url: str = ""
     header_remote_url: str = ""
     feature_policy: int = 0
+    show_media: bool = True
+    show_media_replies: bool = True
+    show_featured: bool = True
 
     @property
     def local(self) -> bool:

@@ -45,9 +45,9 @@ def _shown(account: AccountView, uri: str) -> dict[str, Any]:
     return {
         "featuredCollections": ids.collections(uri),
         "interactionPolicy": {"canFeature": {"automaticApproval": [willing]}},
-        "showFeatured": True,
-        "showMedia": True,
-        "showRepliesInMedia": True,
+        "showFeatured": bool(account.show_featured),
+        "showMedia": bool(account.show_media),
+        "showRepliesInMedia": bool(account.show_media_replies),
     }
 
 
