@@ -8,12 +8,13 @@ from phiomia.domain.tags.normalise import normalise_tag
 from phiomia.domain.tags.queries import find_tag
 from phiomia.federation.inbox import recommend
 from phiomia.federation.inbox.context import PROCESSED, Activity, InboxContext, Outcome, ignored, rejected
-from phiomia.federation.parse.values import first, id_of, same_host, types, words
+from phiomia.federation.parse.tags import hashtag_in
+from phiomia.federation.parse.values import first, id_of, same_host
 
 
 async def handle_add(context: InboxContext, activity: Activity) -> Outcome:
     """Pins one of the actor's own posts, or shows a hashtag."""
-    if (name := _hashtag(activity)) is not None:
+    if name := _hashtag(activity):
         return await _feature(context, activity, name)
     if (outcome := await recommend.add(context, activity)) is not None:
         return outcome
@@ -30,7 +31,7 @@ async def handle_add(context: InboxContext, activity: Activity) -> Outcome:
 
 async def handle_remove(context: InboxContext, activity: Activity) -> Outcome:
     """Takes one of the actor's own posts, or a hashtag, off the profile."""
-    if (name := _hashtag(activity)) is not None:
+    if name := _hashtag(activity):
         return await _unfeature(context, activity, name)
     if (outcome := await recommend.remove(context, activity)) is not None:
         return outcome
@@ -64,14 +65,11 @@ async def _unfeature(context: InboxContext, activity: Activity, name: str) -> Ou
     return PROCESSED
 
 
-def _hashtag(activity: Activity) -> str | None:
-    """The name of the hashtag that is meant; None if it is about something else, or somebody else's profile."""
-    thing = first(activity.object)
-    if not isinstance(thing, dict) or "Hashtag" not in types(thing):
-        return None
+def _hashtag(activity: Activity) -> str:
+    """The name of the hashtag that is meant; empty if it is about something else, or somebody else's profile."""
     target = id_of(activity.raw.get("target"))
     known = (activity.actor.featured_url, activity.actor.featured_tags_url)
-    return words(thing.get("name"), 200).removeprefix("#") if target and target in known else None
+    return hashtag_in(first(activity.object)) if target and target in known else ""
 
 
 def _check(activity: Activity) -> Outcome | None:

@@ -1,7 +1,7 @@
 """What people elsewhere show on their profiles: read when the profile is, for what was told before we knew them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from phiomia.domain.accounts.remote import Actor
 from phiomia.domain.statuses.featured_tags import replace_featured_tags
@@ -10,12 +10,12 @@ from phiomia.federation.inbox.context import InboxContext, Unresolved
 from phiomia.federation.inbox.create import store_status
 from phiomia.federation.inbox.recommend import take_collection
 from phiomia.federation.parse.note import is_post
-from phiomia.federation.parse.values import first, id_of, same_host, types, values, words
+from phiomia.federation.parse.tags import hashtag_in
+from phiomia.federation.parse.values import first, id_of, same_host, values
 from phiomia.platform.limits import COLLECTIONS, FEATURED_TAGS, PINNED_STATUSES
 from phiomia.platform.log import get_logger
 
 log = get_logger("showcase")
-_TAG: Final = 200
 
 
 async def read_showcase(context: InboxContext, actor: Actor) -> None:
@@ -44,11 +44,6 @@ async def read_list(context: InboxContext, actor: Actor, url: str) -> Sequence[A
         return None
     found = _items(document)
     return found or _items(page) if isinstance(page, Mapping) else found
-
-
-def hashtag_in(item: Any) -> str:
-    """The name of a hashtag; empty if it is something else."""
-    return words(item.get("name"), _TAG).removeprefix("#") if "Hashtag" in types(item) else ""
 
 
 def _items(document: Mapping[str, Any]) -> list[Any]:

@@ -41,9 +41,14 @@ def parse_hashtags(tags: Sequence[Document]) -> list[tuple[str, str]]:
     """Hashtags as (key, as written), each key once."""
     found: dict[str, str] = {}
     for tag in tags:
-        if "Hashtag" not in types(tag) or len(found) == MOST_HASHTAGS:
-            continue
-        name = words(tag.get("name"), _HASHTAG).strip().removeprefix("#")
+        if len(found) == MOST_HASHTAGS:
+            break
+        name = hashtag_in(tag)
         if name and is_valid_tag(name) and (key := normalise_tag(name)):
             found.setdefault(key, name)
     return list(found.items())
+
+
+def hashtag_in(value: Any) -> str:
+    """The name of a hashtag, without its sign; empty if it is something else."""
+    return words(value.get("name"), _HASHTAG).strip().removeprefix("#") if "Hashtag" in types(value) else ""
