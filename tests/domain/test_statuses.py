@@ -23,10 +23,11 @@ from phiomia.domain.statuses.favourite import favourite, unfavourite
 from phiomia.domain.statuses.history import load_history
 from phiomia.domain.statuses.jobs import EndPolls, ForgetIdempotencyKeys, run_end_polls, run_forget_idempotency_keys
 from phiomia.domain.statuses.pin import pin
-from phiomia.domain.statuses.queries import load_status, load_statuses
+from phiomia.domain.statuses.queries import load_status
 from phiomia.domain.statuses.thread import load_thread
 from phiomia.domain.statuses.visibility import Visibility
 from phiomia.domain.statuses.vote import vote
+from phiomia.domain.statuses.whole import load_statuses
 from phiomia.platform.db import WriteSession
 from phiomia.platform.events import Event, SideEffects
 from world import Account, World, story

@@ -6,9 +6,10 @@ import msgspec
 
 from phiomia.api.endpoint import Call, endpoint
 from phiomia.domain.errors import NotFound
-from phiomia.domain.statuses.queries import find_status_of_poll, load_row, load_statuses, load_votes
+from phiomia.domain.statuses.queries import find_status_of_poll, load_row, load_votes
 from phiomia.domain.statuses.stale_poll import find_stale_poll
 from phiomia.domain.statuses.vote import vote
+from phiomia.domain.statuses.whole import load_statuses
 from phiomia.entities.poll import render_poll, with_votes
 from phiomia.platform.clock import now_ms
 

@@ -86,8 +86,7 @@ async def search(call: Call, params: SearchParams) -> bytes:
         ids = [tag.id for tag in found.tags]
         shown = await load_details(session, call.viewer or 0, found.statuses, found.accounts, ids)
         rows = [shown.lines[id_] for id_ in found.statuses if id_ in shown.lines]
-        posts = await call.api.fragments.by_id(session, rows, call.viewer, shown.known, shown.people)
-        accounts = await call.api.fragments.accounts_at(session, shown.people.items())
+        posts, accounts = await call.api.fragments.with_people(session, rows, call.viewer, shown.people)
     statuses = b"[" + b",".join(posts[row.id] for row in rows if row.id in posts) + b"]"
     links = call.api.fragments.links
     tags = [

@@ -37,7 +37,7 @@ from phiomia.domain.statuses.history import load_history
 from phiomia.domain.statuses.marks import MarkEntry, list_boosters, list_favouriters
 from phiomia.domain.statuses.mute_conversation import mute_conversation, unmute_conversation
 from phiomia.domain.statuses.pin import pin, unpin
-from phiomia.domain.statuses.queries import find_rows, load_row, load_status, load_statuses, rows_of
+from phiomia.domain.statuses.queries import find_rows, load_row, load_status, rows_of
 from phiomia.domain.statuses.quote_policy import CHOICES
 from phiomia.domain.statuses.quoted import find_quoted_url
 from phiomia.domain.statuses.replies import find_home
@@ -45,6 +45,7 @@ from phiomia.domain.statuses.schedule import schedule_status
 from phiomia.domain.statuses.scheduled import ScheduledParams
 from phiomia.domain.statuses.thread import load_thread
 from phiomia.domain.statuses.visibility import WORDS, Visibility
+from phiomia.domain.statuses.whole import load_statuses
 from phiomia.domain.users.preferences import load_preferences
 from phiomia.entities.deleted_status import render_deleted
 from phiomia.entities.status_edit import render_version

@@ -8,7 +8,7 @@ import msgspec
 from phiomia.api.endpoint import Call, endpoint
 from phiomia.api.errors import ApiError
 from phiomia.domain.errors import NotAllowed
-from phiomia.domain.statuses.queries import load_row, load_statuses
+from phiomia.domain.statuses.queries import load_row
 from phiomia.domain.statuses.translation import (
     clean_texts,
     digest_of,
@@ -18,6 +18,7 @@ from phiomia.domain.statuses.translation import (
 )
 from phiomia.domain.statuses.translators import TranslationFailed, Translator, open_translator
 from phiomia.domain.statuses.visibility import Visibility
+from phiomia.domain.statuses.whole import load_statuses
 from phiomia.domain.users.preferences import load_preferences
 from phiomia.entities.translation import render_translation
 from phiomia.platform.log import get_logger
@@ -47,7 +48,7 @@ async def translate(call: Call, params: TranslateParams) -> dict[str, Any]:
     async with call.api.db.read() as session:
         row = await load_row(session, call.id, call.actor)
         view = (await load_statuses(session, [row.original_id or row.id]))[row.original_id or row.id]
-        language = params.lang or (await load_preferences(session, call.actor)).language or "en"
+        language = params.lang or (await load_preferences(session, call.actor)).posting_language
     if translator is None or view.row.visibility > Visibility.UNLISTED:
         raise NotAllowed
     targets = (await _languages(call, translator)).get(_plain(view.row.language), []) if view.row.language else None

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from phiomia.domain.statuses.apart import load_lines_and_people
 from phiomia.domain.statuses.conversations import ConversationView
+from phiomia.domain.statuses.lines import load_lines_and_people
 from phiomia.entities.fragments import Fragments
 from phiomia.platform.db import ReadSession
 from phiomia.platform.json import decode
@@ -19,9 +19,8 @@ async def render_conversations(
     last = [view.last_status_id for view in views if view.last_status_id]
     people: dict[int, list[int]] = {view.id: decode(view.participants) for view in views}
     everybody = sorted({one for many in people.values() for one in many})
-    lines, known, revisions = await load_lines_and_people(session, last, viewer, everybody)
-    statuses = await fragments.by_id(session, list(lines.values()), viewer, known, revisions)
-    accounts = await fragments.accounts_at(session, revisions.items())
+    lines, revisions = await load_lines_and_people(session, last, viewer, everybody)
+    statuses, accounts = await fragments.with_people(session, list(lines.values()), viewer, revisions)
     shown = []
     for view in views:
         status = statuses.get(view.last_status_id or 0)

@@ -15,7 +15,6 @@ from phiomia.domain.statuses.views import FeedRow
 from phiomia.entities.filter import render_results
 from phiomia.platform import limits
 from phiomia.platform.clock import now_ms
-from phiomia.platform.db import ReadSession
 
 NOTHING = b"[]"
 _SLOT = b'"filtered":[]}'
@@ -72,13 +71,10 @@ class Filtering:
         self._texts: dict[int, tuple[int, str]] = {}
 
     async def mark(
-        self, session: ReadSession, rows: Sequence[FeedRow], found: list[tuple[int, Any]], viewer: int
+        self, rows: Sequence[FeedRow], found: list[tuple[int, Any]], viewer: int | None, matcher: Matcher | None
     ) -> list[tuple[int, Any]]:
         """Statuses in pieces, the last two with the viewer's flags, and now with what the viewer's filters say."""
-        if not found or self.known.has_none(viewer):
-            return found
-        matcher = await self.known.of(session, viewer)
-        if matcher is None:
+        if matcher is None or viewer is None:
             return found
         lines = {row.id: row for row in rows}
         marked: list[tuple[int, Any]] = []

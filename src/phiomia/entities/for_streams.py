@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from phiomia.domain.errors import NotFound
 from phiomia.domain.notifications.queries import find_notification
 from phiomia.domain.statuses.conversations import load_conversation
-from phiomia.domain.statuses.queries import marks_for_viewers, rows_of
+from phiomia.domain.statuses.marks_of_many import marks_for_viewers
+from phiomia.domain.statuses.queries import rows_of
 from phiomia.domain.timelines.streams import find_audience
 from phiomia.entities.conversation import render_conversations
 from phiomia.entities.fragments import Fragments

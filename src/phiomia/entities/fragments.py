@@ -1,8 +1,8 @@
 """Rendered bytes of statuses and accounts, kept by revision, and pages spliced out of them.
 
 A page's statement gives ids with revisions; a fragment is used only when its revision is that one, so
-a stale one can't be served and nothing has to be told between processes. However long a page is, it takes two more
-statements at most: one for what differs between viewers, one for the fragments that are not kept.
+a stale one can't be served and nothing has to be told between processes. However long a page is and however little is
+kept, it takes one more statement at most, for what differs between viewers and what has to be rendered.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,14 +10,21 @@ from typing import NamedTuple
 
 import msgspec
 
-from phiomia.domain.accounts.queries import ShownAccount, load_revisions
+from phiomia.domain.accounts.queries import (
+    ShownAccount,
+    load_changed_accounts,
+    load_shown_accounts,
+    revision_of,
+)
 from phiomia.domain.accounts.views import AccountView
 from phiomia.domain.errors import NotFound
-from phiomia.domain.filters.known import KnownFilters
+from phiomia.domain.filters.known import Asking, KnownFilters
+from phiomia.domain.filters.matching import Matcher
 from phiomia.domain.statuses.apart import NOTHING, Known, load_apart
-from phiomia.domain.statuses.queries import load_shown, load_votes
+from phiomia.domain.statuses.lacking import Found, Wanted, load_lacking
+from phiomia.domain.statuses.queries import load_votes
 from phiomia.domain.statuses.quote_state import QuoteState
-from phiomia.domain.statuses.quote_views import QuoteView, Standing
+from phiomia.domain.statuses.quote_views import QuoteView
 from phiomia.domain.statuses.views import FeedRow, PollView
 from phiomia.entities.account import render_account
 from phiomia.entities.card import render_card
@@ -55,13 +62,28 @@ from phiomia.platform.db import ReadSession
 _encode = msgspec.json.encode
 
 
+# Rows in pieces, and what some of them still lack.
+_Ready = tuple[list[tuple[int, Pieces]], list[Hole]]
+
+
 class _Gathered(NamedTuple):
     """What a page is spliced from."""
 
-    statuses: Mapping[int, StatusFragment]
-    accounts: Mapping[int, AccountFragment]
+    statuses: dict[int, StatusFragment]
+    accounts: dict[int, AccountFragment]
     known: Known
     viewer: int | None
+    matcher: Matcher | None
+
+
+class _Recalled(NamedTuple):
+    """What is in memory, and what is not: statuses, accounts, of what it isn't known that nothing is apart, filters."""
+
+    gathered: _Gathered
+    lacking: list[int]
+    strangers: list[int]
+    apart: list[int]
+    asking: Asking
 
 
 class Fragments:
@@ -101,94 +123,125 @@ class Fragments:
         """The rows as Status entities. Their visibility has been established by the statement that gave them."""
         return [b"".join(pieces) for _, pieces in await self._spliced(session, rows, viewer)]
 
-    async def by_id(
-        self,
-        session: ReadSession,
-        rows: Sequence[FeedRow],
-        viewer: int | None,
-        known: Known | None = None,
-        people: Mapping[int, int] | None = None,
-    ) -> dict[int, bytes]:
-        """The same by id, for those who can't rely on every row being there still.
+    async def by_id(self, session: ReadSession, rows: Sequence[FeedRow], viewer: int | None) -> dict[int, bytes]:
+        """The same by id, for those who can't rely on every row being there still."""
+        return {id_: b"".join(pieces) for id_, pieces in await self._spliced(session, rows, viewer)}
 
-        `known`: what was asked for together with the rows. `people`: accounts with their revisions that will be wanted
-        next, so that those which are not kept come in the same statement as what these rows lack.
-        """
-        strangers = {id_: rev for id_, rev in people.items() if not self._has(id_, rev)} if people else None
-        spliced = await self._spliced(session, rows, viewer, known, strangers)
-        return {id_: b"".join(pieces) for id_, pieces in spliced}
+    async def with_people(
+        self, session: ReadSession, rows: Sequence[FeedRow], viewer: int | None, people: Mapping[int, int]
+    ) -> tuple[dict[int, bytes], dict[int, bytes]]:
+        """Status entities by id, and Account entities by id of those whose revisions are given; in one statement."""
+        if not rows:
+            return {}, await self.accounts_at(session, people.items())
+        gathered = await self._gather(session, rows, viewer, people)
+        found = {id_: b"".join(pieces) for id_, pieces in await self._splice(rows, gathered, None)}
+        return found, {id_: gathered.accounts[id_].body for id_ in people if id_ in gathered.accounts}
 
     async def _spliced(
-        self,
-        session: ReadSession,
-        rows: Sequence[FeedRow],
-        viewer: int | None,
-        known: Known | None = None,
-        people: Mapping[int, int] | None = None,
+        self, session: ReadSession, rows: Sequence[FeedRow], viewer: int | None
     ) -> list[tuple[int, Pieces]]:
         """The pieces of each row."""
         ready = self._splice_known(rows, viewer)
-        if ready is not None and not ready[1] and not people:
-            found = ready[0]
-        else:
-            if known is None:
-                known = await self._learn(session, rows, ready, viewer)
-            found = await self._splice_rest(session, rows, ready, (known, people or {}, viewer))
-        return found if viewer is None else await self.filtering.mark(session, rows, found, viewer)
+        if ready is None or ready[1]:
+            return await self._splice(rows, await self._gather(session, rows, viewer, {}), ready)
+        if viewer is None or not rows:
+            return ready[0]
+        return await self.filtering.mark(rows, ready[0], viewer, await self.filtering.known.of(session, viewer))
 
-    async def _splice_rest(
-        self,
-        session: ReadSession,
-        rows: Sequence[FeedRow],
-        ready: tuple[list[tuple[int, Pieces]], list[Hole]] | None,
-        more: tuple[Known, Mapping[int, int], int | None],
+    async def _splice(
+        self, rows: Sequence[FeedRow], gathered: _Gathered, ready: _Ready | None
     ) -> list[tuple[int, Pieces]]:
-        known, people, viewer = more
-        inner = [row for row in known.quoted if known.standings[row.id] is not Standing.UNAUTHORIZED]
-        lacking = inner if ready is not None else [*rows, *inner]
-        statuses, accounts = await self._gather(session, lacking, {**people, **known.authors})
-        if ready is None and not known.asked.issuperset(_holed(rows, statuses)):
-            # One that had nothing apart when it was rendered last has got something since.
-            known = await load_apart(session, [row.id for row in rows], viewer)
-            return await self._splice_rest(session, rows, ready, (known, people, viewer))
-        gathered = _Gathered(statuses, accounts, known, viewer)
         found, holes = ready or _splice_each(rows, gathered)
-        if any(hole.apart.quote is not None for hole in holes):
-            self._fill(holes, gathered, await self._show_quoted(session, inner, gathered))
-        else:
-            self._fill(holes, gathered, {})
-        return found
+        quotes = any(hole.apart.quote is not None for hole in holes)
+        self._fill(holes, gathered, await self._show_quoted(gathered) if quotes else {})
+        return await self.filtering.mark(rows, found, gathered.viewer, gathered.matcher)
 
-    async def _show_quoted(
-        self, session: ReadSession, rows: Sequence[FeedRow], gathered: _Gathered
-    ) -> dict[int, bytes]:
+    async def _show_quoted(self, gathered: _Gathered) -> dict[int, bytes]:
         """What is quoted; inside of it nothing but the ids of what that quotes."""
+        rows = gathered.known.shown
         found, holes = _splice_each(rows, gathered)
         self._fill(holes, gathered, None)
-        if gathered.viewer is not None:
-            found = await self.filtering.mark(session, rows, found, gathered.viewer)
-        return {id_: b"".join(pieces) for id_, pieces in found}
+        marked = await self.filtering.mark(rows, found, gathered.viewer, gathered.matcher)
+        return {id_: b"".join(pieces) for id_, pieces in marked}
 
-    async def _learn(
-        self,
-        session: ReadSession,
-        rows: Sequence[FeedRow],
-        ready: tuple[list[tuple[int, Pieces]], list[Hole]] | None,
-        viewer: int | None,
-    ) -> Known:
-        if ready is not None and all(_is_poll_alone(hole.apart) for hole in ready[1]):
-            polls = [hole.apart.poll.id for hole in ready[1] if hole.apart.poll is not None]
-            return NOTHING if viewer is None else NOTHING._replace(votes=await load_votes(session, polls, viewer))
-        uncertain = [row.id for row in rows if self.differs(row)]
-        return await load_apart(session, uncertain, viewer) if uncertain else NOTHING
+    async def _gather(
+        self, session: ReadSession, rows: Sequence[FeedRow], viewer: int | None, people: Mapping[int, int]
+    ) -> _Gathered:
+        """What rows are spliced from, and accounts by their revisions; what is missing comes in one statement."""
+        recalled = self._recall(rows, people, viewer)
+        if not recalled.asking.accounts:
+            if not recalled.lacking and not recalled.strangers:
+                known = await self._learn_little(session, recalled)
+                if known is not None:
+                    return recalled.gathered._replace(known=known)
+            elif not recalled.lacking and not recalled.apart:
+                found = self._keep_accounts(await load_shown_accounts(session, sorted(recalled.strangers)))
+                return recalled.gathered._replace(accounts=recalled.gathered.accounts | found)
+        return await self._load(session, recalled)
 
-    def differ(self, ids: Iterable[int]) -> bool:
-        """Whether some of these statuses look different to each viewer; True when that isn't known."""
-        return any((kept := self._statuses.get(id_)) is None or kept.apart is not None for id_ in ids)
+    def _recall(self, rows: Sequence[FeedRow], people: Mapping[int, int], viewer: int | None) -> _Recalled:
+        wanted: dict[int, int] = {}
+        authors = dict(people)
+        for row in rows:
+            wanted[row.id], authors[row.account_id] = row.rev, row.account_rev
+            if row.original_id is not None:
+                wanted[row.original_id] = row.original_rev or 0
+                authors[row.original_account_id or 0] = row.original_account_rev or 0
+        statuses = {id_: kept for id_, rev in wanted.items() if (kept := self._statuses.get(id_)) and kept.rev == rev}
+        accounts = {id_: one for id_, rev in authors.items() if (one := self._accounts.get(id_)) and one.rev == rev}
+        knows, matcher = (True, None) if viewer is None else self.filtering.known.recall(viewer)
+        return _Recalled(
+            _Gathered(statuses, accounts, NOTHING, viewer, matcher),
+            [id_ for id_ in wanted if id_ not in statuses],
+            [id_ for id_ in authors if id_ not in accounts],
+            # Boosts stand for what they boost.
+            [row.id for row in rows if _is_apart(statuses.get(row.original_id or row.id))],
+            self.filtering.known.ask([] if knows or viewer is None else [viewer]),
+        )
 
-    def _splice_known(
-        self, rows: Sequence[FeedRow], viewer: int | None
-    ) -> tuple[list[tuple[int, Pieces]], list[Hole]] | None:
+    async def _learn_little(self, session: ReadSession, recalled: _Recalled) -> Known | None:
+        """What is apart, where every fragment is kept and nothing else has to be shown for it."""
+        fragments, viewer = recalled.gathered.statuses, recalled.gathered.viewer
+        apart = [fragment.apart for fragment in fragments.values() if fragment.apart is not None]
+        if all(_is_poll_alone(one) for one in apart):
+            polls = [one.poll.id for one in apart if one.poll is not None]
+            if not polls or viewer is None:
+                return NOTHING
+            return NOTHING._replace(votes=await load_votes(session, polls, viewer))
+        if any(one.quote is not None or one.card is not None for one in apart):
+            return None
+        return await load_apart(session, recalled.apart, viewer)
+
+    async def _load(self, session: ReadSession, recalled: _Recalled) -> _Gathered:
+        (statuses, accounts, _, viewer, matcher), lacking, strangers, apart, asking = recalled
+        kept, kept_people = self._recall_quoted(statuses.values())
+        wanted = Wanted(
+            apart,
+            lacking,
+            strangers,
+            [revision_of(id_, fragment.rev) for id_, fragment in kept.items()],
+            [revision_of(id_, fragment.rev) for id_, fragment in kept_people.items()],
+        )
+        found = await load_lacking(session, wanted, viewer, asking)
+        accounts = kept_people | accounts | self._keep_accounts(found.people)
+        statuses = kept | statuses | self._keep_statuses(found)
+        if viewer is not None and asking.accounts:
+            matcher = self.filtering.known.learn(asking, found.filters)[viewer]
+        return _Gathered(statuses, accounts, found.known, viewer, matcher)
+
+    def _recall_quoted(
+        self, fragments: Iterable[StatusFragment]
+    ) -> tuple[dict[int, StatusFragment], dict[int, AccountFragment]]:
+        """What is kept of what may be quoted, and of whom it leads to, in whichever revision."""
+        apart = [fragment.apart for fragment in fragments if fragment.apart is not None]
+        ids = {one.quote.quoted_id for one in apart if one.quote is not None and one.quote.quoted_id is not None}
+        statuses = {id_: kept for id_ in ids if (kept := self._statuses.get(id_)) is not None}
+        apart += [kept.apart for kept in statuses.values() if kept.apart is not None]
+        people = {one.card.author_id for one in apart if one.card is not None and one.card.author_id is not None}
+        people |= {kept.account_id for kept in statuses.values()}
+        return statuses, {id_: one for id_ in people if (one := self._accounts.get(id_)) is not None}
+
+    def _splice_known(self, rows: Sequence[FeedRow], viewer: int | None) -> _Ready | None:
         """The rows, when every fragment of them is kept, and what some of them still lack.
 
         The usual case in one pass: this loop is most of what a page costs apart from its statement.
@@ -203,11 +256,11 @@ class Fragments:
                 return None
             outer: Pieces = ()
             if original_id is None:
-                shown, shown_author = id_, account_id
+                shown_author = account_id
                 end = END_OF_ANYBODY if viewer is None else (ENDS_OF_OWN if account_id == viewer else ENDS)[marks]
                 last = b""
             else:
-                shown, shown_author = original_id, other_id  # type: ignore[assignment]
+                shown_author = other_id  # type: ignore[assignment]
                 outer = (status[1], status[2][NOBODY], author[1], BOOST)
                 status = fresh_statuses(original_id) or self._statuses.get(original_id)
                 author = fresh_accounts(other_id) or self._accounts.get(other_id)  # type: ignore[arg-type]
@@ -219,20 +272,19 @@ class Fragments:
                 found.append((id_, (*outer, status[1], status[2][kind], author[1], end, last)))
             else:
                 pieces = [*outer, status[1], b"", status[2][kind], author[1], end, last]
-                holes.append(Hole(pieces, len(outer) + 1, shown, shown_author, status[3], kind))
+                holes.append(Hole(pieces, len(outer) + 1, shown_author, status[3], kind))
                 found.append((id_, pieces))
         return found, holes
 
     def differs(self, row: FeedRow) -> bool:
         """Whether what the row shows looks different to each viewer; True when that isn't known."""
-        kept = self._statuses.get(row.original_id or row.id)
-        return kept is None or kept.apart is not None
+        return _is_apart(self._statuses.get(row.original_id or row.id))
 
     def _fill(self, holes: Sequence[Hole], gathered: _Gathered, quoted: Mapping[int, bytes] | None) -> None:
         """Puts what was made apart where it belongs. `quoted` is None inside of a quote."""
         accounts, known, viewer = gathered.accounts, gathered.known, gathered.viewer
         now = now_ms()
-        for pieces, at, _, account_id, apart, kind in holes:
+        for pieces, at, account_id, apart, kind in holes:
             made = []
             if apart.poll is not None:
                 made += [POLL, self._poll(apart.poll, now, known, viewer)]
@@ -254,33 +306,30 @@ class Fragments:
 
     async def quote(self, session: ReadSession, status_id: int, quote: QuoteView, viewer: int | None) -> bytes:
         """The Quote entity of a status that was just loaded."""
-        known = await load_apart(session, [status_id], viewer)
-        inner = [row for row in known.quoted if known.standings[row.id] is not Standing.UNAUTHORIZED]
-        gathered = _Gathered(*await self._gather(session, inner, known.authors), known, viewer)
-        return _quote(quote, known, await self._show_quoted(session, inner, gathered))
+        gathered = await self._load(session, self._recall((), {}, viewer)._replace(apart=[status_id]))
+        return _quote(quote, gathered.known, await self._show_quoted(gathered))
 
     async def accounts(self, session: ReadSession, ids: Sequence[int]) -> dict[int, bytes]:
-        """Account entities by id, always as they stand now."""
-        return await self.accounts_at(session, await load_revisions(session, ids))
+        """Account entities by id, always as they stand now; in one statement."""
+        kept = {id_: one for id_ in ids if (one := self._accounts.get(id_)) is not None}
+        existing, changed = await load_changed_accounts(session, ids, {id_: one.rev for id_, one in kept.items()})
+        fragments = kept | self._keep_accounts(changed)
+        return {id_: fragments[id_].body for id_ in existing}
 
     async def accounts_at(self, session: ReadSession, revisions: Iterable[Sequence[int]]) -> dict[int, bytes]:
         """Account entities by id, given ids with revisions that were just read."""
         found: dict[int, bytes] = {}
-        missing: dict[int, int] = {}
+        missing = []
         for account_id, rev in revisions:
             kept = self._accounts.get(account_id)
             if kept is not None and kept.rev == rev:
                 found[account_id] = kept.body
             else:
-                missing[account_id] = rev
+                missing.append(account_id)
         if missing:
-            _, accounts = await self._gather(session, (), missing)
-            found |= {id_: fragment.body for id_, fragment in accounts.items()}
+            loaded = self._keep_accounts(await load_shown_accounts(session, sorted(missing)))
+            found |= {id_: fragment.body for id_, fragment in loaded.items()}
         return found
-
-    def _has(self, account_id: int, rev: int) -> bool:
-        kept = self._accounts.get(account_id)
-        return kept is not None and kept.rev == rev
 
     async def account(self, session: ReadSession, view: AccountView) -> bytes:
         """The entity of an account that was just loaded. Raises NotFound for one that was deleted since."""
@@ -289,35 +338,14 @@ class Fragments:
             raise NotFound
         return found[view.id]
 
-    async def _gather(
-        self, session: ReadSession, rows: Sequence[FeedRow], people: Mapping[int, int]
-    ) -> tuple[dict[int, StatusFragment], dict[int, AccountFragment]]:
-        """The fragments of rows and of accounts with their revisions; what is not kept, in one statement."""
-        wanted: dict[int, int] = {}
-        authors = dict(people)
-        for row in rows:
-            wanted[row.id], authors[row.account_id] = row.rev, row.account_rev
-            if row.original_id is not None:
-                wanted[row.original_id] = row.original_rev or 0
-                authors[row.original_account_id or 0] = row.original_account_rev or 0
-        statuses = {id_: kept for id_, rev in wanted.items() if (kept := self._statuses.get(id_)) and kept.rev == rev}
-        accounts = {id_: one for id_, rev in authors.items() if (one := self._accounts.get(id_)) and one.rev == rev}
-        lacking = [id_ for id_ in wanted if id_ not in statuses]
-        # The author's own columns are needed for rendering a status, too.
-        strangers = {id_ for id_ in authors if id_ not in accounts}
-        for row in rows if lacking else ():
-            if row.id not in statuses:
-                strangers.add(row.account_id)
-            if row.original_id is not None and row.original_id not in statuses:
-                strangers.add(row.original_account_id or 0)
-        if lacking or strangers:
-            views, shown = await load_shown(session, lacking, sorted(strangers))
-            accounts |= self._keep_accounts(shown)
-            for id_, view in views.items():
-                if view.row.account_id in shown:
-                    statuses[id_] = render_fragment(view, shown[view.row.account_id].view, self.links)
-                    self._statuses.put(id_, statuses[id_])
-        return statuses, accounts
+    def _keep_statuses(self, found: Found) -> dict[int, StatusFragment]:
+        made = {}
+        for id_, view in found.statuses.items():
+            author = found.people.get(view.row.account_id)
+            if author is not None:
+                made[id_] = render_fragment(view, author.view, self.links)
+                self._statuses.put(id_, made[id_])
+        return made
 
     def _keep_accounts(self, found: Mapping[int, ShownAccount]) -> dict[int, AccountFragment]:
         made = {}
@@ -331,8 +359,8 @@ class Fragments:
         return made
 
 
-def _splice_each(rows: Sequence[FeedRow], gathered: _Gathered) -> tuple[list[tuple[int, Pieces]], list[Hole]]:
-    statuses, accounts, _, viewer = gathered
+def _splice_each(rows: Sequence[FeedRow], gathered: _Gathered) -> _Ready:
+    statuses, accounts, _, viewer, _ = gathered
     holes: list[Hole] = []
     found = [
         (row.id, splice_status(row, statuses, accounts, viewer, holes))
@@ -343,10 +371,9 @@ def _splice_each(rows: Sequence[FeedRow], gathered: _Gathered) -> tuple[list[tup
     return found, holes
 
 
-def _holed(rows: Iterable[FeedRow], statuses: Mapping[int, StatusFragment]) -> set[int]:
-    """The rows of which something is apart."""
-    shown = ((row.id, statuses.get(row.original_id or row.id)) for row in rows)
-    return {id_ for id_, fragment in shown if fragment is not None and fragment.apart is not None}
+def _is_apart(fragment: StatusFragment | None) -> bool:
+    """Whether a status may look different to each viewer."""
+    return fragment is None or fragment.apart is not None
 
 
 def _is_poll_alone(apart: Apart) -> bool:

@@ -16,13 +16,13 @@ from phiomia.domain.notifications.types import OF_COLLECTIONS, NotificationType
 from phiomia.domain.notifications.views import NotificationRow
 from phiomia.domain.relationships import severance
 from phiomia.domain.relationships.severance import SeveranceKind, SeveranceView, read_severances
-from phiomia.domain.statuses.apart import APART, NOTHING, load_lines, read_apart, read_lines
+from phiomia.domain.statuses.lines import read_lines
 from phiomia.domain.statuses.queries import GIVEN, rows_of
 from phiomia.entities.collection import render_collection
 from phiomia.entities.fragments import Fragments
 from phiomia.entities.links import Links
 from phiomia.entities.report import render_report
-from phiomia.platform.clock import iso, now_ms
+from phiomia.platform.clock import iso
 from phiomia.platform.db import ReadSession
 from phiomia.platform.db.together import Together
 
@@ -37,7 +37,6 @@ _PEOPLE = ("report_people", "severance_people", "warning_people")
 _WITH_EVENTS = Together(
     {
         "lines": GIVEN,
-        **APART,
         "collection": MANY,
         "items": ITEMS,
         "report": report.BY_ID,
@@ -74,18 +73,14 @@ async def render_about(
     events = [row for row in rows if row.event_id is not None and (row.type in OF_COLLECTIONS or row.type in _EVENTS)]
     if events:
         found = await _WITH_EVENTS.ask(session, **_asked(events, wanted, viewer))
-        lines, known = read_lines(found), read_apart(wanted, found)
+        lines = read_lines(found)
     elif wanted:
         found = {}
-        if fragments.differ(wanted):
-            lines, known = await load_lines(session, wanted, viewer)
-        else:
-            lines, known = await rows_of(session, wanted, viewer), NOTHING
+        lines = await rows_of(session, wanted, viewer)
     else:
         return Told({}, await fragments.accounts_at(session, senders.items()), {})
     people = {**senders, **{row[0]: row[1] for name in _PEOPLE for row in found.get(name, ())}}
-    statuses = await fragments.by_id(session, list(lines.values()), viewer, known, people)
-    accounts = await fragments.accounts_at(session, people.items())
+    statuses, accounts = await fragments.with_people(session, list(lines.values()), viewer, people)
     shown = {id_: body for id_, body in accounts.items() if id_ in senders}
     return Told(statuses, shown, _render_events(events, found, accounts, (viewer, fragments.links)))
 
@@ -95,7 +90,7 @@ def _asked(events: Sequence[NotificationRow], wanted: list[int], viewer: int) ->
     for row in events:
         ids[_kind_of(row)].append(row.event_id or 0)
     listed = {f"{kind}_ids": sorted(set(many)) for kind, many in ids.items()}
-    return {"ids": wanted, "apart_ids": wanted, "viewer": viewer, "now": now_ms(), **listed}
+    return {"ids": wanted, "viewer": viewer, **listed}
 
 
 def _kind_of(row: NotificationRow) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from phiomia.domain.notifications.requests import RequestView
-from phiomia.domain.statuses.apart import load_lines_and_people
+from phiomia.domain.statuses.lines import load_lines_and_people
 from phiomia.entities.fragments import Fragments
 from phiomia.platform.clock import iso
 from phiomia.platform.db import ReadSession
@@ -17,9 +17,8 @@ async def render_requests(
     """Senders who wait, with the last status of each, if it may still be seen."""
     wanted = sorted({view.last_status_id for view in views if view.last_status_id is not None})
     senders = sorted({view.from_account_id for view in views})
-    lines, known, people = await load_lines_and_people(session, wanted, viewer, senders)
-    statuses = await fragments.by_id(session, list(lines.values()), viewer, known, people)
-    accounts = await fragments.accounts_at(session, people.items())
+    lines, people = await load_lines_and_people(session, wanted, viewer, senders)
+    statuses, accounts = await fragments.with_people(session, list(lines.values()), viewer, people)
     return [
         _render_request(view, accounts[view.from_account_id], statuses.get(view.last_status_id or 0))
         for view in views

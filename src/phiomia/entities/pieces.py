@@ -79,6 +79,7 @@ class StatusFragment(NamedTuple):
     body: bytes
     joints: tuple[bytes, ...]
     apart: Apart | None
+    account_id: int
 
 
 class AccountFragment(NamedTuple):
@@ -93,7 +94,6 @@ class Hole(NamedTuple):
 
     pieces: list[bytes]
     at: int
-    status_id: int
     account_id: int
     apart: Apart
     kind: int
@@ -103,7 +103,7 @@ def render_fragment(view: StatusView, author: AccountView, links: Links) -> Stat
     """The fragment of a status that was just loaded."""
     policy = (view.row.quote_policy, view.row.visibility)
     body = _encode(render_status(view, author, links))[:-1]
-    return StatusFragment(view.row.rev, body, _joints(*policy), _set_apart(view, policy))
+    return StatusFragment(view.row.rev, body, _joints(*policy), _set_apart(view, policy), author.id)
 
 
 def splice_status(
@@ -129,7 +129,7 @@ def splice_status(
     status = statuses[shown]
     kind = NOBODY if viewer is None else (AUTHOR if shown_author == viewer else SOMEBODY)
     if status.apart is not None:
-        holes.append(Hole(pieces, len(pieces) + 1, shown, shown_author, status.apart, kind))
+        holes.append(Hole(pieces, len(pieces) + 1, shown_author, status.apart, kind))
     pieces += (status.body, b"", status.joints[kind], accounts[shown_author].body, end, flags)
     return pieces
 

@@ -1,9 +1,9 @@
 """Reading accounts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Select, and_, select
+from sqlalchemy import ColumnElement, FromClause, Select, Text, and_, cast, literal, select, union
 
 from phiomia.domain.accounts.models import accounts
 from phiomia.domain.accounts.views import AccountView
@@ -25,24 +25,47 @@ REVISIONS: Final[Select[Any]] = select(accounts.c.id, accounts.c.rev).where(
 )
 _REVISIONS = Query(REVISIONS)
 
-_of_moved = accounts.alias("of_moved")
-_moved = select(_of_moved.c.moved_to_id).where(any_of(_of_moved.c.id, listed("account_ids")))
+_wanted = accounts.alias("wanted")
 _wanted_emoji = strings_of(accounts.c.emojis).table_valued("value").alias("wanted_emoji")
-SHOWN_ACCOUNTS: Final[Mapping[str, Select[Any]]] = {
-    "accounts": _VIEW.where(any_of(accounts.c.id, listed("account_ids"))),
-    "account_emojis": select(accounts.c.id, *[custom_emojis.c[name] for name in EmojiView.__struct_fields__])
-    .select_from(
-        accounts.join(_wanted_emoji, accounts.c.emojis != "[]").join(
-            custom_emojis,
-            and_(custom_emojis.c.shortcode == _wanted_emoji.c.value, custom_emojis.c.domain == accounts.c.domain),
-        )
-    )
-    .where(any_of(accounts.c.id, listed("account_ids")), custom_emojis.c.disabled.is_(False)),
-    "moved": _VIEW.where(accounts.c.id.in_(_moved)),
-}
-"""What accounts are shown with, for a statement of `Together`; `account_ids` are asked for."""
 
-_SHOWN = Together(SHOWN_ACCOUNTS)
+
+def select_shown(are_wanted: Callable[[ColumnElement[int]], ColumnElement[bool]]) -> Mapping[str, Select[Any]]:
+    """What accounts whose ids meet a condition are shown with: the parts of a statement of `Together`."""
+    wanted = select(_wanted.c.id).where(are_wanted(_wanted.c.id))
+    moved = select(_wanted.c.moved_to_id).where(are_wanted(_wanted.c.id))
+    return {
+        "account_ids": wanted,
+        "accounts": _VIEW.where(accounts.c.id.in_(union(wanted, moved))),
+        "account_emojis": select(accounts.c.id, *[custom_emojis.c[name] for name in EmojiView.__struct_fields__])
+        .select_from(
+            accounts.join(_wanted_emoji, accounts.c.emojis != "[]").join(
+                custom_emojis,
+                and_(custom_emojis.c.shortcode == _wanted_emoji.c.value, custom_emojis.c.domain == accounts.c.domain),
+            )
+        )
+        .where(are_wanted(accounts.c.id), custom_emojis.c.disabled.is_(False)),
+    }
+
+
+def is_kept(table: FromClause, kept: str) -> ColumnElement[bool]:
+    """A row is among those that the parameter names by `revision_of`: the caller has it as it stands."""
+    version = cast(table.c.id, Text).concat(literal(":", Text)).concat(cast(table.c.rev, Text))
+    return any_of(version, listed(kept, str))
+
+
+def revision_of(id_: int, rev: int) -> str:
+    """How a row is named for `is_kept`."""
+    return f"{id_}:{rev}"
+
+
+_SHOWN = Together(select_shown(lambda id_: any_of(id_, listed("account_ids"))))
+_changed = (
+    select(accounts.c.id)
+    .where(any_of(accounts.c.id, listed("account_ids")), ~is_kept(accounts, "kept_people"))
+    .cte("changed")
+    .prefix_with("MATERIALIZED")
+)
+_CHANGED = Together({"people": REVISIONS, **select_shown(lambda id_: id_.in_(select(_changed.c.id)))})
 
 
 class ShownAccount(NamedTuple):
@@ -63,16 +86,26 @@ async def load_shown_accounts(session: ReadSession, ids: Sequence[int]) -> dict[
     return read_shown_accounts(await _SHOWN.ask(session, account_ids=list(ids))) if ids else {}
 
 
+async def load_changed_accounts(
+    session: ReadSession, ids: Sequence[int], kept: Mapping[int, int]
+) -> tuple[list[int], dict[int, ShownAccount]]:
+    """Those of the accounts that exist, and whole those that have not the revision which the caller keeps of them."""
+    versions = [revision_of(id_, rev) for id_, rev in kept.items()]
+    found = await _CHANGED.ask(session, account_ids=list(ids), kept_people=versions)
+    return [row[0] for row in found["people"]], read_shown_accounts(found)
+
+
 def read_shown_accounts(found: Mapping[str, Sequence[Sequence[Any]]]) -> dict[int, ShownAccount]:
-    """What the parts `SHOWN_ACCOUNTS` of a statement gave, by id."""
+    """What the parts of `select_shown` gave, by id."""
     emojis: dict[int, dict[str, EmojiView]] = {}
     for account_id, *columns in found["account_emojis"]:
         emojis.setdefault(account_id, {})[columns[0]] = EmojiView(*columns)
-    moved = {row[0]: AccountView(*row) for row in found["moved"]}
-    views = [AccountView(*row) for row in found["accounts"]]
+    views = {row[0]: AccountView(*row) for row in found["accounts"]}
     return {
-        view.id: ShownAccount(view, _in_order(view.emojis, emojis.get(view.id)), moved.get(view.moved_to_id or 0))
-        for view in views
+        id_: ShownAccount(
+            views[id_], _in_order(views[id_].emojis, emojis.get(id_)), views.get(views[id_].moved_to_id or 0)
+        )
+        for (id_,) in found["account_ids"]
     }
 
 

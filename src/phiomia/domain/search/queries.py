@@ -15,8 +15,8 @@ from phiomia.domain.relationships.models import follows
 from phiomia.domain.search.models import account_search, status_search
 from phiomia.domain.search.parse import parse
 from phiomia.domain.search.words import Match, mark, split_words, write_match
-from phiomia.domain.statuses.apart import APART, Known, read_apart, read_lines
 from phiomia.domain.statuses.featured_tags import FEATURED
+from phiomia.domain.statuses.lines import read_lines
 from phiomia.domain.statuses.models import status_tags, statuses
 from phiomia.domain.statuses.policy import visible_to
 from phiomia.domain.statuses.queries import GIVEN
@@ -98,7 +98,6 @@ class Details(NamedTuple):
     """What is shown of what was found: by id, and which of the hashtags the viewer follows and features."""
 
     lines: dict[int, FeedRow]
-    known: Known
     people: dict[int, int]
     days: dict[int, list[TagDay]]
     followed: set[int]
@@ -204,7 +203,6 @@ _USES_BY_DAY = Query(_uses_by_day)
 _DETAILS = Together(
     {
         "lines": GIVEN,
-        **APART,
         "people": REVISIONS,
         "uses": _uses_by_day,
         "followed": FOLLOWED,
@@ -307,11 +305,10 @@ async def load_details(
 ) -> Details:
     """What is shown of what was found (ids that the viewer may see), in one statement."""
     ids = list(status_ids)
-    asked = {"ids": ids, "apart_ids": ids, "account_ids": list(account_ids), "tags": list(tag_ids)}
-    found = await _DETAILS.ask(session, **asked, viewer=viewer, now=now_ms(), since=_since())
+    asked = {"ids": ids, "account_ids": list(account_ids), "tags": list(tag_ids)}
+    found = await _DETAILS.ask(session, **asked, viewer=viewer, since=_since())
     return Details(
         read_lines(found),
-        read_apart(ids, found),
         {row[0]: row[1] for row in found["people"]},
         _count_days(tag_ids, found["uses"]),
         {row[0] for row in found["followed"]},

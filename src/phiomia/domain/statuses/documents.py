@@ -12,9 +12,9 @@ from phiomia.domain.accounts.views import AccountView
 from phiomia.domain.instance.emoji_documents import EmojiDetail, load_own_emojis
 from phiomia.domain.media.models import media
 from phiomia.domain.statuses.models import status_mentions, statuses
-from phiomia.domain.statuses.queries import load_statuses
 from phiomia.domain.statuses.views import StatusRow, StatusView
 from phiomia.domain.statuses.visibility import Visibility
+from phiomia.domain.statuses.whole import load_statuses
 from phiomia.platform.db import Query, ReadSession, any_of, listed
 from phiomia.platform.json import decode_strings
 

@@ -26,8 +26,8 @@ from phiomia.domain.statuses.models import (
     status_tags,
     statuses,
 )
-from phiomia.domain.statuses.queries import load_statuses
 from phiomia.domain.statuses.views import StatusView
+from phiomia.domain.statuses.whole import load_statuses
 from phiomia.platform.clock import now_ms
 from phiomia.platform.db import P, Query, WriteSession, insert_into
 from phiomia.platform.db.query import column_parameter

@@ -14,9 +14,10 @@ from phiomia.domain.media.models import media as media_table
 from phiomia.domain.media.views import MediaView
 from phiomia.domain.statuses.models import status_edits, statuses
 from phiomia.domain.statuses.policy import visible_with_original
-from phiomia.domain.statuses.queries import NOBODY, VIEWER, WHOLE, read_statuses
 from phiomia.domain.statuses.quote_views import QuoteView
+from phiomia.domain.statuses.rows import NOBODY, VIEWER
 from phiomia.domain.statuses.views import StatusView
+from phiomia.domain.statuses.whole import WHOLE, read_statuses
 from phiomia.platform.db import P, ReadSession, any_of, listed
 from phiomia.platform.db.together import Together
 from phiomia.platform.json import decode, decode_strings

@@ -10,7 +10,7 @@ from phiomia.domain.relationships.conditions import not_blocked_or_muted
 from phiomia.domain.statuses.models import bookmarks, favourites, statuses
 from phiomia.domain.statuses.pages import FeedPages
 from phiomia.domain.statuses.policy import visible_to
-from phiomia.domain.statuses.queries import NOBODY, VIEWER
+from phiomia.domain.statuses.rows import NOBODY, VIEWER
 from phiomia.domain.statuses.targets import meant
 from phiomia.domain.statuses.views import FeedRow
 from phiomia.domain.statuses.visibility import Visibility

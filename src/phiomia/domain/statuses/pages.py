@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select
 
-from phiomia.domain.statuses.queries import feed_rows, page_query, select_page
+from phiomia.domain.statuses.rows import feed_rows, page_query, select_page
 from phiomia.domain.statuses.views import FeedRow
 from phiomia.platform.db import P, Query, ReadSession
 from phiomia.platform.paging import Page

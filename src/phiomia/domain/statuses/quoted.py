@@ -10,9 +10,9 @@ from phiomia.domain.relationships.models import blocks
 from phiomia.domain.statuses.models import quotes, statuses
 from phiomia.domain.statuses.pages import FeedPages
 from phiomia.domain.statuses.policy import visible_to
-from phiomia.domain.statuses.queries import VIEWER, select_page
 from phiomia.domain.statuses.quote_state import QuoteState
 from phiomia.domain.statuses.quote_views import Standing
+from phiomia.domain.statuses.rows import VIEWER, select_page
 from phiomia.domain.statuses.views import FeedRow
 from phiomia.platform.db import P, Query, ReadSession
 from phiomia.platform.paging import Page
@@ -52,11 +52,9 @@ class Pages(Protocol):
 
 
 def select_quoted(ids: Any) -> Select[Any]:
-    """Statuses of a select of ids as page rows, with how the viewer stands to them. Needs `viewer` and `now`."""
+    """Statuses of a select of ids as page rows."""
     return select_page(
-        select(statuses.c.id.label("cursor"), statuses.c.id, _standing.label("standing")).where(statuses.c.id.in_(ids)),
-        more=("standing",),
-        name="quoted",
+        select(statuses.c.id.label("cursor"), statuses.c.id).where(statuses.c.id.in_(ids)), name="quoted"
     )
 
 

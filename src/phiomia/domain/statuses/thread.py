@@ -20,7 +20,8 @@ from phiomia.domain.relationships.conditions import exists_pair, is_followed, no
 from phiomia.domain.relationships.models import blocks
 from phiomia.domain.statuses.models import statuses
 from phiomia.domain.statuses.policy import visible_to, visible_to_anybody
-from phiomia.domain.statuses.queries import NOBODY, VIEWER, load_row, page_query
+from phiomia.domain.statuses.queries import load_row
+from phiomia.domain.statuses.rows import NOBODY, VIEWER, page_query
 from phiomia.domain.statuses.views import FeedRow
 from phiomia.platform import limits
 from phiomia.platform.clock import now_ms

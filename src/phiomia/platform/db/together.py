@@ -27,7 +27,7 @@ class json_of_rows(functions.GenericFunction[str]):
     """`json_of_rows(*columns)`: all rows of a select as one array of arrays."""
 
     type = Text()
-    name = "json_of_rows"
+    name = "rows"  # it stands in the text as a label of every part
     inherit_cache = True
 
 
