@@ -212,6 +212,26 @@ def test_wrong_settings_are_told_in_one_line(shell: Shell) -> None:
     assert "PHIOMIA_NONSENSE" in shell("config", "check", status=1)
 
 
+def test_only_what_makes_somebody_makes_a_database(shell: Shell) -> None:
+    for arguments in (("tokens", "create", "owner"), ("jobs",), ("jobs", "dead"), ("relays", "list")):
+        assert "has no tables yet. Start the server once" in shell(*arguments, status=1)
+        assert not (shell.folder / "var").exists()
+
+
+def test_an_empty_list_says_so(server: Shell) -> None:
+    assert server("relays", "list") == "There are no relays.\n"
+    assert server("jobs", "dead") == "No job has died.\n"
+
+
+def test_what_is_not_there_can_not_be_judged(server: Shell) -> None:
+    for kind in ("tag", "status", "link"):
+        said = server("trends", "allow", kind, "99", status=1)
+        assert said == f"phiomia: There is no {kind} 99. `phiomia trends list {kind}` shows them with their numbers.\n"
+    server("accounts", "create", "alice", "--email", "alice@mail.example", "--confirmed")
+    said = server("accounts", "unsuspend", "alice", status=1)
+    assert said == "phiomia: alice is not suspended by moderators of this server.\n"
+
+
 def test_jobs_alone_shows_the_counts(server: Shell) -> None:
     assert server("jobs") == server("jobs", "counts")
     assert "dead" in server("jobs")

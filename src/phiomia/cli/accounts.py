@@ -261,7 +261,7 @@ def _judge(
     """The account of that name, with which `verb` was done. Raises CommandError."""
     from phiomia.cli.open import CommandError, Open, run
     from phiomia.domain.accounts.queries import find_by_handle
-    from phiomia.domain.errors import DomainError
+    from phiomia.domain.errors import DomainError, NotFound
     from phiomia.domain.moderation.warn import NewWarning, warn_account
 
     async def work(opened: Open) -> "AccountView":
@@ -281,8 +281,10 @@ def _judge(
 
         try:
             await opened.db.write(write)
+        except NotFound:
+            raise CommandError(f"There is no account {name} any more.") from None
         except DomainError as error:
-            raise CommandError(f"{name}: {error or 'there is no such account any more'}.") from None
+            raise CommandError(f"{error}.") from None
         return found
 
     return run(work)

@@ -66,6 +66,9 @@ def dead(
         _print_json([{**job._asdict(), "id": str(job.id), "args": msgspec.Raw(job.args.encode())} for job in jobs])
         return
     rows = [(str(job.id), job.type, job.args, str(job.attempt), iso(job.died_at), job.error) for job in jobs]
+    if not jobs:
+        print("No job has died." if before is None else "No older ones have died.")
+        return
     _print_table(["id", "type", "arguments", "attempts", "died", "error"], rows, right=[3])
     if len(jobs) == limit:
         print(f"More: phiomia jobs dead --before {jobs[-1].id}")
@@ -115,8 +118,12 @@ async def _change_all(db: Database, change_some: Callable[[WriteSession], Awaita
 
 
 def _with_database(work: Callable[[Database], Awaitable[T]]) -> T:
+    from phiomia.cli.open import CommandError, require_schema
+
     async def run() -> T:
-        db = open_database(load_config().database_url)
+        config = load_config()
+        await require_schema(config)
+        db = open_database(config.database_url)
         await db.start()
         try:
             return await work(db)
@@ -125,7 +132,7 @@ def _with_database(work: Callable[[Database], Awaitable[T]]) -> T:
 
     try:
         return asyncio.run(run())
-    except (ConfigError, Unavailable) as error:
+    except (CommandError, ConfigError, Unavailable) as error:
         _fail(str(error), 1)
 
 

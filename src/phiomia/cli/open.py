@@ -61,16 +61,21 @@ async def _run(config: Config, work: Callable[[Open], Awaitable[T]], create: boo
 
 
 async def _prepare_schema(config: Config, create: bool) -> None:
-    if await has_schema(config):
-        return
     if not create:
+        await require_schema(config)
+    elif not await has_schema(config):
+        from phiomia.serving import bring_up_schema
+
+        await bring_up_schema(config)
+
+
+async def require_schema(config: Config) -> None:
+    """Raises CommandError where the database has no tables of ours, Unavailable when it can't be reached."""
+    if not await has_schema(config):
         raise CommandError(
             f"The database {hide_password(config.database_url)} has no tables yet."
             " Start the server once (`phiomia serve`), or create an account."
         )
-    from phiomia.serving import bring_up_schema
-
-    await bring_up_schema(config)
 
 
 async def has_schema(config: Config) -> bool:

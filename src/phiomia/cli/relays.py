@@ -72,8 +72,11 @@ def list_relays() -> None:
         async with opened.db.read() as session:
             return await load(session)
 
-    for relay in run(work):
+    relays = run(work)
+    for relay in relays:
         print(f"{RelayState(relay.state).name.lower():9} {relay.actor_uri or relay.inbox_url}")
+    if not relays:
+        print("There are no relays.")
 
 
 async def _find_inbox(opened: "Open", url: str) -> tuple[str, str]:

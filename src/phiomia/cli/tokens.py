@@ -38,7 +38,7 @@ def create(
 
         return await opened.db.write(write)
 
-    print(run(work, create=True))
+    print(run(work))
 
 
 # A token of earlier releases may begin with a dash.

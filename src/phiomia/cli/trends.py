@@ -42,12 +42,18 @@ def reject(kind: Kind, number: Number) -> None:
 
 
 def _decide(kind: str, number: int, verdict: str) -> None:
-    from phiomia.cli.open import Open, run
+    from phiomia.cli.open import CommandError, Open, run
+    from phiomia.domain.errors import NotFound
     from phiomia.domain.trends.kinds import TrendKind, Verdict
     from phiomia.domain.trends.review import review_trend
 
+    chosen = TrendKind[kind.upper()]
+
     async def work(opened: Open) -> None:
-        await opened.db.write(lambda session: review_trend(session, TrendKind[kind.upper()], number, Verdict[verdict]))
+        try:
+            await opened.db.write(lambda session: review_trend(session, chosen, number, Verdict[verdict]))
+        except NotFound as error:
+            raise CommandError(f"{error}. `phiomia trends list {kind}` shows them with their numbers.") from None
 
     run(work)
     print(f"{kind} {number}: {verdict.lower()}.")
