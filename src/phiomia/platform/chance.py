@@ -5,7 +5,14 @@ import math
 # One comparison in a hundred may be wrong, and nothing is judged by one or two cases.
 LIKELY = 0.01
 FEWEST = 3
+# A hundredth more requests that fail than before is too much.
+MORE_ERRORS = 0.01
 _MANY = 200.0
+
+
+def fails_more(wrong: int, requests: int, usual: float) -> bool:
+    """Whether more requests fail than the usual share, by more than is borne and by more than chance explains."""
+    return is_more_than_chance(wrong, requests * (usual + MORE_ERRORS))
 
 
 def is_more_than_chance(wrong: int, expected: float) -> bool:

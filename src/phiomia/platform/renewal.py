@@ -6,14 +6,11 @@ Standard library only.
 import signal
 import time
 
-from phiomia.platform.chance import is_more_than_chance
+from phiomia.platform.chance import fails_more
 from phiomia.platform.crew import Crew, Slot, Steps, in_order
 from phiomia.platform.orders import Order
 from phiomia.platform.spawn import FOREVER, Process, count_wait
 from phiomia.platform.topology import Release, Settings
-
-# A hundredth more requests that fail than before is too much.
-MORE_ERRORS = 0.01
 
 
 class Renewal:
@@ -148,6 +145,6 @@ def _judge(canary: Slot, old: list[Slot]) -> str:
     requests, errors = (sum(counts) for counts in zip((0, 0), *(slot.process.answered for slot in old), strict=True))
     usual = errors / requests if requests else 0.0
     requests, errors = canary.process.answered
-    if not is_more_than_chance(errors, requests * (usual + MORE_ERRORS)):
+    if not fails_more(errors, requests, usual):
         return ""
     return f"{canary.child.role} failed at {errors} of {requests} requests when it was tried out (before {usual:.1%})"

@@ -1,17 +1,18 @@
-"""Whether a release does worse than the one before, by what both counted. Nothing here asks anybody."""
+"""Whether a release does worse than the one before, by what both counted. Nothing here asks anybody.
+
+By this a release is taken back without asking, so nothing counts that chance could explain. What somebody is told
+after the whole upgrade, and may judge for themselves, is stricter: see `prober/summary.py`.
+"""
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from phiomia.platform.chance import is_more_than_chance
+from phiomia.platform.chance import fails_more, is_more_than_chance
 from phiomia.upgrade.counted import Counted
+from phiomia.upgrade.slow_answers import longest_answer
 
-# More requests that fail than before, by so many of a hundred, is too much.
-MORE_ERRORS = 0.01
+# More jobs that break than before, by so many of a hundred, is too much.
 MORE_BROKEN = 0.02
-# Answers may take twice as long, and a little more: on a quiet server one slow disk access is twice the usual.
-TIMES = 2.0
-FLOOR_S = 0.1
 # Fewer requests than this have no percentile worth the name.
 FEWEST = 60
 # The first answers of a process fill its caches.
@@ -63,14 +64,14 @@ def _reasons(one: Evidence) -> Iterable[str]:
 
 def _judge_errors(before: Counted, now: Counted) -> str:
     usual = before.error_share
-    if not is_more_than_chance(now.errors, now.requests * (usual + MORE_ERRORS)):
+    if not fails_more(now.errors, now.requests, usual):
         return ""
     return f"{now.errors} of {now.requests} requests failed ({now.error_share:.1%}, before {usual:.1%})"
 
 
 def _judge_probe(before: Share, now: Share) -> str:
     usual = before.wrong / before.requests if before.requests else 0.0
-    if not is_more_than_chance(now.wrong, now.requests * (usual + MORE_ERRORS)):
+    if not fails_more(now.wrong, now.requests, usual):
         return ""
     return f"{now.wrong} of {now.requests} requests of the upgrade's own failed: {now.reason}"
 
@@ -100,7 +101,7 @@ def _judge_latency(before: Counted, now: Counted) -> str:
     busy = now.slowness / before.slowness
     if busy > MOST_BUSY:
         return ""
-    limit = (TIMES * before.p95_s + FLOOR_S) * max(1.0, busy)
+    limit = longest_answer(before.p95_s) * max(1.0, busy)
     if now.p95_s <= limit:
         return ""
     return f"answers take {now.p95_s * 1000:.0f} ms (p95), before {before.p95_s * 1000:.0f} ms"

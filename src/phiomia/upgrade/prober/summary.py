@@ -5,10 +5,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from phiomia.platform.chance import MORE_ERRORS
 from phiomia.upgrade.prober.samples import Request, Run, Samples, read_samples
+from phiomia.upgrade.slow_answers import longest_answer
 
 _WEB_ACTIONS = ("migrate-expand", "switch", "restart-workers", "restart-web", "restart-streaming")
 _REASONS = 5
+# Less than the watch wants: a target is asked for every half second or less often, and upgrades are short.
+_FEWEST = 20
 _WHEN = ("before", "during", "after")
 # What was on its way when whoever listened was killed is not lost.
 _ON_ITS_WAY_S = 5.0
@@ -46,16 +50,22 @@ def sum_up(path: Path, entries: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 
 def judge(summary: dict[str, Any]) -> str:
-    """Why the new release looks worse than the old one; empty when it does not."""
+    """Why somebody should look at the new release; empty when there is no reason.
+
+    Stricter than the watch, which takes a release back by itself (`verdict.py`): nobody should notice an upgrade, so a
+    failure counts also where chance could explain it, whenever it was; and so does what was accepted and is lost.
+    """
     share = summary["failures"] / summary["requests"] if summary["requests"] else 0.0
-    if share > 0.01:
+    if share > MORE_ERRORS:
         return f"{summary['failures']} of {summary['requests']} requests failed: {summary['reasons'][0]}"
     lost = summary.get("work", {}).get("lost", 0)
     if lost:
         return f"{lost} of what was accepted is not there"
     for name, one in (summary.get("targets") or {"requests": summary}).items():
         before, after = one["before"], one["after"]
-        if min(before["requests"], after["requests"]) >= 20 and after["p95"] > 2 * before["p95"] + 100:
+        if min(before["requests"], after["requests"]) < _FEWEST:
+            continue
+        if after["p95"] > longest_answer(before["p95"] / 1000) * 1000:
             return f"{name}: answers take {after['p95']:.0f} ms now (p95), before they took {before['p95']:.0f} ms"
     return ""
 
