@@ -145,7 +145,7 @@ def build_web(parts: Parts) -> Any:
     app = QuickApp()
     mount_api(app, api)
     storages = readable_storages(config, parts.storage)
-    mount_files(app, storages)
+    mount_files(app, parts.db, storages)
     mount_media_proxy(
         app, config, parts.db, rates, make_copier(config, parts.db, parts.storage, parts.exchange), storages
     )

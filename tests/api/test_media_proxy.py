@@ -99,7 +99,7 @@ async def open_stage(world: World, **settings: Any) -> AsyncIterator[Stage]:
         config = msgspec.structs.replace(world.api.config, media=Media(**settings))
         storage = world.api.storage
         copier = Copier(world.db, storage, config.media, world.api.temporary, far, ADDRESSES)
-        mount_files(app, (storage,))
+        mount_files(app, world.db, (storage,))
         mount_media_proxy(app, config, world.db, world.api.rates, copier, (storage,))
         links = Links(BASE, DOMAIN, storage.url, proxy=True)
         worker = SimpleNamespace(db=context.db, config=config, rules=far, storage=storage)

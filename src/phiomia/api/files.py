@@ -8,10 +8,13 @@ from typing import Final, NamedTuple, Protocol
 import falcon
 import falcon.asgi
 
+from phiomia.domain.media.withheld import is_withheld
 from phiomia.platform.asgi import App
+from phiomia.platform.db import Database, Unavailable
 from phiomia.platform.storage import Storage, safe_headers
 
 _AT_ONCE: Final = 512 * 1024
+_RETRY_SECONDS: Final = 5
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
@@ -33,7 +36,8 @@ class Readable(Protocol):
 
 
 class _Files:
-    def __init__(self, storages: tuple[Storage, ...]) -> None:
+    def __init__(self, db: Database, storages: tuple[Storage, ...]) -> None:
+        self._db = db
         self._storages = storages
 
     async def __call__(self, req: falcon.asgi.Request, resp: falcon.asgi.Response | None, **path: str) -> None:
@@ -41,8 +45,17 @@ class _Files:
             return
         if req.method not in ("GET", "HEAD"):
             raise falcon.HTTPNotFound
+        if await self._is_withheld(path["key"]):
+            raise falcon.HTTPNotFound(headers={"Cache-Control": "no-store"})
         if not await send_file(req, resp, self._storages, path["key"]):
             raise falcon.HTTPNotFound
+
+    async def _is_withheld(self, key: str) -> bool:
+        try:
+            async with self._db.read() as session:
+                return await is_withheld(session, key)
+        except Unavailable:
+            raise falcon.HTTPServiceUnavailable(retry_after=_RETRY_SECONDS) from None
 
 
 async def send_file(req: falcon.asgi.Request, resp: falcon.asgi.Response, places: Sequence[Readable], key: str) -> bool:
@@ -97,6 +110,6 @@ def _read_range(header: str, size: int) -> _Span | None:
     return _Span(int(first), min(size, int(last) + 1) if last else size)
 
 
-def mount_files(app: App, storages: tuple[Storage, ...]) -> None:
+def mount_files(app: App, db: Database, storages: tuple[Storage, ...]) -> None:
     """Adds /media/…"""
-    app.add_sink(_Files(storages), r"/media/(?P<key>[A-Za-z0-9_./-]+)\Z")
+    app.add_sink(_Files(db, storages), r"/media/(?P<key>[A-Za-z0-9_./-]+)\Z")

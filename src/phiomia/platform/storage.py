@@ -16,12 +16,14 @@ from msgspec import Struct
 
 MediaKind = Literal["attachment", "avatar", "header", "emoji"]
 
-_FOLDERS: Final = {
+_FOLDERS: Final[dict[MediaKind, str]] = {
     "attachment": "media_attachments/files",
     "avatar": "accounts/avatars",
     "header": "accounts/headers",
     "emoji": "custom_emojis/images",
 }
+_KINDS: Final = {folder: kind for kind, folder in _FOLDERS.items()}
+_OWNED: Final = re.compile(rf"(?:cache/)?({'|'.join(_KINDS)})/(\d{{3}}(?:/\d{{3}}){{5,6}})/")
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _KEY: Final = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]*/)+[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 _KEY_LENGTH: Final = 255
@@ -248,6 +250,12 @@ def media_key(kind: MediaKind, id: int, variant: str, extension: str, *, cached:
     partition = "/".join(digits[at : at + 3] for at in range(0, len(digits), 3))
     folder = f"cache/{_FOLDERS[kind]}" if cached else _FOLDERS[kind]
     return check_key(f"{folder}/{partition}/{variant}/{secrets.token_hex(8)}.{extension}")
+
+
+def owner_of(key: str) -> tuple[MediaKind, int] | None:
+    """Of what a key of `media_key` is, and the id it was made for; None for any other."""
+    found = _OWNED.match(key)
+    return None if found is None else (_KINDS[found[1]], int(found[2].replace("/", "")))
 
 
 def safe_headers(content_type: str) -> list[tuple[str, str]]:

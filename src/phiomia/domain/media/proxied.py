@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from enum import IntEnum
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Column, select
 
 from phiomia.domain.accounts.models import accounts
+from phiomia.domain.accounts.state import AccountState
 from phiomia.domain.instance.models import custom_emojis
 from phiomia.domain.media.models import media
 from phiomia.platform.db import P, Query
@@ -59,12 +60,25 @@ MOST_BYTES: Final[Mapping[RemoteKind, int]] = {
     RemoteKind.EMOJI: _EMOJI_LIMITS.source_bytes,
     RemoteKind.CARD: IMAGE_BYTES,
 }
-# Whose address is no longer known is not shown any more. What lies above this package adds its own.
+_VISIBLE: Final = accounts.c.state < AccountState.SUSPENDED
+
+
+def _attached(address: Column[Any]) -> Query:
+    whose = media.join(accounts, accounts.c.id == media.c.account_id)
+    return Query(select(address).select_from(whose).where(media.c.id == P("id"), _VISIBLE))
+
+
+def _worn(address: Column[Any]) -> Query:
+    return Query(select(address).where(accounts.c.id == P("id"), _VISIBLE))
+
+
+# Whose address is no longer known, or whose account is suspended, is not shown any more. What lies above this package
+# adds its own.
 ADDRESSES: Final[Mapping[RemoteKind, Query]] = {
-    RemoteKind.ATTACHMENT: Query(select(media.c.remote_url).where(media.c.id == P("id"))),
-    RemoteKind.PREVIEW: Query(select(media.c.remote_preview_url).where(media.c.id == P("id"))),
-    RemoteKind.AVATAR: Query(select(accounts.c.avatar_remote_url).where(accounts.c.id == P("id"))),
-    RemoteKind.HEADER: Query(select(accounts.c.header_remote_url).where(accounts.c.id == P("id"))),
+    RemoteKind.ATTACHMENT: _attached(media.c.remote_url),
+    RemoteKind.PREVIEW: _attached(media.c.remote_preview_url),
+    RemoteKind.AVATAR: _worn(accounts.c.avatar_remote_url),
+    RemoteKind.HEADER: _worn(accounts.c.header_remote_url),
     RemoteKind.EMOJI: Query(select(custom_emojis.c.image_remote_url).where(custom_emojis.c.id == P("id"))),
 }
 
