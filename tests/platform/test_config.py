@@ -59,6 +59,12 @@ def test_variables(tmp_path: Path, variables: dict[str, str], found: object) -> 
         ({"PHIOMIA_TRUSTED_PROXIES": "the one"}, "is not a network"),
         ({"PHIOMIA_PINNED_HOSTS": "a.test=127.0.0.1:8443"}, "which is not in allow_private"),
         ({"PHIOMIA_PINNED_HOSTS": "a.test=localhost"}, "pinned_hosts"),
+        ({"PHIOMIA_BIND": "127.0.0.1:²"}, "^PHIOMIA_BIND: bind is '127.0.0.1:²'"),
+        ({"PHIOMIA_DATABASE_URL": "postgresql://[::1"}, "^PHIOMIA_DATABASE_URL: "),
+        ({"PHIOMIA_PUBLIC_URL": "https://[a.example"}, "^PHIOMIA_PUBLIC_URL: public_url is"),
+        ({"PHIOMIA_MEDIA_PUBLIC_URL": "cdn.example"}, "^PHIOMIA_MEDIA_PUBLIC_URL: media.public_url is 'cdn.example'"),
+        ({"PHIOMIA_MAIL_SENDER": "nobody"}, "^PHIOMIA_MAIL_SENDER: mail.sender is 'nobody'; it must be an e-mail"),
+        ({"PHIOMIA_INSTANCE_LANGUAGES": "en,german"}, "holds 'german', which is no code such as en"),
         ({"PHIOMIA_CONFIG": "/nonexistent/phiomia.toml"}, "does not exist"),
     ],
 )
@@ -92,6 +98,8 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
         ('[media]\nproxy = "x"', "media.proxy is 'x'; it must be true or false."),
         ('trusted_proxies = "10.0.0.1"', "trusted_proxies is '10.0.0.1'; it must be a list of texts."),
         ("[mail]\npassword = 12345", "mail.password is no text; it must be a text."),
+        ("bind = '3000'", "phiomia.toml: bind is '3000'; it must look like 127.0.0.1:3000."),
+        ("[translation]\nurl = 'a.example'", "phiomia.toml: translation.url is 'a.example'; it must be an address"),
         ("local_domain = 'https://a.example'", "it must be a name alone, like example.org."),
     ],
 )

@@ -3,24 +3,19 @@
 A variable wins over the file, the file over the default.
 """
 
-import ipaddress
 import os
-import re
 import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
 
-from phiomia.platform.pinned_names import read_pins
-from phiomia.platform.reachable import is_within, networks
+from phiomia.platform.setting_checks import find_faults
 from phiomia.platform.setting_faults import explain_fault, suggest
 from phiomia.platform.settings import Config
-from phiomia.platform.unreachable import hide_password
 
 __all__ = [
     "INTERNAL_NAMES",
@@ -32,9 +27,6 @@ __all__ = [
     "read_toml",
     "variables",
 ]
-
-# No scheme, no path, no @ and no space: it stands within handles. What is not ASCII may be written as such.
-_HOST = re.compile(r"[^\s/@:?#]+(:\d{1,5})?")
 
 # Short names that operators and tests use, beside PHIOMIA_<SECTION>_<FIELD>.
 SHORT_NAMES: dict[str, tuple[str, ...]] = {
@@ -107,7 +99,8 @@ def load_config(environ: Mapping[str, str] | None = None, path: str | None = Non
         config = msgspec.convert(tree, Config, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigError(explain_fault(error, tree, Config, origins, str(file or "the settings"))) from None
-    _check(config)
+    for place, words in find_faults(config):
+        raise ConfigError(f"{origins.get(place, file or 'the settings')}: {words}")
     return config
 
 
@@ -161,61 +154,3 @@ def _parse_switch(value: str, name: str) -> bool:
     if word in ("off", "false", "0", "no"):
         return False
     raise ConfigError(f"{name} is {value!r}; it can be `on` or `off`.")
-
-
-def _check(config: Config) -> None:
-    binds = {
-        "bind": config.bind,
-        "streaming_bind": config.streaming_bind,
-        "processes.worker_health_bind": config.processes.worker_health_bind,
-        "processes.streaming_health_bind": config.processes.streaming_health_bind,
-    }
-    for name, bind in binds.items():
-        if bind and not _is_host_port(bind):
-            raise ConfigError(f"{name} is {bind!r}; it must look like 127.0.0.1:3000.")
-    if config.public_url:
-        parts = urlsplit(config.public_url)
-        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
-            raise ConfigError(f"public_url is {config.public_url!r}; it must look like https://social.example.")
-    if config.local_domain and not _HOST.fullmatch(config.local_domain):
-        raise ConfigError(f"local_domain is {config.local_domain!r}; it must be a name alone, like example.org.")
-    if config.database.url and not config.database.url.startswith(("sqlite:", "postgresql:", "postgres:")):
-        raise ConfigError("database.url must begin with sqlite:/// or postgresql://.")
-    _check_ports(config.database.url)
-    if config.bus.url and not config.bus.url.startswith(("redis://", "rediss://", "valkey://", "unix:", "local:")):
-        raise ConfigError("bus.url must begin with redis://, valkey://, unix: or local:.")
-    if config.media.storage == "s3" and not config.media.s3_bucket:
-        raise ConfigError("media.storage is s3, so media.s3_bucket must name the bucket.")
-    for name in ("trusted_proxies", "allow_private"):
-        for network in getattr(config, name):
-            try:
-                ipaddress.ip_network(network, strict=False)
-            except ValueError:
-                raise ConfigError(f"{name} holds {network!r}, which is not a network such as 10.0.0.0/8.") from None
-    _check_pins(config)
-
-
-def _check_ports(url: str) -> None:
-    try:
-        # There may be several, of which the first that answers is taken.
-        for place in urlsplit(url).netloc.rpartition("@")[2].split(","):
-            _ = urlsplit(f"//{place}").port
-    except ValueError as error:
-        reason = str(error).rstrip(".")
-        raise ConfigError(f"database.url is {hide_password(url)!r}, which can't be read: {reason}.") from None
-
-
-def _check_pins(config: Config) -> None:
-    try:
-        pins = read_pins(config.pinned_hosts)
-    except ValueError as error:
-        raise ConfigError(f"pinned_hosts: {error}.") from None
-    allowed = networks(config.allow_private)
-    for name, place in pins.items():
-        if not is_within(place.address, allowed):
-            raise ConfigError(f"pinned_hosts sends {name} to {place.address}, which is not in allow_private.")
-
-
-def _is_host_port(bind: str) -> bool:
-    host, _, port = bind.rpartition(":")
-    return bool(host) and port.isdigit() and int(port) < 65536
