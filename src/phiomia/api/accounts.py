@@ -14,6 +14,7 @@ from phiomia.api.timelines import show
 from phiomia.domain.accounts.queries import find_by_handle, load_account
 from phiomia.domain.accounts.state import AccountState
 from phiomia.domain.accounts.views import AccountView
+from phiomia.domain.errors import Invalid
 from phiomia.domain.relationships.block import block
 from phiomia.domain.relationships.endorse import endorse, unendorse
 from phiomia.domain.relationships.follow import follow
@@ -29,6 +30,7 @@ from phiomia.domain.timelines.account import load_account_statuses
 from phiomia.entities.relationship import render_relationship
 from phiomia.platform import limits
 from phiomia.platform.clock import SECOND, now_ms
+from phiomia.platform.languages import clean_language
 
 
 class Ids(msgspec.Struct, kw_only=True):
@@ -191,6 +193,7 @@ async def following(call: Call, params: Paging) -> bytes:
 async def follow_account(call: Call, params: FollowParams) -> object:
     """Follows an account, or changes how it is followed."""
     target = call.id
+    languages = None if params.languages is None else _read_languages(params.languages)
     await call.api.db.write(
         lambda session: follow(
             session,
@@ -198,7 +201,7 @@ async def follow_account(call: Call, params: FollowParams) -> object:
             target,
             reblogs=params.reblogs,
             notify=params.notify,
-            languages=params.languages,
+            languages=languages,
         )
     )
     return await show_relationship(call, target)
@@ -289,6 +292,14 @@ async def show_relationship(call: Call, target: int) -> object:
     async with call.api.db.read() as session:
         views = await load_relationships(session, call.actor, [target])
     return render_relationship(views[0])
+
+
+def _read_languages(given: list[str]) -> list[str]:
+    """The languages in which somebody is followed, as posts name theirs. Raises Invalid."""
+    known = {code: clean_language(code) for code in given if code}
+    if None in known.values():
+        raise Invalid("Validation failed: Languages is invalid", {"languages": [("ERR_INVALID", "is invalid")]})
+    return [code for code in dict.fromkeys(known.values()) if code]
 
 
 async def _existing(call: Call) -> int:

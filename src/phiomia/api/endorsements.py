@@ -19,8 +19,8 @@ from phiomia.platform import limits
     paginated="link-header",
 )
 async def endorsements(call: Call, params: Paging) -> bytes:
-    """Accounts on the own profile."""
-    page = params.page(limits.PAGE_ACCOUNTS)
+    """Accounts on the own profile; with limit=0 all of them."""
+    page = params.page_or_all(limits.PAGE_ACCOUNTS)
     async with call.api.db.read() as session:
         return await show_accounts(call, session, await list_endorsements(session, call.actor, page), page.limit)
 

@@ -102,8 +102,8 @@ async def delete(call: Call, params: None) -> object:
     paginated="link-header",
 )
 async def members(call: Call, params: Paging) -> bytes:
-    """Who is in a list."""
-    page = params.page(limits.PAGE_ACCOUNTS)
+    """Who is in a list; with limit=0 all of them."""
+    page = params.page_or_all(limits.PAGE_ACCOUNTS)
     async with call.api.db.read() as session:
         view = await load_list(session, call.actor, call.id)
         return await show_accounts(call, session, await list_members(session, view.id, page), page.limit)

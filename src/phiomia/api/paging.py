@@ -9,6 +9,7 @@ import msgspec
 
 from phiomia.api.endpoint import Call
 from phiomia.api.params import Id
+from phiomia.platform import limits
 from phiomia.platform.paging import Page
 
 _NOT_KEPT: Final = frozenset({"max_id", "since_id", "min_id", "access_token", "bearer_token"})
@@ -29,6 +30,11 @@ class Paging(msgspec.Struct, kw_only=True):
         usual, largest = sizes
         limit = usual if self.limit is None else min(abs(self.limit), largest)
         return Page(self.max_id, self.since_id, self.min_id, limit)
+
+    def page_or_all(self, sizes: tuple[int, int]) -> Page:
+        """The same where `limit=0` asks for everything, of which only very much comes in parts."""
+        page = self.page(sizes)
+        return page if page.limit else page._replace(limit=limits.PAGE_OF_ALL)
 
 
 def link(call: Call, first: int | None, last: int | None, *, full: bool = True) -> None:

@@ -118,6 +118,7 @@ STREAM_LOG_SECONDS: Final = 15 * 60
 # (default, most) per kind of list.
 PAGE_STATUSES: Final = (20, 40)
 PAGE_ACCOUNTS: Final = (40, 80)
+PAGE_OF_ALL: Final = 1_000  # where limit=0 asks for all there are
 PAGE_NOTIFICATIONS: Final = (40, 80)
 PAGE_UNREAD: Final = (100, 1_000)
 PAGE_SEARCH: Final = (20, 40)

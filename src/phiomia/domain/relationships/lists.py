@@ -52,6 +52,11 @@ _DELETE = Query(delete(lists).where(lists.c.account_id == P("account"), lists.c.
 _FOLLOWED = Query(
     select(follows.c.target_id).where(follows.c.account_id == P("account"), any_of(follows.c.target_id, listed("ids")))
 )
+_AMONG = Query(
+    select(list_accounts.c.account_id).where(
+        list_accounts.c.list_id == P("list_id"), any_of(list_accounts.c.account_id, listed("ids"))
+    )
+)
 _ADD = Query(
     lambda insert: (
         insert(list_accounts).values(list_id=P("list_id"), account_id=P("account_id")).on_conflict_do_nothing()
@@ -133,11 +138,17 @@ async def delete_list(session: WriteSession, account_id: int, list_id: int) -> N
 
 
 async def add_to_list(session: WriteSession, account_id: int, list_id: int, members: Sequence[int]) -> None:
-    """Puts followed accounts (or oneself) into a list. Raises NotFound for a list or account that isn't there."""
+    """Puts followed accounts (or oneself) into a list.
+
+    Raises NotFound for a list or account that isn't there, Invalid when one is in the list already.
+    """
     await load_list(session, account_id, list_id)
     known = {*await session.column(_FOLLOWED, account=account_id, ids=list(members)), account_id}
     if not known.issuperset(members):
         raise NotFound
+    if await session.column(_AMONG, list_id=list_id, ids=list(members)):
+        text = "has already been taken"
+        raise Invalid(f"Validation failed: Account {text}", {"account_id": [("ERR_TAKEN", text)]})
     await session.execute_many(_ADD, [{"list_id": list_id, "account_id": member} for member in members])
 
 
