@@ -35,7 +35,9 @@ THINGS = """
 """
 NOTE = """
     op.add_column("things", sa.Column("note", sa.Text(), server_default="", nullable=False))
-    op.create_index("ix_things_note", "things", ["note"], postgresql_concurrently=True)
+    op.create_index(
+        "ix_things_note", "things", ["note"], postgresql_concurrently=True, sqlite_where=sa.text("note <> ''")
+    )
     op.add_column("things", sa.Column("seen_at", sa.BigInteger(), nullable=True))
 """
 MARKS = """

@@ -47,6 +47,7 @@ def _alter(what: str) -> str:
     return f'\n    op.execute("ALTER TABLE things {what}")\n'
 
 
+ADDED = '\n    op.add_column("things", sa.Column("rank", sa.Integer()))\n'
 BAD = {
     "rename": ("e0002", _alter("RENAME COLUMN old TO new"), {}),
     "drop": ("e0002", '\n    op.drop_column("things", "old")\n', {}),
@@ -57,7 +58,16 @@ BAD = {
         '\n    op.add_column("things", sa.Column("n", sa.Text(), server_default=sa.text("gen_random_uuid()")))\n',
         {},
     ),
-    "plain-index": ("e0002", '\n    op.create_index("ix_things_body", "things", ["body"])\n', {}),
+    "plain-index": (
+        "e0002",
+        ADDED + '    op.create_index("ix_things_rank", "things", ["rank"], sqlite_where=sa.text("rank IS NOT NULL"))\n',
+        {},
+    ),
+    "long-index": (
+        "e0002",
+        '\n    op.create_index("ix_things_body", "things", ["body"], postgresql_concurrently=True)\n',
+        {},
+    ),
     "constraint": ("e0002", _alter("ADD CONSTRAINT ck_things CHECK (id > 0)"), {}),
     "not-validated": ("e0002", _alter("ADD CONSTRAINT ck_things CHECK (id > 0) NOT VALID"), {}),
     "data": ("e0002", "\n    op.execute(\"UPDATE things SET old = ''\")\n", {}),
@@ -80,6 +90,31 @@ def test_a_bad_migration_is_rejected_by_its_rule(tmp_path: Path, rule: str) -> N
     made.add(id_, body, **{"cost": {"things": None}, **more})
     found = check_migrations(made.place, [frozenset({"e0001"})], [_code(tmp_path, "things.c.body")])
     assert {one.rule for one in found} == {rule}, found
+
+
+@pytest.mark.parametrize(
+    ("condition", "good"),
+    [
+        ("rank IS NOT NULL", True),
+        ("rank > 5", True),
+        ("kind <> 0 AND rank IS NULL", True),
+        ("rank IS NULL", False),
+        ("kind = 0", False),
+        ("body <> ''", False),  # how many that are nobody knows
+        ("rank IS NOT NULL AND body <> ''", False),
+    ],
+)
+def test_an_index_that_nothing_goes_into_is_made_at_once(tmp_path: Path, condition: str, good: bool) -> None:
+    made = Migrations(tmp_path / "migrations")
+    made.add("e0001", THINGS)
+    kind = '    op.add_column("things", sa.Column("kind", sa.Integer(), server_default=sa.text("0"), nullable=False))\n'
+    made.add("e0002", ADDED + kind, cost={"things": None})
+    index = f'"ix", "things", ["rank"], postgresql_concurrently=True, sqlite_where=sa.text("{condition}")'
+    made.add("e0003", f"\n    op.create_index({index})\n", cost={"things": None})
+    found = check_migrations(made.place, [frozenset({"e0001"})], [])
+    assert [one.rule for one in found] == ([] if good else ["long-index"])
+    # A release can't be changed any more.
+    assert check_migrations(made.place, [frozenset({"e0001"}), frozenset({"e0002", "e0003"})], []) == []
 
 
 def test_a_plain_index_is_no_way_to_drop_one(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ release nobody has one.
 
 import ast
 import re
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -20,9 +21,10 @@ _NAME = re.compile(r"([ec]\d{4})_[a-z0-9_]+\.py")
 _TABLE = re.compile(r"ALTER TABLE (?:ONLY )?(\w+)|\bINDEX .*?\bON (\w+)|^DROP TABLE (?:IF EXISTS )?(\w+)", re.S)
 _CREATED = re.compile(r"^CREATE (?:VIRTUAL )?TABLE (?:IF NOT EXISTS )?(\w+)")
 _INDEX = re.compile(r"^CREATE (?:UNIQUE )?INDEX (?:CONCURRENTLY )?(?:IF NOT EXISTS )?(\w+) ON (\w+)")
+_CONDITION = re.compile(r"\) WHERE (.+)$")
 _DROPPED_INDEX = re.compile(r"^DROP INDEX (?:CONCURRENTLY )?(?:IF EXISTS )?(\w+)")
 _DROPPED_COLUMN = re.compile(r"\bDROP COLUMN (?:IF EXISTS )?(\w+)")
-_ADDED_COLUMN = re.compile(r"\bADD COLUMN ")
+_ADDED_COLUMN = re.compile(r"\bADD COLUMN (.+)$")
 _CONSTANT = re.compile(r"DEFAULT (?:'[^']*'|\(?-?\d+\)?|true|false|NULL)(?:::\w+)?(?=\s|$|,)", re.I)
 _INLINE = re.compile(r"\b(REFERENCES|UNIQUE|PRIMARY KEY|CHECK)\b")
 _ADDED_CONSTRAINT = re.compile(r"\bADD (CONSTRAINT|FOREIGN KEY|CHECK|UNIQUE|PRIMARY KEY|EXCLUDE)\b")
@@ -53,6 +55,8 @@ class _Where(NamedTuple):
     sql: str
     table: str
     exists: bool  # the table was there before the release of this revision
+    new: bool  # no release has brought this revision yet
+    added: tuple[str, ...]  # the columns that this release has added to the table so far
 
 
 def check_migrations(place: Path, releases: Sequence[frozenset[str]], code: Sequence[Path]) -> list[Finding]:
@@ -117,6 +121,7 @@ def _place_statements(
 ) -> Iterator[_Where]:
     made_by: dict[str, int] = {}
     indexes: dict[str, str] = {}
+    added: dict[tuple[str, int], list[str]] = {}
     for revision in revisions:
         release = _release_of(revision.id, releases)
         for statement in revision.statements:
@@ -126,7 +131,11 @@ def _place_statements(
             if index := _INDEX.match(sql):
                 indexes[index[1]] = index[2]
             table = _table_of(sql, indexes)
-            yield _Where(revision, dialect, sql, table, made_by.get(table, release) < release)
+            columns = added.setdefault((table, release), [])
+            if column := _ADDED_COLUMN.search(sql):
+                columns.append(column[1])
+            exists, new = made_by.get(table, release) < release, release == len(releases)
+            yield _Where(revision, dialect, sql, table, exists, new, tuple(columns))
 
 
 def _release_of(revision: str, releases: Sequence[frozenset[str]]) -> int:
@@ -158,6 +167,29 @@ def _plain_index(where: _Where) -> bool:
     return bool(touches) and where.exists and where.dialect == "postgresql" and " CONCURRENTLY " not in where.sql
 
 
+def _long_index(where: _Where) -> bool:
+    """SQLite lets nobody write while an index is made: a million rows take a second, if none belongs into it 0.1 s."""
+    if not (_INDEX.match(where.sql) and where.exists and where.new and where.dialect == "sqlite"):
+        return False
+    condition = _CONDITION.search(where.sql)
+    return condition is None or _holds_for_old_rows(condition[1], where.added)
+
+
+def _holds_for_old_rows(condition: str, added: Sequence[str]) -> bool:
+    """What is said of new columns alone is the same for all rows that are there already."""
+    if not added:
+        return True
+    database = sqlite3.connect(":memory:")
+    try:
+        database.execute(f"CREATE TABLE added ({', '.join(added)})")
+        database.execute("INSERT INTO added DEFAULT VALUES")
+        return bool(database.execute(f"SELECT count(*) FROM added WHERE {condition}").fetchone()[0])  # noqa: S608
+    except sqlite3.OperationalError:
+        return True  # it names other columns, of which nothing is known
+    finally:
+        database.close()
+
+
 def _constraint(where: _Where) -> bool:
     if not where.exists or where.dialect != "postgresql":
         return False
@@ -187,6 +219,8 @@ _EXPAND_RULES = (
     ("not-null", _adds_not_null, "the release before does not fill it: give it a default, or let it be null"),
     ("odd-default", _odd_default, "a default that is no constant rewrites the table"),
     ("plain-index", _plain_index, "writers would wait: postgresql_concurrently=True"),
+    ("long-index", _long_index, "on SQLite nobody could write for long: index a new column, WHERE it is not as in"
+     " the rows that are there, and let a backfill put them in"),
     ("constraint", _constraint, "everybody would wait for the check of all rows: NOT VALID, then VALIDATE"),
     ("not-validated", _not_validated, "VALIDATE CONSTRAINT is missing"),
     ("data", lambda one: _DATA.match(one.sql) is not None, "rows are a backfill's work"),

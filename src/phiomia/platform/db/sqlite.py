@@ -22,6 +22,7 @@ import msgspec
 from phiomia.platform.db.errors import Conflict, TooSlow, Unavailable
 from phiomia.platform.db.query import Compiled, Query
 from phiomia.platform.db.session import ReadSession, Row, WriteSession, run_calls
+from phiomia.platform.db.wal import Mover
 from phiomia.platform.sqlite_failures import UNUSABLE
 
 T = TypeVar("T")
@@ -132,11 +133,13 @@ class SqliteDatabase:
         self._writer: threading.Thread | None = None
         self._scanners: ThreadPoolExecutor | None = None
         self._scanner = threading.local()
+        self._mover = Mover(lambda: apsw.Connection(str(self.path)))
 
     async def start(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
             writer = self._connect()
+            self._mover.watch(writer)
             reader = self._connect(query_only=True)
         except apsw.Error as error:
             raise Unavailable(f"SQLite can't open {self.path}: {error}") from error
@@ -149,6 +152,7 @@ class SqliteDatabase:
         if writer is not None:
             self._writes.put(None)
             await asyncio.to_thread(writer.join)
+            await asyncio.to_thread(self._mover.close)
         if self._scanners is not None:
             await asyncio.to_thread(self._scanners.shutdown)
             self._scanners = None
