@@ -17,12 +17,15 @@ from phiomia.federation.parse.actor import is_actor, parse_keys
 from phiomia.federation.parse.values import address, host_of, id_of, objects, same_host, types
 from phiomia.federation.unresolved import Document, Gone, Unresolved
 from phiomia.platform.db import Database
+from phiomia.platform.log import get_logger
 
 KEPT_S: Final = 60.0
 REFRESH_EVERY_S: Final = 60.0
 PER_HOST: Final = 60
 _MOST: Final = 4_096
 _KEYS: Final = 10
+_SHOWN: Final = 300
+log = get_logger("inbox")
 _further = msgspec.json.Decoder(list[FurtherKey])
 
 
@@ -90,6 +93,8 @@ class Keys:
         except Unresolved as error:
             if error.retry:
                 raise KeyUnavailable(f"the key {key_id} can't be had: {error}") from error
+            # Not for those who ask: it would tell them what their names lead to in here.
+            log.info("a key was refused", key=key_id[:_SHOWN], host=host_of(key_id), reason=error.reason[:_SHOWN])
             return None
         return None if found is None else self._keep(key_id, found)
 

@@ -50,13 +50,25 @@ class Letter(NamedTuple):
 UNREADABLE: Final = Letter("", frozenset(), "", "", has_proof=False)
 
 
+class NotRead(ValueError):
+    """What arrived is no activity. `about` holds what could be read of it."""
+
+    def __init__(self, reason: str, about: Letter = UNREADABLE) -> None:
+        super().__init__(reason)
+        self.about = about
+
+
 class Receipt(NamedTuple):
-    """The answer to a delivery: a status, why, and what it is about as far as that could be read."""
+    """The answer to a delivery: a status, why, and what it is about as far as that could be read.
+
+    `unkept` says why nothing comes of what was accepted.
+    """
 
     status: int
     reason: str = ""
     retry_after: int = 0
     about: Letter = UNREADABLE
+    unkept: str = ""
 
 
 ACCEPTED: Final = Receipt(202)
@@ -78,8 +90,8 @@ async def receive(inbox: Inbox, request: Request, content_type: str, username: s
         return Receipt(415, "an inbox takes application/activity+json")
     try:
         letter = _read(request.body)
-    except ValueError as error:
-        return Receipt(400, str(error))
+    except NotRead as error:
+        return Receipt(400, str(error), about=error.about)
     return (await _judge(inbox, request, letter, username))._replace(about=letter)
 
 
@@ -91,7 +103,7 @@ async def _judge(inbox: Inbox, request: Request, letter: Letter, username: str |
     if inbox.rules.blocks(host):
         return Receipt(403, f"nothing is taken from {host}")
     if await _is_farewell_of_a_stranger(inbox, letter):
-        return ACCEPTED
+        return Receipt(202, unkept="of somebody unknown")
     if username is None:
         return await _verify(inbox, request, letter, None)
     found = await _find_recipient(inbox, username, request.url.removesuffix("/inbox"))
@@ -145,21 +157,24 @@ async def _verify(inbox: Inbox, request: Request, letter: Letter, recipient: int
         request.body.decode(), key.owner, recipient_id=recipient, received_at=now_ms(), news=mark_of(key.news)
     )
     sync = request.value(HEADER) if is_same_id(key.owner, letter.actor) else None
-    await _keep(inbox, job, _mark(letter, key.owner, claim.signature), sync)
-    return ACCEPTED
+    kept = await _keep(inbox, job, _mark(letter, key.owner, claim.signature), sync)
+    return ACCEPTED if kept else Receipt(202, unkept="it was here before")
 
 
-async def _keep(inbox: Inbox, job: TakeActivity, mark: int, sync: str | None) -> None:
+async def _keep(inbox: Inbox, job: TakeActivity, mark: int, sync: str | None) -> bool:
+    """Lets the worker carry it out; False if it was here before."""
     host = host_of(job.sender)
 
-    async def write(session: WriteSession) -> None:
-        if await note_received(session, mark):
-            await defer(session, job, host=host)
-            if sync:
-                compare = SyncFollowers(job.sender, sync[:_SYNC_LENGTH])
-                await defer(session, compare, unique=sync_key(job.sender), host=host)
+    async def write(session: WriteSession) -> bool:
+        if not await note_received(session, mark):
+            return False
+        await defer(session, job, host=host)
+        if sync:
+            compare = SyncFollowers(job.sender, sync[:_SYNC_LENGTH])
+            await defer(session, compare, unique=sync_key(job.sender), host=host)
+        return True
 
-    await inbox.db.write(write)
+    return await inbox.db.write(write)
 
 
 def _mark(letter: Letter, sender: str, signature: bytes) -> int:
@@ -178,25 +193,30 @@ async def _is_farewell_of_a_stranger(inbox: Inbox, letter: Letter) -> bool:
 
 
 def _read(body: bytes) -> Letter:
-    """What has to be known of an activity to receive it. Raises ValueError."""
+    """What has to be known of an activity to receive it. Raises NotRead."""
     try:
         document: Any = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise ValueError("the body is not JSON") from error
+        raise NotRead("the body is not JSON") from error
     if not isinstance(document, dict):
-        raise ValueError("the body is not an object")
+        raise NotRead("the body is not an object")
+    letter = _read_letter(document)
     if is_deep(document):
-        raise ValueError("the body is nested too deeply")
-    return _read_letter(document)
+        raise NotRead("the body is nested too deeply", letter)
+    if not letter.kinds:
+        raise NotRead("an activity needs a type", letter)
+    if not letter.actor:
+        raise NotRead("an activity needs an actor", letter)
+    if letter.id and not same_host(letter.id, letter.actor):
+        raise NotRead("the id of an activity must be of its actor's server", letter)
+    return letter
 
 
 def _read_letter(document: Mapping[str, Any]) -> Letter:
-    kinds, actor = types(document), id_of(document.get("actor"))
-    if not kinds:
-        raise ValueError("an activity needs a type")
-    if not actor:
-        raise ValueError("an activity needs an actor")
-    id_ = address(document.get("id"))
-    if id_ and not same_host(id_, actor):
-        raise ValueError("the id of an activity must be of its actor's server")
-    return Letter(id_, kinds, actor, id_of(document.get("object")), "proof" in document)
+    return Letter(
+        address(document.get("id")),
+        types(document),
+        id_of(document.get("actor")),
+        id_of(document.get("object")),
+        "proof" in document,
+    )

@@ -42,7 +42,7 @@ class InboxResource:
             receipt = _FAILED
         _answer(resp, receipt)
         http.observe("POST", receipt.status, time.perf_counter() - start)
-        if receipt.status != 202:
+        if receipt.status != 202 or receipt.unkept:
             _tell(req, receipt)
 
     async def _take(self, req: falcon.asgi.Request, username: str | None) -> Receipt:
@@ -71,10 +71,11 @@ async def _read(req: falcon.asgi.Request) -> bytes | None:
 def _tell(req: falcon.asgi.Request, receipt: Receipt) -> None:
     """Writes down why not. What could not be read is of who claims to have signed it."""
     about = receipt.about
-    log.info(
-        "a delivery was refused",
+    tell, became = (log.debug, "ignored") if receipt.unkept else (log.info, "refused")
+    tell(
+        f"a delivery was {became}",
         status=receipt.status,
-        reason=receipt.reason,
+        reason=receipt.reason or receipt.unkept,
         activity=about.id,
         type=min(about.kinds, default="")[:40],
         host=host_of(about.actor) or find_claimed_host(req),
