@@ -23,7 +23,7 @@ FOLDERS = ("run", "tmp", "media")
 # For a small machine that has much else to do at the moment; what can't start says so at once.
 _READY_SECONDS = 60.0
 _NO_DEMO = (
-    "The demonstration is not complete; the server starts with what there is. An empty data directory tries again."
+    "The demonstration is not complete; the server starts with what there is. The next start with --demo finishes it."
 )
 
 

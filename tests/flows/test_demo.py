@@ -43,7 +43,9 @@ def test_the_script_holds_together() -> None:
         assert {name for names in announcement.reactions.values() for name in names} <= people
 
 
-def test_a_demonstration_that_can_not_be_made_keeps_no_server_from_starting(tmp_path: Path) -> None:
+def test_a_demonstration_that_can_not_be_made_keeps_no_server_from_starting_and_is_finished_later(
+    tmp_path: Path,
+) -> None:
     server = RunningServer(tmp_path / "server")
     (server.data / "media").mkdir(parents=True)
     (server.data / "media" / "accounts").write_text("where pictures of people would lie")
@@ -53,8 +55,35 @@ def test_a_demonstration_that_can_not_be_made_keeps_no_server_from_starting(tmp_
         assert f" at {server.url}, data in {server.data}" in server.output()
         assert "The demonstration is not complete" in server.output()
         assert "accounts" in server.output().partition("Error")[2], "what went wrong is said"
+        server.stop()
+        (server.data / "media" / "accounts").unlink()
+        server.start("--demo")
+        output = server.output()
+        assert "was broken off; it is finished now" in output
+        found = re.search(r"Look around as\s+e-mail +(\S+)\s+password +(\S+)", output)
+        assert found is not None
+        assert "is not complete" not in output.partition("was broken off")[2]
+        owner = server.command("tokens", "create", "owner").strip()
+        home = requests.get(
+            f"{server.url}/api/v1/timelines/home?limit=40",
+            headers={"Authorization": f"Bearer {owner}"},
+            timeout=PATIENCE,
+        ).json()
+        assert len(home) == 40 and all("/media/" in one["account"]["avatar"] for one in home)
+        people = read_script().people
+        assert len(server.command("accounts", "list").splitlines()) >= len(people) + 1
+        _check_sign_in(server, *found.groups())
     finally:
         server.stop()
+
+
+def _check_sign_in(server: RunningServer, email: str, password: str) -> None:
+    with requests.Session() as browser:
+        page = browser.get(f"{server.url}/auth/sign_in", timeout=PATIENCE).text
+        hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page)
+        form = {**dict(hidden), "email": email, "password": password}
+        answer = browser.post(f"{server.url}/auth/sign_in", data=form, allow_redirects=False, timeout=PATIENCE)
+        assert answer.status_code in (302, 303), answer.text
 
 
 def test_a_server_with_people(tmp_path: Path) -> None:

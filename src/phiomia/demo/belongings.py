@@ -1,7 +1,5 @@
 """What people of the demonstration have beside their posts, and what those who run the server announce."""
 
-from functools import partial
-
 from phiomia.demo.script import Announced, Belongings, Collected, Filtered, Later
 from phiomia.domain.collections.edit import CollectionDraft, create_collection
 from phiomia.domain.filters.filters import FilterChange, create_filter
@@ -11,19 +9,19 @@ from phiomia.domain.moderation.announcements import NewAnnouncement, announce, r
 from phiomia.domain.statuses.schedule import schedule_status
 from phiomia.domain.statuses.scheduled import ScheduledParams
 from phiomia.platform.clock import DAY
-from phiomia.platform.db import Database, WriteSession
+from phiomia.platform.db import WriteSession
 
 
-async def hand_out(db: Database, accounts: dict[str, int], all_of_it: Belongings, base: str, now: int) -> None:
+async def hand_out(session: WriteSession, accounts: dict[str, int], all_of_it: Belongings, base: str, now: int) -> None:
     """Makes collections, filters, posts for later and announcements; `accounts` are the people by name."""
     for collection in all_of_it.collections:
-        await db.write(partial(_collect, accounts=accounts, wanted=collection))
+        await _collect(session, accounts, collection)
     for filter_ in all_of_it.filters:
-        await db.write(partial(_filter, accounts=accounts, wanted=filter_))
+        await _filter(session, accounts, filter_)
     for post in all_of_it.later:
-        await db.write(partial(_keep_for_later, accounts=accounts, wanted=post, now=now))
+        await _keep_for_later(session, accounts, post, now)
     for announcement in all_of_it.announcements:
-        await db.write(partial(_announce, accounts=accounts, wanted=announcement, base=base))
+        await _announce(session, accounts, announcement, base)
 
 
 async def _collect(session: WriteSession, accounts: dict[str, int], wanted: Collected) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,10 +17,9 @@ from phiomia.demo.scenes import HEADER_SIZE, SCENE_SIZE, draw_avatar, draw_scene
 from phiomia.demo.script import Person, Post, Script, read_script
 from phiomia.domain.accounts.pictures import StoredPicture, store_picture
 from phiomia.domain.accounts.queries import find_by_handle
-from phiomia.domain.accounts.statistics import count_all
 from phiomia.domain.accounts.update import ProfileChange, update_profile
 from phiomia.domain.accounts.views import AccountField
-from phiomia.domain.instance.secrets import keep_fact
+from phiomia.domain.instance.secrets import find_fact, keep_fact, note_fact
 from phiomia.domain.media.kinds import MediaKind
 from phiomia.domain.media.process import process_media
 from phiomia.domain.media.upload import NewMedia, create_media, keep_source
@@ -41,6 +39,8 @@ from phiomia.domain.tags.normalise import normalise_tag
 from phiomia.domain.users.create import UserDraft, create_user
 from phiomia.domain.users.events import UserSignedUp
 from phiomia.domain.users.passwords import hash_password, make_password
+from phiomia.domain.users.queries import UserView, list_users
+from phiomia.domain.users.reset_password import store_password
 from phiomia.entities.links import Links
 from phiomia.first_run import OWNER
 from phiomia.platform.clock import DAY, HOUR, MINUTE, SECOND, now_ms
@@ -50,32 +50,33 @@ from phiomia.platform.events import record
 from phiomia.platform.ids import new_id
 from phiomia.platform.storage import Storage
 
-_FACT: Final = "demo"
+_BEGUN: Final = "demo-begun"
+_COMPLETE: Final = "demo"
 _GUEST: Final = "ada"
 _MINUTES_TO_BOOST: Final = 95
 _STRANGERS: Final = 0.12  # how many of all pairs do not follow each other
 
 
 async def fill_demo(config: Config, db: Database, storage: Storage, links: Links) -> None:
-    """Makes the demonstration and prints a sign-in for it. Does nothing a second time, or where people are already."""
-    claim = secrets.token_bytes(16)
-    if await keep_fact(db, _FACT, lambda: claim) != claim:
+    """Makes the demonstration, or finishes one that was broken off, and prints a sign-in for it.
+
+    Does nothing when it is complete, or where people are already.
+    """
+    if await find_fact(db, _COMPLETE) is not None:
         return
-    async with db.read() as session:
-        if (await count_all(session, 0)).users > 1:
-            print("\n  The demonstration needs a new server; here are people already.\n", flush=True)
-            return
     script, password = read_script(), make_password()
     stage = _Stage(config, db, storage, links, random.Random(len(script.posts)), now_ms())
+    if not await _begin(stage, script):
+        print("\n  The demonstration needs a new server; here are people already.\n", flush=True)
+        return
+    if stage.users:
+        print("\n  The demonstration was broken off; it is finished now.\n", flush=True)
     with _progress(len(script.people) * 2 + len(script.posts) * 2) as advance:
         await _create_people(stage, script, password, advance)
         await _introduce(stage)
         posts = _in_order(stage, script.posts)
         await asyncio.gather(*(_illustrate(stage, post, advance) for post in posts))
-        for post in posts:
-            await _publish(stage, post)
-            advance()
-        await hand_out(db, stage.accounts, script.belongings, config.base_url, stage.now)
+        await db.write(lambda session: _complete(session, stage, posts, script, advance))
     print(f"\n  Look around as\n\n    e-mail    {_email(config, _GUEST)}\n    password  {password}\n", flush=True)
 
 
@@ -87,6 +88,7 @@ class _Stage:
     links: Links
     chance: random.Random
     now: int
+    users: dict[str, UserView] = field(default_factory=dict)
     accounts: dict[str, int] = field(default_factory=dict)
     bots: set[str] = field(default_factory=set)
     follows: set[tuple[str, str]] = field(default_factory=set)
@@ -100,6 +102,19 @@ class _Stage:
 
     def tag(self, name: str) -> str:
         return self.links.tag(normalise_tag(name))
+
+
+async def _begin(stage: _Stage, script: Script) -> bool:
+    """Whether this is the place for a demonstration; who of it is there already is noted."""
+    begun = await find_fact(stage.db, _BEGUN) is not None
+    invented = {_email(stage.config, person.username) for person in script.people} if begun else set()
+    async with stage.db.read() as session:
+        there = await list_users(session, limit=len(invented) + 2)
+    stage.users = {user.username: user for user in there if user.email in invented}
+    if len(there) - len(stage.users) > 1:
+        return False
+    await keep_fact(stage.db, _BEGUN, lambda: b"1")
+    return True
 
 
 @contextmanager
@@ -133,6 +148,19 @@ async def _create_people(stage: _Stage, script: Script, password: str, advance: 
 
 async def _create_person(stage: _Stage, person: Person, password: str) -> None:
     hashed = await hash_password(password if person.username == _GUEST else make_password())
+    known = stage.users.get(person.username)
+    if known is not None:
+        # The password was not told to anybody yet.
+        await stage.db.write(lambda session: store_password(session, known.id, hashed))
+        account_id = known.account_id
+    else:
+        account_id = await stage.db.write(lambda session: _sign_up(session, stage, person, hashed))
+    stage.accounts[person.username] = account_id
+    if person.bot:
+        stage.bots.add(person.username)
+
+
+async def _sign_up(session: WriteSession, stage: _Stage, person: Person, hashed: str) -> int:
     draft = UserDraft(
         person.username,
         _email(stage.config, person.username),
@@ -141,15 +169,9 @@ async def _create_person(stage: _Stage, person: Person, password: str) -> None:
         approved=True,
         created_at=stage.now - person.joined * DAY,
     )
-
-    async def write(session: WriteSession) -> int:
-        created = await create_user(session, draft)
-        await record(session, UserSignedUp(created.user_id, created.account_id, pending=False))
-        return created.account_id
-
-    stage.accounts[person.username] = await stage.db.write(write)
-    if person.bot:
-        stage.bots.add(person.username)
+    created = await create_user(session, draft)
+    await record(session, UserSignedUp(created.user_id, created.account_id, pending=False))
+    return created.account_id
 
 
 async def _dress(stage: _Stage, person: Person) -> None:
@@ -229,24 +251,31 @@ async def _illustrate(stage: _Stage, post: Post, advance: Callable[[], None]) ->
     advance()
 
 
-async def _publish(stage: _Stage, post: Post) -> None:
+async def _complete(
+    session: WriteSession, stage: _Stage, posts: list[Post], script: Script, advance: Callable[[], None]
+) -> None:
+    """Lets people write and act, all at once: what is broken off here has not begun."""
+    if not await note_fact(session, _COMPLETE, b"1"):
+        return
+    for post in posts:
+        await _publish(session, stage, post)
+        advance()
+    await hand_out(session, stage.accounts, script.belongings, stage.config.base_url, stage.now)
+
+
+async def _publish(session: WriteSession, stage: _Stage, post: Post) -> None:
     """Writes a post, and what others made of it."""
     if f"@{OWNER}" in post.text and OWNER not in stage.accounts:
         return
     author = stage.accounts[post.by]
-    draft = await _compose(stage, post, author)
-
-    async def write(session: WriteSession) -> int:
-        status_id = await create_status(session, draft)
-        if post.pinned:
-            await pin(session, author, status_id)
-        await _applaud(session, stage, post, status_id)
-        return status_id
-
-    stage.statuses[post.name] = await stage.db.write(write)
+    status_id = await create_status(session, await _compose(session, stage, post, author))
+    stage.statuses[post.name] = status_id
+    if post.pinned:
+        await pin(session, author, status_id)
+    await _applaud(session, stage, post, status_id)
 
 
-async def _compose(stage: _Stage, post: Post, author: int) -> StatusDraft:
+async def _compose(session: WriteSession, stage: _Stage, post: Post, author: int) -> StatusDraft:
     asked = post.poll
     poll = PollDraft(asked.options, asked.days * DAY // SECOND, asked.multiple) if asked else None
     typed = StatusText(
@@ -260,8 +289,7 @@ async def _compose(stage: _Stage, post: Post, author: int) -> StatusDraft:
         quoted_status_id=stage.statuses[post.quotes] if post.quotes else None,
         quote_policy=CHOICES["public"],
     )
-    async with stage.db.read() as session:
-        draft = await compose(session, author, typed, stage.links, stage.config.domain)
+    draft = await compose(session, author, typed, stage.links, stage.config.domain)
     return msgspec.structs.replace(draft, created_at=stage.moments[post.name])
 
 

@@ -33,7 +33,12 @@ async def keep_fact(db: Database, name: str, make: Callable[[], bytes]) -> bytes
     made = make()
 
     async def keep(session: WriteSession) -> bytes:
-        await session.execute(_KEEP, name=name, value=made)
+        await note_fact(session, name, made)
         return bytes(await session.value(_READ, name=name))
 
     return await db.write(keep)
+
+
+async def note_fact(session: WriteSession, name: str, value: bytes) -> bool:
+    """Stores a fact, unless there is one of that name; whether there was none."""
+    return bool(await session.execute(_KEEP, name=name, value=value))
