@@ -171,10 +171,22 @@ async def test_what_is_not_for_everybody_is_not_there(site: Site) -> None:
         assert "There is nothing here" in page.text
         assert "Psst" not in page.text
         assert page.headers["cache-control"] == "private, no-store"
+    await _check_unknown_addresses(site)
     await site.execute("UPDATE accounts SET state=2, rev=rev+1 WHERE username='alice'")
     for path in ("/@alice", f"/@alice/{public}"):
         await read(site, path, 404)
     assert "Hello." not in (await read(site, "/")).text
+
+
+async def _check_unknown_addresses(site: Site) -> None:
+    browser = site.browser()
+    for path in ("/nonsense", "/about/nonsense", "/settings/nonsense"):
+        page = await browser.get(path, {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+        assert (page.status, "There is nothing here" in page.text) == (404, True)
+        check_safety(page)
+        assert "html" not in (await browser.get(path, {"Accept": "*/*"})).text
+    assert (await browser.post("/nonsense", {}, {"Accept": "text/html"})).status == 404
+    assert "html" not in (await browser.get("/media/nonsense", {"Accept": "text/html"})).text
 
 
 @scene()

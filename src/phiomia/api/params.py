@@ -125,8 +125,9 @@ async def _read_bounded(req: falcon.asgi.Request, most: int) -> bytes:
 
 
 async def _read_multipart(req: falcon.asgi.Request, form: Form, upload_bytes: int, temporary: Path) -> None:
-    if (req.content_length or 0) > upload_bytes + limits.JSON_BODY_BYTES:
-        raise ApiError(413, f"The upload is larger than {upload_bytes} bytes")
+    most = upload_bytes + limits.JSON_BODY_BYTES
+    if (req.content_length or 0) > most:
+        raise ApiError(413, f"The body is larger than {most} bytes")
     pairs: list[tuple[str, str]] = []
     try:
         parts: MultipartForm = await _multipart.deserialize_async(req.stream, req.content_type, req.content_length)
@@ -153,6 +154,8 @@ async def _save(part: Any, most: int, temporary: Path) -> Upload:
             while chunk := await part.stream.read(_CHUNK):
                 size += len(chunk)
                 if size > most:
+                    if not most:
+                        raise ApiError(413, "No file can be uploaded here")
                     raise ApiError(413, f"The upload is larger than {most} bytes")
                 file.write(chunk)
     except BaseException:

@@ -1,12 +1,16 @@
 """Which page is where."""
 
-from typing import Any
+import re
+from typing import Any, Final
 
+import falcon
 import falcon.asgi
 
+from phiomia.domain.errors import NotFound
 from phiomia.web import (
     authorize,
     authorized_applications,
+    collection,
     confirm,
     home,
     interact,
@@ -22,7 +26,10 @@ from phiomia.web import (
 )
 from phiomia.web.assets import Static
 from phiomia.web.context import WebContext
-from phiomia.web.visit import page
+from phiomia.web.visit import Visit, page
+
+# What programs ask for says so in JSON, with addresses of its own.
+_FOR_PEOPLE: Final = re.compile(r"/(?!api/|media/)")
 
 
 def mount(app: "falcon.asgi.App[Any, Any]", context: WebContext) -> None:
@@ -34,6 +41,8 @@ def mount(app: "falcon.asgi.App[Any, Any]", context: WebContext) -> None:
     app.add_route("/tags/{name}", page(context, get=tag.show_tag))
     app.add_route("/users/{username}", page(context, get=profile.go_to_profile))
     app.add_route("/users/{username}/statuses/{status_id}", page(context, get=status.go_to_status))
+    app.add_route("/collections/{collection_id}", page(context, get=collection.show_collection))
+    app.add_route("/users/{username}/collections/{collection_id}", page(context, get=collection.go_to_collection))
     app.add_route("/auth/sign_in", page(context, get=sign_in.show_form, post=sign_in.sign_in))
     app.add_route("/auth/sign_out", page(context, get=sign_in.ask_sign_out, post=sign_in.sign_out))
     app.add_route("/auth/sign_up", page(context, get=sign_up.show_form, post=sign_up.join))
@@ -59,3 +68,22 @@ def mount(app: "falcon.asgi.App[Any, Any]", context: WebContext) -> None:
     app.add_route(settings.READING, page(context, get=settings.show_languages, post=settings.change_languages))
     app.add_route(interact.PATH, page(context, get=interact.ask, post=interact.act))
     app.add_route("/static/{name}", Static())
+    app.add_sink(_nothing_here(context), _FOR_PEOPLE)
+
+
+def _nothing_here(context: WebContext) -> Any:
+    """Answers at addresses that nothing has: with a page to a browser, plainly to a program."""
+
+    async def find_nothing(_visit: Visit) -> None:
+        raise NotFound
+
+    shown: Any = page(context, get=find_nothing)
+
+    async def answer(req: falcon.asgi.Request, resp: falcon.asgi.Response | None) -> None:
+        if resp is None:  # a WebSocket
+            return
+        if req.method not in ("GET", "HEAD") or "text/html" not in (req.get_header("Accept") or ""):
+            raise falcon.HTTPNotFound
+        await shown.on_get(req, resp)
+
+    return answer
