@@ -17,12 +17,13 @@ from pathlib import Path
 import apsw
 import pytest
 
+from order import spread
 from postgresql import URL_VARIABLE, NotInstalled, Server, find_free_port, run_cluster
 from scratch import find_scratch
 from server import phiomia, servers  # noqa: F401 (fixtures)
 
-_LONG = {name: place for place, name in enumerate(("systemd", "upgrade", "flows", "clients", "fuzz"))}
-NODE_MODULES = Path(__file__).parent / "node" / "node_modules"
+TESTS = Path(__file__).parent
+NODE_MODULES = TESTS / "node" / "node_modules"
 # Where pytest makes its folders, and thus those of `tmp_path`.
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", find_scratch())
 
@@ -32,8 +33,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "postgresql_url" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.postgresql)
-    # At the end all but one of the processes would wait for it.
-    items.sort(key=lambda item: _LONG.get(item.path.parent.name, len(_LONG)))
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    items[:] = spread(items, lambda item: item.path.relative_to(TESTS).as_posix(), processes)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
