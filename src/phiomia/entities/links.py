@@ -68,6 +68,10 @@ class Links:
         """The page of a local status."""
         return f"{self.base}/@{username}/{status_id}"
 
+    def collection(self, collection_id: int) -> str:
+        """The page of a local collection."""
+        return f"{self.base}/collections/{collection_id}"
+
     def status_uri(self, username: str, status_id: int) -> str:
         """The ActivityPub id of a local status."""
         return f"{self.base}/users/{username}/statuses/{status_id}"

@@ -18,6 +18,7 @@ _SHARED: Mapping[str, Handler] = {
     "/@{username}": actors.give_actor,
     _STATUS: statuses.give_status,
     "/@{username}/{status_id}": statuses.give_status,
+    f"{_ACCOUNT}/collections/{{collection_id}}": recommendations.give_collection,
 }
 _DOCUMENTS: Mapping[str, Handler] = {
     "/actor": actors.give_instance_actor,
@@ -29,7 +30,6 @@ _DOCUMENTS: Mapping[str, Handler] = {
     f"{_ACCOUNT}/collections/featured": collections.give_featured,
     f"{_ACCOUNT}/collections/tags": collections.give_featured_tags,
     f"{_ACCOUNT}/featured_collections": recommendations.give_collections,
-    f"{_ACCOUNT}/collections/{{collection_id}}": recommendations.give_collection,
     f"{_ACCOUNT}/collection_items/{{item_id}}": recommendations.give_item,
     f"{_ACCOUNT}/feature_authorizations/{{item_id}}": recommendations.give_feature_authorization,
     f"{_ACCOUNT}/quote_authorizations/{{status_id}}": quotes.give_authorization,

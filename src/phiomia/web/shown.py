@@ -177,6 +177,12 @@ async def read_person(fragments: Fragments, session: ReadSession, view: AccountV
     return _read_person.decode(await fragments.account(session, view))
 
 
+async def read_people(fragments: Fragments, session: ReadSession, ids: Sequence[int]) -> list[Person]:
+    """Accounts that may be shown, in this order."""
+    found = await fragments.accounts(session, ids)
+    return [_read_person.decode(found[id_]) for id_ in ids if id_ in found]
+
+
 def read_id(text: str) -> int | None:
     """An id in an address; None for what can't be one."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= HIGHEST_ID else None

@@ -23,7 +23,7 @@ def render_collection(view: CollectionView, items: Sequence[ItemPair], links: Li
         "name": view.name,
         **described,
         "attributedTo": owner,
-        "url": uri,
+        "url": links.collection(view.id),
         "sensitive": bool(view.sensitive),
         "discoverable": bool(view.discoverable),
         "published": ids.stamp(view.created_at),
