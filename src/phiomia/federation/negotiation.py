@@ -1,5 +1,6 @@
 """Whether a request wants the document or the page. Both have one address, and `Accept` decides."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
@@ -51,6 +52,10 @@ class Negotiating:
         """Adds a page, beside its document if it has one."""
         document = self._documents.get(template)
         self._app.add_route(template, resource if document is None else _Both(resource, document))
+
+    def add_sink(self, sink: Any, prefix: re.Pattern[str]) -> None:
+        """Adds what answers at all other addresses that begin so."""
+        self._app.add_sink(sink, prefix)
 
 
 class _Both:
