@@ -4,7 +4,7 @@ from typing import Any
 
 from contract import assert_returns
 from phiomia.domain.relationships.block import block
-from world import Account, World, story
+from world import BASE, Account, World, story
 
 MODULES = ("collections", "accounts")
 
@@ -29,6 +29,7 @@ async def test_a_collection_is_made_changed_and_removed(world: World) -> None:
         account_ids=[str(bob.id), str(alice.id)],
     )  # fmt: skip
     assert (made["item_count"], made["tag"]["name"], made["local"], made["discoverable"]) == (2, "Cats", True, False)
+    assert made["url"] == f"{BASE}/collections/{made['id']}"
     shown = await world.client.check("GET /api/v1/collections/:id", None, id=made["id"])
     assert {one["id"] for one in shown["accounts"]} == {str(alice.id), str(bob.id)}
     change = {"name": "Others", "tag_name": ""}

@@ -206,6 +206,9 @@ async def test_what_is_published(site: Site) -> None:
     (shown,) = listed["items"]
     assert (shown["id"], shown["type"]) == (f"{uri}/collections/{made}", "FeaturedCollection")
     assert (shown["summaryMap"], shown["topic"]["name"], shown["totalItems"]) == ({"en": "They know"}, "#Moss", 1)
+    assert shown["url"] == f"{BASE}/collections/{made}"
+    led = await site.get(shown["id"], accept="text/html")
+    assert (led.status, led.headers["location"]) == (302, f"/collections/{made}")
     (item,) = (await site.get(shown["id"])).document["orderedItems"]
     assert (item["featuredObject"], item["type"]) == (f"{BASE}/users/bob", "FeaturedItem")
     assert (await site.get(item["id"])).document["id"] == item["id"]
