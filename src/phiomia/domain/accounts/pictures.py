@@ -10,7 +10,7 @@ from phiomia.domain.accounts.events import AccountUpdated
 from phiomia.domain.accounts.models import account_pictures, accounts
 from phiomia.domain.errors import Invalid
 from phiomia.domain.instance.files import defer_deletion
-from phiomia.platform.db import P, Query, WriteSession
+from phiomia.platform.db import P, Query, WriteSession, put_into
 from phiomia.platform.events import record
 from phiomia.platform.jail.process import process_image
 from phiomia.platform.jail.result import AVATAR_LIMITS, HEADER_LIMITS, JailError, Picture, Reason
@@ -57,13 +57,7 @@ _UNDESCRIBE: Final[dict[Place, Query]] = {
 }
 
 
-_COUNT = Query(
-    lambda insert: (
-        insert(account_pictures)
-        .values(account_id=P("of_account"), place=P("place", str), key=P("key", str), bytes=P("size"))
-        .on_conflict_do_update(index_elements=["account_id", "place"], set_={"key": P("key", str), "bytes": P("size")})
-    )
-)
+_COUNT = put_into(account_pictures, ["account_id", "place"], ["key", "bytes"])
 _FORGET = Query(
     delete(account_pictures).where(
         account_pictures.c.account_id == P("of_account"), account_pictures.c.place == P("place", str)
@@ -106,7 +100,7 @@ async def put_picture(session: WriteSession, account_id: int, place: Place, pict
 async def count_picture(session: WriteSession, account_id: int, place: Place, picture: StoredPicture) -> None:
     """Notes how much room an account's picture takes."""
     if picture.key:
-        await session.execute(_COUNT, of_account=account_id, place=place, key=picture.key, size=picture.bytes)
+        await session.execute(_COUNT, account_id=account_id, place=place, key=picture.key, bytes=picture.bytes)
     else:
         await session.execute(_FORGET, of_account=account_id, place=place)
 

@@ -24,7 +24,7 @@ from phiomia.domain.relationships.models import follow_requests, follows
 from phiomia.domain.relationships.severance import SeveranceKind, Severed, count_severed, tell_severed
 from phiomia.domain.statuses.models import statuses
 from phiomia.platform.clock import now_ms
-from phiomia.platform.db import Database, P, Query, ReadSession, WriteSession, any_of, listed
+from phiomia.platform.db import Database, P, Query, ReadSession, WriteSession, any_of, listed, put_into
 from phiomia.platform.ids import new_id
 from phiomia.platform.jobs import Job, defer
 from phiomia.platform.jobs.handlers import Handler
@@ -65,32 +65,11 @@ class ApplyDomainRule(Job, frozen=True):
 _COLUMNS: Final = DomainBlock.__struct_fields__
 _VIEW = select(*[domain_blocks.c[name] for name in _COLUMNS])
 _LIST = Query(_VIEW.order_by(domain_blocks.c.domain))
-_PUT = Query(
-    lambda insert: (
-        insert(domain_blocks)
-        .values(
-            id=P("id"),
-            domain=P("domain", str),
-            severity=P("severity"),
-            reject_media=P("reject_media", bool),
-            reject_reports=P("reject_reports", bool),
-            private_comment=P("private_comment", str),
-            public_comment=P("public_comment", str),
-            obfuscate=P("obfuscate", bool),
-            created_at=P("created_at"),
-        )
-        .on_conflict_do_update(
-            index_elements=["domain"],
-            set_={
-                "severity": P("severity"),
-                "reject_media": P("reject_media", bool),
-                "reject_reports": P("reject_reports", bool),
-                "private_comment": P("private_comment", str),
-                "public_comment": P("public_comment", str),
-                "obfuscate": P("obfuscate", bool),
-            },
-        )
-    )
+_PUT = put_into(
+    domain_blocks,
+    ["domain"],
+    ["severity", "reject_media", "reject_reports", "private_comment", "public_comment", "obfuscate"],
+    once=["id", "created_at"],
 )
 _DROP = Query(delete(domain_blocks).where(domain_blocks.c.domain == P("domain", str)))
 _ALLOW = Query(

@@ -11,8 +11,7 @@ from phiomia.domain.instance.models import server_texts
 from phiomia.domain.statuses.text import render, scan
 from phiomia.domain.users.models import users
 from phiomia.platform.clock import iso_day, now_ms
-from phiomia.platform.db import P, Query, ReadSession, WriteSession
-from phiomia.platform.db.query import column_parameter
+from phiomia.platform.db import P, Query, ReadSession, WriteSession, put_into
 from phiomia.platform.html import sanitise
 from phiomia.platform.ids import new_id
 
@@ -46,19 +45,9 @@ class TermsView(NamedTuple):
     succeeded_by: str | None
 
 
-_COLUMNS = ("id", "kind", "effective_date", "source", "content", "updated_at")
 _VIEW = select(*[server_texts.c[name] for name in TextView._fields]).where(server_texts.c.kind == P("of_kind", str))
 _VERSIONS = Query(_VIEW.order_by(server_texts.c.effective_date))
-_PUT = Query(
-    lambda insert: (
-        insert(server_texts)
-        .values({name: column_parameter(server_texts, name) for name in _COLUMNS})
-        .on_conflict_do_update(
-            index_elements=["kind", "effective_date"],
-            set_={name: column_parameter(server_texts, name) for name in ("source", "content", "updated_at")},
-        )
-    )
-)
+_PUT = put_into(server_texts, ["kind", "effective_date"], ["source", "content", "updated_at"], once=["id"])
 _DELETE = Query(
     delete(server_texts).where(
         server_texts.c.kind == P("kind", str), server_texts.c.effective_date == P("effective_date", str)

@@ -9,8 +9,7 @@ from phiomia.domain.accounts.models import accounts
 from phiomia.domain.accounts.state import AccountState
 from phiomia.domain.notifications.models import notification_policies, notification_requests, notifications
 from phiomia.domain.notifications.types import ASKING
-from phiomia.platform.db import P, Query, ReadSession, WriteSession
-from phiomia.platform.db.query import column_parameter
+from phiomia.platform.db import P, Query, ReadSession, WriteSession, put_into
 
 
 class Answer(IntEnum):
@@ -49,19 +48,7 @@ _LOAD = Query(
         notification_policies.c.account_id == P("account")
     )
 )
-_KEEP = Query(
-    lambda insert: (
-        insert(notification_policies)
-        .values(
-            account_id=P("account"),
-            **{name: column_parameter(notification_policies, name) for name in Policy._fields},
-        )
-        .on_conflict_do_update(
-            index_elements=["account_id"],
-            set_={name: column_parameter(notification_policies, name) for name in Policy._fields},
-        )
-    )
-)
+_KEEP = put_into(notification_policies, ["account_id"], Policy._fields)
 _held = (
     select(notifications.c.from_account_id.label("sender"))
     .select_from(
@@ -98,5 +85,5 @@ async def count_waiting(session: ReadSession, account_id: int) -> Waiting:
 async def change_policy(session: WriteSession, account_id: int, changes: dict[str, Answer]) -> Policy:
     """Gives new answers to some of the groups, by the name of the field; gives the whole policy."""
     policy = (await load_policy(session, account_id))._replace(**{name: int(to) for name, to in changes.items()})
-    await session.execute(_KEEP, account=account_id, **policy._asdict())
+    await session.execute(_KEEP, account_id=account_id, **policy._asdict())
     return policy

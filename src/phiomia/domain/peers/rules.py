@@ -14,20 +14,13 @@ from sqlalchemy import select
 from phiomia.domain.instance.models import server_facts
 from phiomia.domain.peers.models import domain_allows, domain_blocks
 from phiomia.domain.peers.severity import Severity
-from phiomia.platform.db import Database, P, Query, ReadSession, WriteSession
-from phiomia.platform.db.query import column_parameter
+from phiomia.platform.db import Database, P, Query, ReadSession, WriteSession, put_into
 from phiomia.platform.ids import new_id
 
 LOOK_EVERY_S: Final = 2.0
 _FACT: Final = "domain_rules"
 _REVISION = Query(select(server_facts.c.value).where(server_facts.c.name == P("name", str)))
-_RAISE = Query(
-    lambda insert: (
-        insert(server_facts)
-        .values(name=P("name", str), value=column_parameter(server_facts, "value"))
-        .on_conflict_do_update(index_elements=["name"], set_={"value": column_parameter(server_facts, "value")})
-    )
-)
+_RAISE = put_into(server_facts, ["name"], ["value"])
 
 
 class DomainRule(msgspec.Struct, frozen=True):

@@ -1,20 +1,14 @@
 """Muting an account: its posts, and if wanted its notifications, stay away for a time or for good."""
 
-from typing import Any
-
 from phiomia.domain.relationships.events import Muted
 from phiomia.domain.relationships.models import mutes
 from phiomia.domain.relationships.presence import require_account
 from phiomia.platform.clock import now_ms
-from phiomia.platform.db import Query, WriteSession
-from phiomia.platform.db.query import column_parameter
+from phiomia.platform.db import WriteSession, put_into
 from phiomia.platform.events import record
 from phiomia.platform.ids import new_id
 
-_COLUMNS = ("id", "account_id", "target_id", "created_at", "hide_notifications", "expires_at")
-_UPSERT = Query(
-    lambda insert: _overwrite(insert(mutes).values({name: column_parameter(mutes, name) for name in _COLUMNS}))
-)
+_UPSERT = put_into(mutes, ["account_id", "target_id"], ["hide_notifications", "expires_at"], once=["id", "created_at"])
 
 
 async def mute(
@@ -42,8 +36,3 @@ async def mute(
         expires_at=expires_at,
     )
     await record(session, Muted(actor_id, target_id, hide_notifications))
-
-
-def _overwrite(statement: Any) -> Any:
-    changed = {name: statement.excluded[name] for name in ("hide_notifications", "expires_at")}
-    return statement.on_conflict_do_update(index_elements=["account_id", "target_id"], set_=changed)

@@ -1,23 +1,17 @@
 """What a member writes about somebody for itself alone."""
 
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import delete
 
 from phiomia.domain.errors import Invalid
 from phiomia.domain.relationships.models import account_notes
 from phiomia.domain.relationships.presence import require_account
-from phiomia.platform.db import P, Query, WriteSession
-from phiomia.platform.db.query import column_parameter
+from phiomia.platform.db import P, Query, WriteSession, put_into
 
 COMMENT_CHARACTERS: Final = 2_000
 
-_COLUMNS = ("account_id", "target_id", "comment")
-_UPSERT = Query(
-    lambda insert: _overwrite(
-        insert(account_notes).values({name: column_parameter(account_notes, name) for name in _COLUMNS})
-    )
-)
+_UPSERT = put_into(account_notes, ["account_id", "target_id"], ["comment"])
 _DELETE = Query(
     delete(account_notes).where(account_notes.c.account_id == P("account"), account_notes.c.target_id == P("target"))
 )
@@ -33,9 +27,3 @@ async def write_note(session: WriteSession, actor_id: int, target_id: int, comme
         await session.execute(_UPSERT, account_id=actor_id, target_id=target_id, comment=comment)
     else:
         await session.execute(_DELETE, account=actor_id, target=target_id)
-
-
-def _overwrite(statement: Any) -> Any:
-    return statement.on_conflict_do_update(
-        index_elements=["account_id", "target_id"], set_={"comment": statement.excluded.comment}
-    )

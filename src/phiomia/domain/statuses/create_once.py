@@ -7,7 +7,7 @@ from phiomia.domain.statuses.create import create_status
 from phiomia.domain.statuses.draft import StatusDraft
 from phiomia.domain.statuses.models import idempotency_keys
 from phiomia.platform.clock import SECOND, now_ms
-from phiomia.platform.db import P, Query, WriteSession
+from phiomia.platform.db import P, Query, WriteSession, put_into
 from phiomia.platform.limits import IDEMPOTENCY_SECONDS
 
 # Of two requests at the same moment, the second waits to see the first.
@@ -19,15 +19,7 @@ _KNOWN = Query(
         idempotency_keys.c.created_at > P("since"),
     )
 )
-_REMEMBER = Query(
-    lambda insert: (
-        insert(idempotency_keys)
-        .values(account_id=P("account"), key=P("of_key", str), status_id=P("status"), created_at=P("now"))
-        .on_conflict_do_update(
-            index_elements=["account_id", "key"], set_={"status_id": P("status"), "created_at": P("now")}
-        )
-    )
-)
+_REMEMBER = put_into(idempotency_keys, ["account_id", "key"], ["status_id", "created_at"])
 _FORGET = Query(delete(idempotency_keys).where(idempotency_keys.c.created_at <= P("before")))
 
 
@@ -42,7 +34,7 @@ async def create_status_once(session: WriteSession, draft: StatusDraft, key: str
     if known is not None:
         return int(known)
     status_id = await create_status(session, draft)
-    await session.execute(_REMEMBER, account=draft.account_id, of_key=key, status=status_id, now=now)
+    await session.execute(_REMEMBER, account_id=draft.account_id, key=key, status_id=status_id, created_at=now)
     return status_id
 
 

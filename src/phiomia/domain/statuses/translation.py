@@ -10,7 +10,7 @@ from phiomia.domain.statuses.models import translations
 from phiomia.domain.statuses.translators import Translated
 from phiomia.domain.statuses.views import StatusView
 from phiomia.platform.clock import DAY, now_ms
-from phiomia.platform.db import P, Query, ReadSession, WriteSession
+from phiomia.platform.db import P, Query, ReadSession, WriteSession, put_into
 from phiomia.platform.html import escape, sanitise, to_plain_text
 
 _KEPT = 7 * DAY
@@ -30,22 +30,7 @@ _FIND = Query(
         translations.c.digest == P("of_texts", str),
     )
 )
-_KEEP = Query(
-    lambda insert: (
-        insert(translations)
-        .values(
-            status_id=P("status"),
-            language=P("target", str),
-            digest=P("of_texts", str),
-            body=P("found", str),
-            created_at=P("now"),
-        )
-        .on_conflict_do_update(
-            index_elements=["status_id", "language"],
-            set_={"digest": P("of_texts", str), "body": P("found", str), "created_at": P("now")},
-        )
-    )
-)
+_KEEP = put_into(translations, ["status_id", "language"], ["digest", "body", "created_at"])
 _FORGET = Query(delete(translations).where(translations.c.created_at < P("before")))
 _decode = msgspec.json.Decoder(Kept).decode
 
@@ -83,5 +68,5 @@ async def keep_translation(
     """Keeps a translation for some days."""
     now = now_ms()
     body = msgspec.json.encode(Kept(found.texts, found.source)).decode()
-    await session.execute(_KEEP, status=status_id, target=language, of_texts=digest, found=body, now=now)
+    await session.execute(_KEEP, status_id=status_id, language=language, digest=digest, body=body, created_at=now)
     await session.execute(_FORGET, before=now - _KEPT)

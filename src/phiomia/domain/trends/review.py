@@ -8,24 +8,13 @@ from phiomia.domain.tags.models import tags
 from phiomia.domain.trends.kinds import TrendKind, Verdict
 from phiomia.domain.trends.models import trend_reviews
 from phiomia.platform.clock import now_ms
-from phiomia.platform.db import P, Query, WriteSession
-from phiomia.platform.db.query import column_parameter
+from phiomia.platform.db import P, Query, WriteSession, put_into
 
 _FIND = {
     kind: Query(select(table.c.id).where(table.c.id == P("object_id", int)))
     for kind, table in ((TrendKind.TAG, tags), (TrendKind.STATUS, statuses), (TrendKind.LINK, cards))
 }
-_COLUMNS = ("kind", "object_id", "verdict", "reviewed_at")
-_PUT = Query(
-    lambda insert: (
-        insert(trend_reviews)
-        .values({name: column_parameter(trend_reviews, name) for name in _COLUMNS})
-        .on_conflict_do_update(
-            index_elements=["kind", "object_id"],
-            set_={name: column_parameter(trend_reviews, name) for name in ("verdict", "reviewed_at")},
-        )
-    )
-)
+_PUT = put_into(trend_reviews, ["kind", "object_id"], ["verdict", "reviewed_at"])
 
 
 async def review_trend(session: WriteSession, kind: TrendKind, object_id: int, verdict: Verdict) -> None:

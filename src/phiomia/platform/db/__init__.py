@@ -12,6 +12,7 @@ session: on SQLite it runs on the writer's thread, several of them in one transa
 """
 
 from phiomia.platform.db.errors import Conflict, TooSlow, Unavailable
+from phiomia.platform.db.put import put_into
 from phiomia.platform.db.query import P, Query, any_of, insert_into, listed
 from phiomia.platform.db.session import Database, ReadSession, WriteSession
 from phiomia.platform.db.tables import metadata
@@ -30,6 +31,7 @@ __all__ = [
     "listed",
     "metadata",
     "open_database",
+    "put_into",
 ]
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import select
 
 from phiomia.platform.clock import SECOND, now_ms
-from phiomia.platform.db import Database, P, Query, WriteSession
+from phiomia.platform.db import Database, Query, WriteSession, put_into
 from phiomia.platform.jobs.defer import Job, defer
 from phiomia.platform.jobs.lease import load_lease, release_lease, take_lease
 from phiomia.platform.jobs.models import periodic_runs
@@ -30,13 +30,7 @@ class Periodic(NamedTuple):
 
 
 _LAST = Query(select(periodic_runs.c.name, periodic_runs.c.last_run_at))
-_REMEMBER = Query(
-    lambda insert: (
-        insert(periodic_runs)
-        .values(name=P("name", str), last_run_at=P("now"))
-        .on_conflict_do_update(index_elements=["name"], set_={"last_run_at": P("now")})
-    )
-)
+_REMEMBER = put_into(periodic_runs, ["name"], ["last_run_at"])
 
 
 async def run_periodic(
@@ -91,7 +85,7 @@ async def defer_due(
         passed = now - min(last.get(entry.name, 0), now)
         if passed >= entry.every_ms:
             await defer(session, entry.job(), unique=f"periodic:{entry.name}")
-            await session.execute(_REMEMBER, name=entry.name, now=now)
+            await session.execute(_REMEMBER, name=entry.name, last_run_at=now)
             passed = 0
         waits.append(entry.every_ms - passed)
     return min(waits, default=None)
