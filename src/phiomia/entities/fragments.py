@@ -311,10 +311,14 @@ class Fragments:
 
     async def accounts(self, session: ReadSession, ids: Sequence[int]) -> dict[int, bytes]:
         """Account entities by id, always as they stand now; in one statement."""
+        if not ids:
+            return {}
         kept = {id_: one for id_ in ids if (one := self._accounts.get(id_)) is not None}
-        existing, changed = await load_changed_accounts(session, ids, {id_: one.rev for id_, one in kept.items()})
-        fragments = kept | self._keep_accounts(changed)
-        return {id_: fragments[id_].body for id_ in existing}
+        unknown = [id_ for id_ in ids if id_ not in kept]
+        gone, changed = await load_changed_accounts(session, unknown, {id_: one.rev for id_, one in kept.items()})
+        for id_ in gone:
+            del kept[id_]
+        return {id_: one.body for id_, one in (kept | self._keep_accounts(changed)).items()}
 
     async def accounts_at(self, session: ReadSession, revisions: Iterable[Sequence[int]]) -> dict[int, bytes]:
         """Account entities by id, given ids with revisions that were just read."""

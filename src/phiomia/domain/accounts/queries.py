@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, Select, Text, and_, cast, literal, select, union
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, Text, and_, cast, literal, select, union_all
 
 from phiomia.domain.accounts.models import accounts
 from phiomia.domain.accounts.views import AccountView
@@ -12,8 +12,8 @@ from phiomia.domain.instance.emojis import EmojiView
 from phiomia.domain.instance.models import custom_emojis
 from phiomia.platform.db import P, Query, ReadSession, any_of, listed
 from phiomia.platform.db.session import Row
-from phiomia.platform.db.together import Together, strings_of
-from phiomia.platform.json import decode_strings
+from phiomia.platform.db.together import Together, numbers_of, strings_of
+from phiomia.platform.json import decode_strings, encode
 
 _VIEW = select(*[accounts.c[name] for name in AccountView.__struct_fields__])
 
@@ -35,7 +35,7 @@ def select_shown(are_wanted: Callable[[ColumnElement[int]], ColumnElement[bool]]
     moved = select(_wanted.c.moved_to_id).where(are_wanted(_wanted.c.id))
     return {
         "account_ids": wanted,
-        "accounts": _VIEW.where(accounts.c.id.in_(union(wanted, moved))),
+        "accounts": _VIEW.where(accounts.c.id.in_(union_all(wanted, moved))),
         "account_emojis": select(accounts.c.id, *[custom_emojis.c[name] for name in EmojiView.__struct_fields__])
         .select_from(
             accounts.join(_wanted_emoji, accounts.c.emojis != "[]").join(
@@ -59,13 +59,23 @@ def revision_of(id_: int, rev: int) -> str:
 
 
 _SHOWN = Together(select_shown(lambda id_: any_of(id_, listed("account_ids"))))
-_changed = (
-    select(accounts.c.id)
-    .where(any_of(accounts.c.id, listed("account_ids")), ~is_kept(accounts, "kept_people"))
-    .cte("changed")
+_kept = numbers_of(P("kept", str)).table_valued("key", "value").alias("kept")
+_gone = (
+    select(cast(_kept.c.key, BigInteger).label("id"))
+    .where(
+        ~select(accounts.c.id)
+        .where(accounts.c.id == cast(_kept.c.key, BigInteger), accounts.c.rev == cast(_kept.c.value, BigInteger))
+        .exists()
+    )
+    .cte("gone")
     .prefix_with("MATERIALIZED")
 )
-_CHANGED = Together({"people": REVISIONS, **select_shown(lambda id_: id_.in_(select(_changed.c.id)))})
+_lacking = (
+    union_all(select(accounts.c.id).where(any_of(accounts.c.id, listed("account_ids"))), select(_gone.c.id))
+    .cte("lacking")
+    .prefix_with("MATERIALIZED")
+)
+_CHANGED = Together({"gone": select(_gone.c.id), **select_shown(lambda id_: id_.in_(select(_lacking.c.id)))})
 
 
 class ShownAccount(NamedTuple):
@@ -89,10 +99,9 @@ async def load_shown_accounts(session: ReadSession, ids: Sequence[int]) -> dict[
 async def load_changed_accounts(
     session: ReadSession, ids: Sequence[int], kept: Mapping[int, int]
 ) -> tuple[list[int], dict[int, ShownAccount]]:
-    """Those of the accounts that exist, and whole those that have not the revision which the caller keeps of them."""
-    versions = [revision_of(id_, rev) for id_, rev in kept.items()]
-    found = await _CHANGED.ask(session, account_ids=list(ids), kept_people=versions)
-    return [row[0] for row in found["people"]], read_shown_accounts(found)
+    """Which accounts have another revision than in `kept` or are gone, and whole those that there are, and `ids`."""
+    found = await _CHANGED.ask(session, account_ids=list(ids), kept=encode(kept))
+    return [row[0] for row in found["gone"]], read_shown_accounts(found)
 
 
 def read_shown_accounts(found: Mapping[str, Sequence[Sequence[Any]]]) -> dict[int, ShownAccount]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Select, select, union, union_all
+from sqlalchemy import Select, select, union_all
 
 from phiomia.domain.accounts.models import accounts
 from phiomia.domain.relationships.conditions import is_followed
@@ -47,9 +47,9 @@ def _traits(table: Any) -> list[Any]:
 
 # Boosts stand for what they boost.
 _boosts = statuses.alias("boosts")
-# Each of these is read once and used by several parts. A union, for with OR databases would read every status.
+# Each of these is read once and used by several parts. All may name a status twice: to sort that out costs more.
 _shown = (
-    union(
+    union_all(
         select(*_traits(statuses)).where(any_of(statuses.c.id, listed("apart_ids"))),
         select(*_traits(statuses))
         .select_from(_boosts.join(statuses, statuses.c.id == _boosts.c.reblog_of_id))
@@ -72,11 +72,16 @@ _around = union_all(select(_shown), select(QUOTED)).cte("around").prefix_with("M
 CARD_AUTHORS: Final = (
     select(accounts.c.id, accounts.c.rev)
     .select_from(
-        _around.join(cards, cards.c.id == _around.c.card_id).join(accounts, accounts.c.id == cards.c.author_id)
+        # Outer joins, since SQLite keeps to their order: else it would begin with all accounts.
+        _around.outerjoin(cards, cards.c.id == _around.c.card_id).outerjoin(
+            accounts, accounts.c.id == cards.c.author_id
+        )
     )
     .where(_around.c.card_id.is_not(None))
+    .cte("card_authors")
+    .prefix_with("MATERIALIZED")
 )
-"""Who wrote what their cards lead to."""
+"""Who wrote what their cards lead to; NULL where nobody is known to."""
 _quoted_inside = (
     select(quotes.c.quoted_id)
     .select_from(QUOTED.join(quotes, quotes.c.status_id == QUOTED.c.id))
@@ -90,8 +95,8 @@ APART: Final[Mapping[str, Select[Any]]] = {
     .distinct()
     .order_by(poll_votes.c.poll_id, poll_votes.c.choice),
     "quoted": select_quoted(select(QUOTED.c.id)),
-    "standings": select_standings(union(select(QUOTED.c.id), _quoted_inside)),
-    "card_authors": CARD_AUTHORS,
+    "standings": select_standings(union_all(select(QUOTED.c.id), _quoted_inside)),
+    "card_authors": select(CARD_AUTHORS.c.id, CARD_AUTHORS.c.rev),
     "follows": select(
         _around.c.account_id, is_followed(_around.c.account_id, VIEWER), is_followed(VIEWER, _around.c.account_id)
     ).where(_around.c.quote_policy.bitwise_and(_DEPENDS) != 0),
@@ -115,6 +120,6 @@ def read_apart(found: Mapping[str, Sequence[Sequence[Any]]]) -> Known:
         votes,
         [FeedRow(*row) for row in found["quoted"]],
         {row[0]: Standing(row[1]) for row in found["standings"]},
-        {row[0]: row[1] for row in found["card_authors"]},
+        {row[0]: row[1] for row in found["card_authors"] if row[0] is not None},
         {row[0]: (bool(row[1]), bool(row[2])) for row in found["follows"]},
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import select, union
+from sqlalchemy import select, union_all
 
 from phiomia.domain.accounts.models import accounts
 from phiomia.domain.accounts.queries import ShownAccount, is_kept, read_shown_accounts, select_shown
@@ -39,16 +39,16 @@ class Found(NamedTuple):
 
 
 _lacking = (
-    union(
+    union_all(
         select(statuses.c.id, statuses.c.account_id).where(any_of(statuses.c.id, listed("ids"))),
         select(QUOTED.c.id, QUOTED.c.account_id).where(~is_kept(QUOTED, "kept")),
     )
     .cte("lacking")
     .prefix_with("MATERIALIZED")
 )
-_beside = union(select(QUOTED.c.account_id), select(CARD_AUTHORS.subquery().c.id))
+_beside = union_all(select(QUOTED.c.account_id), select(CARD_AUTHORS.c.id))
 _people = (
-    union(
+    union_all(
         # The author's own columns are needed for rendering a status, too.
         select(_lacking.c.account_id.label("id")),
         select(accounts.c.id).where(any_of(accounts.c.id, listed("account_ids"))),

@@ -59,6 +59,24 @@ def _strings_of_postgresql(element: strings_of, compiler: Any, **kw: Any) -> str
     return f"json_array_elements_text(CAST({compiler.process(element.clauses, **kw)} AS json))"
 
 
+class numbers_of(functions.GenericFunction[str]):
+    """`numbers_of(P("known", str)).table_valued("key", "value")`: a JSON object of numbers, both columns to be cast."""
+
+    type = Text()
+    name = "numbers_of"
+    inherit_cache = True
+
+
+@compiles(numbers_of, "sqlite")
+def _numbers_of_sqlite(element: numbers_of, compiler: Any, **kw: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(numbers_of, "postgresql")
+def _numbers_of_postgresql(element: numbers_of, compiler: Any, **kw: Any) -> str:
+    return f"json_each_text(CAST({compiler.process(element.clauses, **kw)} AS json))"
+
+
 class Together:
     """A statement made of selects; gives the rows of each under its name."""
 
