@@ -64,6 +64,10 @@ class InstalledServer(RunningServer):
         return {Path(one["python"]).parents[2].name.partition("-")[0] for one in children}
 
 
+# An app without a pause would use up a processor that the upgrade needs as well.
+PAUSE_S = 0.03
+
+
 class Poster(threading.Thread):
     """An app that posts, again and again, on fresh connections and on kept ones."""
 
@@ -78,7 +82,7 @@ class Poster(threading.Thread):
     def run(self) -> None:
         """Posts until it is enough."""
         kept = requests.Session()
-        while not self.enough.is_set():
+        while not self.enough.wait(PAUSE_S):
             how = kept if len(self.posted) % 2 else requests
             try:
                 answer = how.post(self.url, data={"status": f"n {len(self.posted)}"}, headers=self.headers, timeout=60)

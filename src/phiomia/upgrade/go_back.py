@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from phiomia.platform.control import find_supervisors
 from phiomia.upgrade.site import Site
-from phiomia.upgrade.switch import Pointed, SwitchRefused, bring_roles, is_running, is_taken_up, restore_links
+from phiomia.upgrade.switch import ROLES, Pointed, SwitchRefused, bring_roles, is_taken_up, restore_links
 
 
 def go_back(site: Site, to: Pointed) -> list[str]:
@@ -13,14 +14,25 @@ def go_back(site: Site, to: Pointed) -> list[str]:
         return ["there is no release to go back to"]
     restore_links(site.places, to)
     failures = []
-    for name in ("web", "workers", "streaming"):
+    # Whoever enqueues jobs goes before those who run them.
+    for supervisor in reversed(find_supervisors(site.run_dir)):
         # One that has just died will come back as what it was, unless its supervisor hears of the other release.
-        if is_running(site.run_dir, name) and not is_taken_up(site.run_dir, name, to.current):
-            try:
-                bring_roles(site.run_dir, [name], "reload")
-            except SwitchRefused as error:
-                failures.append(f"{name}: {error}")
+        behind = [name for name, role in ROLES.items() if role in supervisor.roles]
+        behind = [name for name in behind if not is_taken_up(site.run_dir, name, to.current)]
+        failures += _bring_back(site, behind)
     return failures
+
+
+def _bring_back(site: Site, names: list[str]) -> list[str]:
+    """Roles of one supervisor, together because that takes the time of one; alone where they can't all come."""
+    try:
+        if names:
+            bring_roles(site.run_dir, names, "reload")
+    except SwitchRefused as error:
+        if len(names) == 1:
+            return [f"{names[0]}: {error}"]
+        return [failure for name in names for failure in _bring_back(site, [name])]
+    return []
 
 
 def pointed(entry: dict[str, Any]) -> Pointed:
