@@ -257,6 +257,7 @@ async def test_servers_of_which_nothing_is_worth_knowing_are_forgotten(stage: St
         "away.example": (9, lately, now, None),
         "gone.example": (0, None, None, lately),
         "busy.example": (0, None, now, None),
+        "failed.example": (1, lately, None, None),
         peer.domain: (9, long_ago, now, None),
     }
     for host, (failures, since, retry_at, gone_at) in rows.items():
@@ -267,7 +268,7 @@ async def test_servers_of_which_nothing_is_worth_knowing_are_forgotten(stage: St
         )  # fmt: skip
     assert await stage.world.write(forget_peers) == 3
     left = {host for (host,) in await stage.rows("SELECT host FROM peers")}
-    assert left == {"away.example", "gone.example", "busy.example", peer.domain}
+    assert left == {"away.example", "gone.example", "busy.example", "failed.example", peer.domain}
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,10 @@ peers = Table(
     "peers",
     metadata,
     Column("host", Text, primary_key=True),
-    words("software"),
     count("failures"),  # deliveries in a row that failed
     moment("unavailable_since", nullable=True),
     moment("retry_at", nullable=True),
     moment("gone_at", nullable=True),
-    words("shared_inbox"),
-    words("knock"),  # the form of signature that it read last
-    moment("seen_at", nullable=True),
 )
 
 domain_blocks = Table(

@@ -121,6 +121,19 @@ def reject(actor: str, followed: Document, number: int) -> Document:
     return _answer("Reject", actor, followed, number)
 
 
+def answer(actor: str, request: Document, place: str, number: int, stamp: str = "") -> Document:
+    """What an actor says to a request for consent: yes with the address of its proof, no without one."""
+    kind = "Accept" if stamp else "Reject"
+    said = {
+        "id": f"{actor}#{kind.lower()}s/{place}/{number}",
+        "type": kind,
+        "actor": actor,
+        "to": request["actor"],
+        "object": request,
+    }
+    return declare(said | {"result": stamp} if stamp else said)
+
+
 def followed_by(uri: str, follower: str, actor: str) -> Document:
     """The Follow that somebody sent, for `accept` and `reject`; `uri` is the id they gave it."""
     return {"id": uri, "type": "Follow", "actor": follower, "object": actor}

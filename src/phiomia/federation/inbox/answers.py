@@ -19,18 +19,9 @@ _NO_FOLLOW: Final = "no follow of ours that was sent to this actor"
 
 async def handle_accept(context: InboxContext, activity: Activity) -> Outcome:
     """The member who asked follows from now on; or a relay has let us in."""
-    if await _is_for_relay(context, activity, accepted=True):
-        return PROCESSED
-    if quotes.is_answer(activity):
-        return await quotes.take_answer(context, activity, accepted=True)
-    if recommend.is_answer(activity):
-        return await recommend.take_answer(context, activity, accepted=True)
-    if (other := _other_than_follow(activity.object)) is not None:
-        return other
-    async with context.db.read() as session:
-        pair = await find_sent_follow(session, context, activity)
-    if pair is None:
-        return ignored(_NO_FOLLOW)
+    pair = await _find_follow(context, activity, accepted=True)
+    if isinstance(pair, Outcome):
+        return pair
     try:
         await context.db.write(lambda session: authorize_follow_request(session, pair.target_id, pair.account_id))
     except NotFound:
@@ -40,24 +31,29 @@ async def handle_accept(context: InboxContext, activity: Activity) -> Outcome:
 
 async def handle_reject(context: InboxContext, activity: Activity) -> Outcome:
     """The request is over, or a follow that stood; or a relay does not want us."""
-    if await _is_for_relay(context, activity, accepted=False):
-        return PROCESSED
-    if quotes.is_answer(activity):
-        return await quotes.take_answer(context, activity, accepted=False)
-    if recommend.is_answer(activity):
-        return await recommend.take_answer(context, activity, accepted=False)
-    if (other := _other_than_follow(activity.object)) is not None:
-        return other
-    async with context.db.read() as session:
-        pair = await find_sent_follow(session, context, activity)
-    if pair is None:
-        return ignored(_NO_FOLLOW)
+    pair = await _find_follow(context, activity, accepted=False)
+    if isinstance(pair, Outcome):
+        return pair
 
     async def end(session: WriteSession) -> bool:
         asked = await end_request(session, pair.account_id, pair.target_id, by_target=True)
         return await end_follow(session, pair.account_id, pair.target_id, by_target=True) or asked
 
     return PROCESSED if await context.db.write(end) else ignored("over already")
+
+
+async def _find_follow(context: InboxContext, activity: Activity, *, accepted: bool) -> Pair | Outcome:
+    """Which follow is answered; if something else is, what became of it."""
+    if await _is_for_relay(context, activity, accepted=accepted):
+        return PROCESSED
+    if quotes.is_answer(activity):
+        return await quotes.take_answer(context, activity, accepted=accepted)
+    if recommend.is_answer(activity):
+        return await recommend.take_answer(context, activity, accepted=accepted)
+    if (other := _other_than_follow(activity.object)) is not None:
+        return other
+    async with context.db.read() as session:
+        return await find_sent_follow(session, context, activity) or ignored(_NO_FOLLOW)
 
 
 async def find_sent_follow(session: ReadSession, context: InboxContext, activity: Activity) -> Pair | None:

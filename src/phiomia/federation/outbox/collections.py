@@ -1,7 +1,5 @@
 """What other servers hear of collections: what a member recommends, questions, answers, and consent taken back."""
 
-from typing import Any
-
 from phiomia.domain.accounts.queries import load_accounts
 from phiomia.domain.collections.consent import ItemPair, find_item, list_items
 from phiomia.domain.collections.events import CollectionChanged, CollectionRemoved, ItemRemoved, ItemSettled
@@ -168,23 +166,16 @@ async def send_feature_answer(context: Context, job: SendFeatureAnswer) -> None:
     two = await find_two(context.outbox, job.account_id, job.target_id)
     if two is None:
         return
-    kind = "Accept" if job.item_id else "Reject"
-    answer: dict[str, Any] = {
-        "id": f"{two.actor}#{kind.lower()}s/feature_requests/{new_id()}",
-        "type": kind,
-        "actor": two.actor,
-        "to": two.target,
-        "object": {
-            "id": job.request_uri,
-            "type": "FeatureRequest",
-            "actor": two.target,
-            "object": two.actor,
-            "instrument": job.collection_uri,
-        },
+    request = {
+        "id": job.request_uri,
+        "type": "FeatureRequest",
+        "actor": two.target,
+        "object": two.actor,
+        "instrument": job.collection_uri,
     }
-    if job.item_id:
-        answer["result"] = ids.stamp_of_feature(two.actor, job.item_id)
-    await send(context.outbox, Post(declare(answer), job.account_id), [two.inbox])
+    stamp = ids.stamp_of_feature(two.actor, job.item_id) if job.item_id else ""
+    said = activities.answer(two.actor, request, "feature_requests", new_id(), stamp)
+    await send(context.outbox, Post(said, job.account_id), [two.inbox])
 
 
 async def take_feature_back(context: Context, job: TakeFeatureBack) -> None:

@@ -8,7 +8,7 @@ from phiomia.domain.statuses.documents import NoteView, load_documents
 from phiomia.domain.statuses.quote_state import QuoteState
 from phiomia.domain.statuses.recipients import find_own_inbox
 from phiomia.entities.links import Links
-from phiomia.federation.documents import ids
+from phiomia.federation.documents import activities, ids
 from phiomia.federation.documents.contexts import bare, declare
 from phiomia.federation.documents.note import render_note
 from phiomia.federation.outbox.post import Post, send
@@ -77,24 +77,16 @@ async def send_quote_answer(context: Context, job: SendQuoteAnswer) -> None:
     two = await find_two(outbox, job.account_id, job.target_id)
     if two is None:
         return
-    actor, asking = two.actor, two.target
-    kind = "Accept" if job.quoting_id else "Reject"
-    answer: dict[str, Any] = {
-        "id": f"{actor}#{kind.lower()}s/quote_requests/{new_id()}",
-        "type": kind,
-        "actor": actor,
-        "to": asking,
-        "object": {
-            "id": job.request_uri,
-            "type": "QuoteRequest",
-            "actor": asking,
-            "object": outbox.links.status_uri(two.username, job.quoted_id),
-            "instrument": job.instrument,
-        },
+    request = {
+        "id": job.request_uri,
+        "type": "QuoteRequest",
+        "actor": two.target,
+        "object": outbox.links.status_uri(two.username, job.quoted_id),
+        "instrument": job.instrument,
     }
-    if job.quoting_id:
-        answer["result"] = ids.stamp_of_quote(actor, job.quoting_id)
-    await send(outbox, Post(declare(answer), job.account_id), [two.inbox])
+    stamp = ids.stamp_of_quote(two.actor, job.quoting_id) if job.quoting_id else ""
+    said = activities.answer(two.actor, request, "quote_requests", new_id(), stamp)
+    await send(outbox, Post(said, job.account_id), [two.inbox])
 
 
 async def take_consent_back(context: Context, job: TakeConsentBack) -> None:
