@@ -54,6 +54,9 @@ async def test_groups_are_listed(world: World) -> None:
     answer = await world.client.check(f"GET {PATH}", alice)
     first = answer["notification_groups"][0]
     assert first["status_id"] == ids[0] and first["page_max_id"] == str(first["most_recent_notification_id"])
+    for group in answer["notification_groups"]:
+        newest = group["most_recent_notification_id"]
+        assert isinstance(newest, int) and int(float(newest)) == newest, "apps get a number, which none must round"
     assert first["sample_account_ids"] == [str(who.id) for who in reversed(people)]
     assert {account["id"] for account in answer["accounts"]} == {str(who.id) for who in people}
     assert {*ids} < {status["id"] for status in answer["statuses"]}

@@ -149,6 +149,8 @@ async def test_a_subscription_belongs_to_its_token(world: World) -> None:
     made = await world.client.check(f"POST {PATH}", alice, json=sent)
     assert made["alerts"] == dict.fromkeys(ALERTS, False) | {"mention": True, "admin.sign_up": True}
     assert (made["endpoint"], made["policy"], made["standard"]) == (endpoint, "follower", True)
+    # Apps for Android read it into 32 bits.
+    assert isinstance(made["id"], int) and 0 <= made["id"] < 2**31
     instance = await world.client.check("GET /api/v2/instance")
     assert made["server_key"] == instance["configuration"]["vapid"]["public_key"]
     assert await world.client.check(f"GET {PATH}", alice) == made
@@ -216,7 +218,9 @@ async def test_a_device_reads_what_is_pushed(world: World) -> None:
         assert told["body"].startswith("Hello @alice & all, xx") and len(told["body"]) == 140
         assert told["icon"] == f"{BASE}/static/avatar.png"
         listed = (await world.client.get("/api/v1/notifications", alice)).ids
-        assert [told["notification_id"]] == listed
+        # A number, which the apps of iOS insist on, and one that JavaScript does not round.
+        assert [str(told["notification_id"])] == listed
+        assert json.loads(str(told["notification_id"]), parse_int=float) == told["notification_id"]
         assert old.read(two, older) == told | {"access_token": second.token}
         assert (one["ttl"], one["urgency"], one["topic"]) == ("172800", "normal", f"n{listed[0]}")
         point = (await world.client.check("GET /api/v2/instance"))["configuration"]["vapid"]["public_key"].rstrip("=")

@@ -223,7 +223,7 @@ class Story:
         pushed = self.stage.until(self._pushed, "the mention is pushed")
         (message,) = pushed
         assert message["notification_type"] == "mention"
-        assert message["notification_id"] == str(self.alice.notifications()[0]["id"])
+        assert str(message["notification_id"]) == str(self.alice.notifications()[0]["id"])
         assert "what is it?" in message["body"]
 
     def _pushed(self) -> list[dict[str, Any]]:

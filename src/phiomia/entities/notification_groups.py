@@ -63,7 +63,7 @@ def _render_group(
         "group_key": group.key,
         "notifications_count": group.size,
         "type": newest.type,
-        "most_recent_notification_id": str(newest.id),
+        "most_recent_notification_id": newest.id,
         "page_min_id": str(group.oldest_id),
         "page_max_id": str(newest.id),
         "latest_page_notification_at": iso(newest.created_at),

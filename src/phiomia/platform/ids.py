@@ -7,8 +7,10 @@ import secrets
 from phiomia.platform.clock import now_ms
 
 SEQUENCE_BITS = 16
+# Numbers of JavaScript have 53 bits, and ids of these decades 57: those that end in four zeros are whole there.
+_EXACT = 16
 _counter = itertools.count(secrets.randbelow(1 << SEQUENCE_BITS))
-_last = 0
+_last = _last_exact = 0
 
 
 def new_id(at_ms: int | None = None) -> int:
@@ -25,6 +27,16 @@ def new_id(at_ms: int | None = None) -> int:
     if made <= _last:
         made = _last + 1
     _last = made
+    return made
+
+
+def new_exact_id() -> int:
+    """A fresh id that JavaScript reads without rounding, for what apps get as a number and not as a text."""
+    global _last_exact
+    made = (now_ms() << SEQUENCE_BITS) | (next(_counter) * _EXACT & 0xFFFF)
+    if made <= _last_exact:
+        made = _last_exact + _EXACT
+    _last_exact = made
     return made
 
 

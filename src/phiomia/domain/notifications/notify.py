@@ -22,7 +22,7 @@ from phiomia.platform.clock import now_ms
 from phiomia.platform.db import P, Query, WriteSession, any_of, insert_into, listed
 from phiomia.platform.db.session import Row
 from phiomia.platform.events import append_stream, record
-from phiomia.platform.ids import new_id
+from phiomia.platform.ids import new_exact_id
 
 # An entry of the streaming log stays small, whoever is notified.
 _PAIRS_AN_ENTRY = 500
@@ -206,7 +206,7 @@ async def _write(
     """`shown`: the status that a recipient is shown, where that is not the one that the rules were asked about."""
     shown = shown or {}
     now = now_ms()
-    ids = [new_id() for _ in recipients]
+    ids = [new_exact_id() for _ in recipients]
     await session.execute_many(
         _INSERT,
         [

@@ -180,7 +180,7 @@ def _write(context: Context, key: bytes, job: Push, pushed: _Pushed, sender: Acc
         {
             "access_token": open_token(key, pushed.token_id, bytes(pushed.sealed_token)),
             "preferred_locale": pushed.locale or "en",
-            "notification_id": str(job.notification_id),
+            "notification_id": job.notification_id,  # some apps take nothing but a number
             "notification_type": pushed.type,
             "icon": context.links.avatar(sender),
             "title": say(pushed.type, name),
