@@ -7,6 +7,7 @@ import json
 import re
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -29,6 +30,7 @@ from phiomia.domain.statuses.delete import delete_status
 from phiomia.domain.statuses.favourite import favourite, unfavourite
 from phiomia.domain.statuses.pin import pin, unpin
 from phiomia.domain.statuses.visibility import Visibility
+from phiomia.federation.inbox import followers_sync
 from phiomia.federation.inbox.followers_sync import SyncFollowers
 from phiomia.federation.outbox.availability import Host, judge_answer, read_retry_after
 from phiomia.federation.outbox.forward import find_interested, forward_later
@@ -344,6 +346,23 @@ async def test_followers_that_a_server_does_not_know_are_put_right(stage: Stage,
     (undo,) = peer.received()
     assert (undo["type"], undo["actor"]) == ("Undo", f"{BASE}/users/carol")
     assert carol.id
+
+
+@staged
+async def test_a_list_of_everybody_here_orders_no_delivery_for_each(stage: Stage, peer: FakePeer) -> None:
+    actor, names = peer.add_actor("bob"), ("alice", "carol", "dave", "erin")
+    for name in names:
+        await stage.world.account(name)
+    await stage.meet(actor)
+    await stage.world.execute("UPDATE accounts SET followers_url = :url", url=actor.document["followers"])
+    listed = [f"{BASE}/users/{name}" for name in names]
+    url = f"{actor.uri}/followers_synchronization"
+    peer.put({"id": url, "type": "OrderedCollection", "orderedItems": listed})
+    header = f'collectionId="{actor.document["followers"]}", url="{url}", digest="{digest_of(listed)}"'
+    with patch.object(followers_sync, "_MOST_UNDONE", 2):
+        await stage.world.write(lambda session: defer(session, SyncFollowers(actor.uri, header)))
+        await stage.settle()
+    assert [one["type"] for one in peer.received()] == ["Undo", "Undo"]
 
 
 @staged

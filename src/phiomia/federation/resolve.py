@@ -26,9 +26,9 @@ from phiomia.federation.unresolved import Document, Gone, Unresolved
 from phiomia.platform.clock import DAY, HOUR, now_ms
 from phiomia.platform.db import Conflict, Database
 from phiomia.platform.jobs import defer
+from phiomia.platform.limits import THREAD_DEPTH
 
 STALE_MS: Final = DAY
-THREAD_DEPTH: Final = 64
 _WISHES: Final = 10_000
 Store = Callable[[Document, Actor, int], Awaitable[int]]
 T = TypeVar("T")

@@ -26,7 +26,7 @@ from phiomia.federation.inbox.threads import FindMentions, FindParent, find_repl
 from phiomia.federation.parse.values import address, id_of, types
 from phiomia.platform.db import Query
 from phiomia.platform.jobs.handlers import Retry
-from phiomia.platform.limits import REPLIES_WITH_STATUS, UNKNOWN_MENTIONS
+from phiomia.platform.limits import REPLIES_WITH_STATUS, THREAD_DEPTH, UNKNOWN_MENTIONS
 from world import World, story
 
 from ..far import Far, Json, activity, note
@@ -217,6 +217,7 @@ async def test_threads_and_quotes_without_end_are_left_somewhere(world: World) -
     await far.receive(activity("Create", dora, chain[0]), dora)
     assert await carry_out(far, 1_000) <= MOST_STEPS
     assert len(far.documents.asked) <= MOST_STEPS
+    assert await world.value("SELECT count(*) FROM statuses") == THREAD_DEPTH + 1
     # Two that answer each other, and one that answers itself.
     pair = [
         note(dora, 500, inReplyTo=f"{dora.uri}/statuses/501"),

@@ -18,6 +18,8 @@ from phiomia.platform.jobs.handlers import Discard, Retry
 
 _PART: Final = re.compile(r'\b(\w+)="([^"]*)"')
 _MOST: Final = 10_000
+# Each is a delivery: nobody shall be able to order as many as there are members here.
+_MOST_UNDONE: Final = 100
 HEADER: Final = "collection-synchronization"
 
 
@@ -63,7 +65,7 @@ async def sync_followers(context: Any, job: SyncFollowers) -> None:
 
 async def _reconcile(context: Any, actor: Actor, members: dict[str, int], listed: set[str]) -> None:
     async with context.db.read() as session:
-        found = await ours.find_accounts(session, context.links, sorted(listed - members.keys()))
+        found = await ours.find_accounts(session, context.links, sorted(listed - members.keys())[:_MOST_UNDONE])
 
     async def write(session: WriteSession) -> None:
         for uri in sorted(members.keys() - listed):
