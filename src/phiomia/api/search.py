@@ -8,19 +8,24 @@ import msgspec
 from phiomia.api.endpoint import Call, endpoint
 from phiomia.api.errors import ApiError
 from phiomia.api.params import Id
+from phiomia.domain.accounts.queries import load_revisions
+from phiomia.domain.search.names import Asked, find_names
+from phiomia.domain.search.parse import Sought, parse
 from phiomia.domain.search.queries import (
     Part,
     TagDay,
+    UsedTags,
     find_by_address,
-    load_details,
     load_tag_histories,
-    search_accounts,
+    load_used_tags,
+    match_statuses,
     search_statuses,
 )
 from phiomia.domain.statuses.featured_tags import find_featured_tags
 from phiomia.domain.statuses.queries import find_rows
+from phiomia.domain.statuses.views import FeedRow
 from phiomia.domain.tags.normalise import is_valid_tag, normalise_tag
-from phiomia.domain.tags.queries import TagView, find_followed_tags, find_tag, find_tags_by_prefix
+from phiomia.domain.tags.queries import TagView, find_followed_tags, find_tag
 from phiomia.entities.search import splice_search
 from phiomia.entities.tag import render_tag
 from phiomia.platform import limits
@@ -59,9 +64,13 @@ class AccountSearchParams(msgspec.Struct, kw_only=True):
 
 
 class _Found(NamedTuple):
-    accounts: list[int]
-    statuses: list[int]
+    accounts: dict[int, int]  # with their revisions
+    statuses: list[FeedRow]
     tags: list[TagView]
+    used: UsedTags
+
+
+_NOTHING = _Found({}, [], [], UsedTags({}, set(), set()))
 
 
 @endpoint(
@@ -83,19 +92,16 @@ async def search(call: Call, params: SearchParams) -> bytes:
     if params.resolve:
         found = await _resolve(call, text, params, found)
     async with call.api.db.read() as session:
-        ids = [tag.id for tag in found.tags]
-        shown = await load_details(session, call.viewer or 0, found.statuses, found.accounts, ids)
-        rows = [shown.lines[id_] for id_ in found.statuses if id_ in shown.lines]
-        posts, accounts = await call.api.fragments.with_people(session, rows, call.viewer, shown.people)
-    statuses = b"[" + b",".join(posts[row.id] for row in rows if row.id in posts) + b"]"
+        posts, accounts = await call.api.fragments.with_people(session, found.statuses, call.viewer, found.accounts)
+    statuses = b"[" + b",".join(posts[row.id] for row in found.statuses if row.id in posts) + b"]"
     links = call.api.fragments.links
     tags = [
         render_tag(
             tag,
-            shown.days[tag.id],
+            found.used.days[tag.id],
             links,
-            following=None if call.viewer is None else tag.id in shown.followed,
-            featuring=None if call.viewer is None else tag.id in shown.featured,
+            following=None if call.viewer is None else tag.id in found.used.followed,
+            featuring=None if call.viewer is None else tag.id in found.used.featured,
         )
         for tag in found.tags
     ]
@@ -115,21 +121,11 @@ async def search_for_accounts(call: Call, params: AccountSearchParams) -> bytes:
     limit, offset = _page(params.limit, params.offset, limits.PAGE_ACCOUNTS)
     if params.resolve and not offset:
         await _find_account_elsewhere(call, text)
-    ids = await call.api.db.scan(
-        lambda session: search_accounts(
-            session,
-            call.actor,
-            text,
-            home=_home(call),
-            limit=limit,
-            offset=offset,
-            following=params.following,
-        ),
-        _SECONDS,
-    )
+    asked = Asked(_home(call), account=text, limit=limit, offset=offset, following=params.following)
+    names = await call.api.db.scan(lambda session: find_names(session, call.actor, asked), _SECONDS)
     async with call.api.db.read() as session:
-        found = await call.api.fragments.accounts(session, ids)
-    return b"[" + b",".join(found[id_] for id_ in ids if id_ in found) + b"]"
+        found = await call.api.fragments.accounts_at(session, names.accounts.items())
+    return b"[" + b",".join(found[id_] for id_ in names.accounts if id_ in found) + b"]"
 
 
 @endpoint("GET", "/api/v1/tags/:name", access="optional", returns="entity:Tag")
@@ -151,28 +147,40 @@ async def _find(session: ReadSession, call: Call, text: str, params: SearchParam
     limit, offset = _page(params.limit, params.offset if params.type else 0, limits.PAGE_SEARCH)
     if text.startswith(("https://", "http://")):
         return await _find_address(session, call, text, params.type)
-    viewer, home = call.viewer or 0, _home(call)
-    accounts, statuses, tags = [], [], []
-    if params.type in (None, "accounts") and not text.startswith("#"):
-        accounts = await search_accounts(
-            session, viewer, text, home=home, limit=limit, offset=offset, following=params.following
-        )
-    if params.type in (None, "statuses") and viewer and not text.startswith("@"):
-        below = HIGHEST_ID if params.max_id is None else params.max_id
-        part = Part(limit, offset, params.min_id or 0, below)
-        statuses = await search_statuses(session, viewer, text, part, home=home, author=params.account_id)
-    if params.type in (None, "hashtags") and not text.startswith("@"):
-        tags = await _find_tags(session, text, limit, offset)
-    return _Found(accounts, statuses, tags)
+    viewer, wanted = call.viewer or 0, params.type
+    sought = parse(text) if wanted in (None, "statuses") and viewer and not text.startswith("@") else Sought()
+    asked = Asked(
+        _home(call),
+        account=text if wanted in (None, "accounts") and not text.startswith("#") else "",
+        tag=_tag_key(text) if wanted in (None, "hashtags") and not text.startswith("@") else "",
+        authors=[*sought.authors, *sought.not_authors],
+        limit=limit,
+        offset=offset,
+        following=params.following,
+    )
+    names = await find_names(session, viewer, asked)
+    tag_ids = [tag.id for tag in names.tags]
+    match = match_statuses(sought, viewer, names.authors, params.account_id)
+    if match is None:
+        return _Found(names.accounts, [], names.tags, await load_used_tags(session, viewer, tag_ids))
+    below = HIGHEST_ID if params.max_id is None else params.max_id
+    part = Part(limit, offset, max(params.min_id or 0, sought.above), min(below, sought.below))
+    statuses, used = await search_statuses(session, viewer, match, part, tag_ids)
+    return _Found(names.accounts, statuses, names.tags, used)
 
 
-async def _find_address(session: ReadSession, call: Call, text: str, kind: str | None) -> _Found:
+async def _find_address(session: ReadSession, call: Call, text: str, wanted: str | None) -> _Found:
     found = await find_by_address(session, call.viewer or 0, text, call.api.config.base_url)
-    if found is None:
-        return _Found([], [], [])
-    if found[0] == "status":
-        return _Found([], [found[1]] if kind in (None, "statuses") else [], [])
-    return _Found([found[1]] if kind in (None, "accounts") else [], [], [])
+    return _NOTHING if found is None else await _show(session, call, found, wanted)
+
+
+async def _show(session: ReadSession, call: Call, found: tuple[str, int], wanted: str | None) -> _Found:
+    kind, id_ = found
+    if kind == "status" and wanted in (None, "statuses"):
+        return _NOTHING._replace(statuses=list((await find_rows(session, [id_], call.viewer)).values()))
+    if kind == "account" and wanted in (None, "accounts"):
+        return _NOTHING._replace(accounts=await _revisions(session, [id_]))
+    return _NOTHING
 
 
 async def _resolve(call: Call, text: str, params: SearchParams, found: _Found) -> _Found:
@@ -185,18 +193,19 @@ async def _resolve(call: Call, text: str, params: SearchParams, found: _Found) -
         there = await call.api.lookup.address(text)
         if there is None:
             return found
-        kind, id_ = there
-        if kind == "account":
-            return found._replace(accounts=[id_] if params.type in (None, "accounts") else [])
         async with call.api.db.read() as session:
-            visible = await find_rows(session, [id_], call.viewer)
-        return found._replace(statuses=[id_] if visible and params.type in (None, "statuses") else [])
+            return await _show(session, call, there, params.type)
     if params.type not in (None, "accounts"):
         return found
     account_id = await _find_account_elsewhere(call, text)
     if account_id is None or account_id in found.accounts:
         return found
-    return found._replace(accounts=[account_id, *found.accounts])
+    async with call.api.db.read() as session:
+        return found._replace(accounts=await _revisions(session, [account_id]) | found.accounts)
+
+
+async def _revisions(session: ReadSession, ids: list[int]) -> dict[int, int]:
+    return {row[0]: row[1] for row in await load_revisions(session, ids)}
 
 
 async def _find_account_elsewhere(call: Call, text: str) -> int | None:
@@ -206,11 +215,8 @@ async def _find_account_elsewhere(call: Call, text: str) -> int | None:
     return await call.api.lookup.account(text.removeprefix("@"))
 
 
-async def _find_tags(session: ReadSession, text: str, limit: int, offset: int) -> list[TagView]:
-    key = normalise_tag(text.removeprefix("#"))
-    if not key or " " in text.strip():
-        return []
-    return (await find_tags_by_prefix(session, key))[offset : offset + limit]
+def _tag_key(text: str) -> str:
+    return "" if " " in text.strip() else normalise_tag(text.removeprefix("#"))
 
 
 async def _load_tag(session: ReadSession, name: str) -> tuple[TagView, list[TagDay]]:

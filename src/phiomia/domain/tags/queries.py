@@ -1,9 +1,11 @@
 """Reading hashtags."""
 
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import Boolean, Text, literal, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import functions
 
 from phiomia.domain.tags.models import tag_follows, tags
 from phiomia.platform.db import P, Query, ReadSession, any_of, listed
@@ -11,6 +13,47 @@ from phiomia.platform.paging import Page, Paged
 
 _CANDIDATES = 200
 _HIGHEST = "\U0010ffff"
+
+
+class in_prefix(functions.GenericFunction[bool]):
+    """`in_prefix(column, P("low", str), P("high", str))`: the text begins so, by the index of names.
+
+    PostgreSQL's ordinary comparison follows a language's rules, in which what begins alike need not stand together.
+    """
+
+    type = Boolean()
+    name = "in_prefix"
+    inherit_cache = True
+
+
+@compiles(in_prefix, "sqlite")
+def _in_prefix_sqlite(element: in_prefix, compiler: Any, **kw: Any) -> str:
+    column, low, high = (compiler.process(one, **kw) for one in element.clauses)
+    return f"{column} >= {low} AND {column} < {high}"
+
+
+@compiles(in_prefix, "postgresql")
+def _in_prefix_postgresql(element: in_prefix, compiler: Any, **kw: Any) -> str:
+    column, low, high = (compiler.process(one, **kw) for one in element.clauses)
+    return f"{column} ~>=~ CAST({low} AS text) AND {column} ~<~ CAST({high} AS text)"
+
+
+class in_order(functions.GenericFunction[str]):
+    """`in_order(column)`: the order of that index."""
+
+    type = Text()
+    name = "in_order"
+    inherit_cache = True
+
+
+@compiles(in_order, "sqlite")
+def _in_order_sqlite(element: in_order, compiler: Any, **kw: Any) -> str:
+    return str(compiler.process(element.clauses, **kw))
+
+
+@compiles(in_order, "postgresql")
+def _in_order_postgresql(element: in_order, compiler: Any, **kw: Any) -> str:
+    return f"{compiler.process(element.clauses, **kw)} USING ~<~"
 
 
 class TagView(NamedTuple):
@@ -24,17 +67,16 @@ class TagView(NamedTuple):
 
 _VIEW = select(tags.c.id, tags.c.name, tags.c.display_name, tags.c.last_used_at)
 _BY_NAME = Query(_VIEW.where(tags.c.name == P("name", str)))
-_COLUMNS = "id, name, display_name, last_used_at"
-# PostgreSQL's ordinary comparison follows a language's rules, in which what begins alike need not stand together.
-_BY_PREFIX = Query.raw(
-    sqlite=f"SELECT {_COLUMNS} FROM tags WHERE name >= :low AND name < :high ORDER BY name LIMIT :limit",  # noqa: S608
-    postgresql=f"SELECT {_COLUMNS} FROM tags "  # noqa: S608
-    "WHERE name ~>=~ CAST(:low AS text) AND name ~<~ CAST(:high AS text) ORDER BY name USING ~<~ LIMIT :limit",
-)
 _FOLLOWED_PAGES = Paged(
     _VIEW.join(tag_follows, tag_follows.c.tag_id == tags.c.id).where(tag_follows.c.account_id == P("account")),
     tag_follows.c.tag_id,
 )
+BY_PREFIX: Final = (
+    _VIEW.where(in_prefix(tags.c.name, P("low", str), P("high", str)))
+    .order_by(in_order(tags.c.name))
+    .limit(literal(_CANDIDATES))
+)
+"""Hashtags that begin with something, for a statement of `Together`; `prefix_range` gives its parameters."""
 FOLLOWED: Final = select(tag_follows.c.tag_id).where(
     tag_follows.c.account_id == P("viewer"), any_of(tag_follows.c.tag_id, listed("tags"))
 )
@@ -47,9 +89,13 @@ async def find_tag(session: ReadSession, key: str) -> TagView | None:
     return await session.view(TagView, _BY_NAME, name=key)
 
 
-async def find_tags_by_prefix(session: ReadSession, key: str) -> list[TagView]:
-    """Hashtags that begin with a key: the very one first, then those used last. No more than 200 are looked at."""
-    found = await session.views(TagView, _BY_PREFIX, low=key, high=key + _HIGHEST, limit=_CANDIDATES)
+def prefix_range(key: str) -> tuple[str, str]:
+    """`low` and `high` for hashtags that begin with a key; for an empty one there are none."""
+    return key, key and key + _HIGHEST
+
+
+def sort_tags(found: Iterable[TagView], key: str) -> list[TagView]:
+    """The very one first, then those used last. No more than 200 were looked at."""
     return sorted(found, key=lambda tag: (tag.name != key, -(tag.last_used_at or 0), tag.name))
 
 
