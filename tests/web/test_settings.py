@@ -13,6 +13,7 @@ from phiomia.domain.users.preferences import load_preferences
 from phiomia.domain.users.queries import find_new_email, load_user
 from phiomia.platform.db import Query
 from phiomia.platform.ids import new_id
+from phiomia.platform.settings import Instance
 from phiomia.web.routes import mount
 from web.browser import PASSWORD, Site, scene
 from world import make_account
@@ -158,3 +159,38 @@ async def test_what_was_found_on_another_server(site: Site) -> None:
     assert (await browser.post("/authorize_interaction", {"id": "1", "verb": "follow"})).status == 403
     hidden = await _post_of(site, known.id, "https://there.example/hidden", visibility=3)
     assert hidden and (await browser.get(f"{path}https%3A%2F%2Fthere.example%2Fhidden")).status == 404
+
+
+@scene()
+async def test_about_says_whom_to_write_to_and_whose_program_runs(site: Site) -> None:
+    await site.member("alice")
+    about = (await site.browser().get("/about")).text
+    assert "Contact" not in about
+    assert "runs Phiomia" in about and "everybody who asks" in about
+    await site.execute("UPDATE accounts SET shown_role = 3, rev = rev + 1")
+    assert '<a href="/@alice">@alice@phiomia.example</a>' in (await site.browser().get("/about")).text
+
+
+@scene(instance=Instance(source_url="https://code.example/", contact_account="bob"))
+async def test_about_says_what_the_settings_name(site: Site) -> None:
+    await site.member("alice")
+    await site.execute("UPDATE accounts SET shown_role = 3, rev = rev + 1")
+    await site.member("bob")
+    about = (await site.browser().get("/about")).text
+    assert "@bob@phiomia.example" in about and "alice" not in about
+    assert '<a href="https://code.example/">' in about and "everybody who asks" not in about
+
+
+@scene()
+async def test_who_joins_agrees_to_rules_only_where_there_are_some(site: Site) -> None:
+    assert "agree to the rules" not in (await site.browser().get("/auth/sign_up")).text
+
+
+@scene()
+async def test_every_page_leads_to_signing_in(site: Site) -> None:
+    await site.member("alice")
+    browser = site.browser()
+    link = '<a href="/auth/sign_in">Sign in</a>'
+    assert link in (await browser.get("/@alice")).text
+    await browser.sign_in("alice@mail.example")
+    assert link not in (await browser.get("/@alice")).text
