@@ -222,7 +222,8 @@ async def _scheduled(tour: Tour, one: Endpoint) -> Any:
 
 async def _subscription(tour: Tour, one: Endpoint) -> Any:
     key = await load_vapid_key(tour.world.db)
-    return sign_subscription(key, int((await _subscribe(tour))["id"]))
+    await _subscribe(tour)
+    return sign_subscription(key, await tour.world.value("SELECT id FROM push_subscriptions"))
 
 
 async def _subscribe(tour: Tour) -> Any:
