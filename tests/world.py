@@ -11,7 +11,6 @@ runs on SQLite and on PostgreSQL, each time in a database of its own, with the e
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import json
 import re
@@ -44,6 +43,7 @@ from phiomia.platform.ids import new_id
 from phiomia.platform.rates import Rates
 from phiomia.platform.settings import Config, RateLimits
 from phiomia.side_effects import SIDE_EFFECTS
+from plays import on_both_databases
 
 BASE = "https://phiomia.example"
 DOMAIN = "phiomia.example"
@@ -313,11 +313,7 @@ def story(
             async with open_world(url, *modules, rate_limits=rate_limits, effects=effects) as world:
                 await play(world)
 
-        def test(migrated_database_url: str) -> None:
-            asyncio.run(run(migrated_database_url))
-
-        test.__name__, test.__doc__, test.__module__ = play.__name__, play.__doc__, play.__module__
-        return test
+        return on_both_databases(play, run)
 
     return tell
 

@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import re
 import statistics
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -29,6 +28,7 @@ from phiomia.platform.db import Query, open_database
 from server import PATIENCE, Member, RunningServer
 
 from .authority import authority
+from .listening import Listening
 
 T = TypeVar("T")
 _CHUNK = 64 * 1024
@@ -37,36 +37,15 @@ SECONDS_TO_ARRIVE = 5.0
 _PRESSURE = Path("/proc/pressure/cpu")
 
 
-class Relay:
+class Relay(Listening):
     """Ends TLS for a name and passes everything on to a port."""
 
     def __init__(self, name: str, port: int = 0) -> None:
-        self._name = name
+        super().__init__(authority().server_context(name))
         self.target = port
-        self.port = 0
         self.is_away = False
 
-    def __enter__(self) -> Relay:
-        started = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(started)), daemon=True)
-        self._thread.start()
-        assert started.wait(PATIENCE), "the relay does not start"
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(PATIENCE)
-
-    async def _serve(self, started: threading.Event) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        context = authority().server_context(self._name)
-        server = await asyncio.start_server(self._pass_on, "127.0.0.1", 0, ssl=context)
-        self.port = server.sockets[0].getsockname()[1]
-        started.set()
-        await self._stop.wait()
-        server.close()
-
-    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.is_away:
             writer.transport.abort()
             return

@@ -11,7 +11,6 @@ runs on both databases. Keys of those who sign are looked up as in life; a test 
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -43,6 +42,7 @@ from phiomia.platform.settings import Federation as Settings
 from phiomia.side_effects import SIDE_EFFECTS
 from phiomia.web.context import WebContext
 from phiomia.web.routes import mount as mount_pages
+from plays import on_both_databases
 from world import Account, make_account
 
 from .fake_peer import FakeActor, peer_options
@@ -169,11 +169,7 @@ def publishing(**settings: Any) -> Callable[[Callable[[Site], Awaitable[None]]],
             async with open_site(url, **settings) as site:
                 await play(site)
 
-        def test(migrated_database_url: str) -> None:
-            asyncio.run(run(migrated_database_url))
-
-        test.__name__, test.__doc__, test.__module__ = play.__name__, play.__doc__, play.__module__
-        return test
+        return on_both_databases(play, run)
 
     return tell
 

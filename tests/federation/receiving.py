@@ -10,7 +10,6 @@ async def test_something(here: Here) -> None:
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from phiomia.platform.asgi import QuickApp
 from phiomia.platform.db import Query
 from phiomia.platform.jobs.handlers import Discard, Retry
 from phiomia.platform.settings import Config, Federation
+from plays import on_both_databases
 from world import BASE, World, open_world
 
 from .fake_peer import FakePeer, Signed, peer_options
@@ -164,11 +164,7 @@ def receiving_with(**federation: Any) -> Callable[[Play], Callable[[str], None]]
                     finally:
                         await exchange.close()
 
-        def test(migrated_database_url: str) -> None:
-            asyncio.run(run(migrated_database_url))
-
-        test.__name__, test.__doc__, test.__module__ = play.__name__, play.__doc__, play.__module__
-        return test
+        return on_both_databases(play, run)
 
     return make
 

@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -24,39 +23,21 @@ from postgresql import find_free_port
 from server import PATIENCE, Member, RunningServer
 
 from .authority import authority
+from .listening import Listening
 from .peers import Peer, Relay, copy, settings_of
 
 NAME = "delta.test"
 _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 
-class Tunnel:
+class Tunnel(Listening):
     """A proxy for CONNECT that leads each name to a port of this machine."""
 
     def __init__(self, ports: dict[str, int]) -> None:
+        super().__init__()
         self._ports = ports
-        self.port = 0
 
-    def __enter__(self) -> Tunnel:
-        started = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(started)), daemon=True)
-        self._thread.start()
-        assert started.wait(PATIENCE), "the tunnel does not open"
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(PATIENCE)
-
-    async def _serve(self, started: threading.Event) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._lead, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        started.set()
-        await self._stop.wait()
-        server.close()
-
-    async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         name = head.split()[1].decode().partition(":")[0]
         if name not in self._ports:

@@ -9,12 +9,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import apsw
 import pytest
+from looping import in_loop
 from sqlalchemy import Column, Integer, MetaData, Table, update
 
 from phiomia.platform.db import (
@@ -41,16 +42,6 @@ FOREVER = Query.raw(
     sqlite="WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
     postgresql="SELECT pg_sleep(30)",
 )
-
-
-def in_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
-    """The coroutine function as an ordinary test."""
-
-    @functools.wraps(test)
-    def run(*args: Any, **kwargs: Any) -> None:
-        asyncio.run(asyncio.wait_for(test(*args, **kwargs), 60))  # type: ignore[arg-type]
-
-    return run
 
 
 @contextlib.asynccontextmanager
@@ -312,7 +303,7 @@ async def test_a_scan_ends_at_its_deadline(migrated_database_url: str) -> None:
 @in_loop
 async def test_a_scan_leaves_the_event_loop_free(migrated_database_url: str) -> None:
     async with opened(migrated_database_url) as db:
-        scan = asyncio.create_task(db.scan(lambda session: session.value(FOREVER), 0.3))
+        scan = asyncio.create_task(db.scan(lambda session: session.value(FOREVER), 1.0))
         turns = 0
         while not scan.done():
             await asyncio.sleep(0.01)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from looping import in_loop
 
 from phiomia.platform.bus import LocalBus
 from phiomia.platform.clock import HOUR, SECOND, now_ms
@@ -86,16 +87,6 @@ class Clock:
 
     def __call__(self) -> int:
         return self.now
-
-
-def in_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
-    """The coroutine function as an ordinary test."""
-
-    @functools.wraps(test)
-    def run(*args: Any, **kwargs: Any) -> None:
-        asyncio.run(asyncio.wait_for(test(*args, **kwargs), 60))  # type: ignore[arg-type]
-
-    return run
 
 
 @contextlib.asynccontextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -27,6 +26,7 @@ from phiomia.platform.rates import Rates
 from phiomia.platform.settings import Config, RateLimits, Registrations
 from phiomia.web.context import WebContext
 from phiomia.web.routes import mount
+from plays import on_both_databases
 
 BASE = "https://phiomia.example"
 PASSWORD = "correct horse battery"
@@ -182,10 +182,6 @@ def scene(**settings: Any) -> Callable[[Callable[[Site], Awaitable[None]]], Call
             async with open_site(url, **settings) as site:
                 await play(site)
 
-        def test(migrated_database_url: str) -> None:
-            asyncio.run(run(migrated_database_url))
-
-        test.__name__, test.__doc__, test.__module__ = play.__name__, play.__doc__, play.__module__
-        return test
+        return on_both_databases(play, run)
 
     return tell

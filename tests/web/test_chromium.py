@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import falcon.asgi
 import pytest
-import uvicorn
 
 from phiomia.platform.settings import Registrations
 from phiomia.upgrade import schema
 from web.browser import PASSWORD, Site, open_site
+from web.served import serve
 
 MAIL = "alice@mail.example"
 playwright = pytest.importorskip("playwright.sync_api")
@@ -62,31 +61,18 @@ def run_client() -> Iterator[str]:
 
 @contextmanager
 def run_site(url: str, client: str, port: int) -> Iterator[dict[str, str]]:
-    """Serves the pages from a thread; gives the client ids of two apps."""
-    ready, stop, made = threading.Event(), threading.Event(), dict[str, str]()
+    """Serves the pages; gives the client ids of two apps."""
+    made = dict[str, str]()
 
-    async def serve() -> None:
+    @asynccontextmanager
+    async def fill() -> AsyncIterator[Any]:
         base = f"http://127.0.0.1:{port}"
         async with open_site(url, public_url=base, registrations=Registrations(mode="approval")) as site:
             await _fill(site, client, made)
-            app: falcon.asgi.App[Any, Any] = site.conductor.app
-            server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", lifespan="off"))
-            task = asyncio.create_task(server.serve())
-            while not server.started:  # noqa: ASYNC110 (uvicorn has no event for it)
-                await asyncio.sleep(0.02)
-            ready.set()
-            await asyncio.to_thread(stop.wait)
-            server.should_exit = True
-            await task
+            yield site.conductor.app
 
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    try:
-        assert ready.wait(20)
+    with serve(port, fill):
         yield made
-    finally:
-        stop.set()
-        thread.join(20)
 
 
 async def _fill(site: Site, client: str, made: dict[str, str]) -> None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-import uvicorn
 
 from phiomia.domain.accounts.state import AccountState
 from phiomia.domain.statuses.boost import boost
@@ -25,6 +23,7 @@ from phiomia.upgrade import schema
 from phiomia.web.assets import static_url
 from phiomia.web.shown import Emoji, emojify
 from web.browser import BASE, Page, Site, open_site, scene
+from web.served import serve
 from world import Account, make_account, make_picture
 
 MOST_BYTES = 30 * 1024
@@ -320,11 +319,12 @@ def test_shortcodes_become_pictures_in_text_only() -> None:
 
 
 @contextmanager
-def serve(url: str, port: int) -> Iterator[dict[str, str]]:
-    """Serves the pages from a thread; gives the paths of three of them."""
-    ready, stop, made = threading.Event(), threading.Event(), dict[str, str]()
+def run_site(url: str, port: int) -> Iterator[dict[str, str]]:
+    """Serves the pages; gives the paths of some of them."""
+    made = dict[str, str]()
 
-    async def run() -> None:
+    @asynccontextmanager
+    async def fill() -> AsyncIterator[Any]:
         async with open_site(url, public_url=f"http://127.0.0.1:{port}") as site:
             alice = await make_account(site.db, "alice")
             fields = [{"name": "W" * 255, "value": "", "html": "M" * 255, "verified_at": None}]
@@ -337,23 +337,10 @@ def serve(url: str, port: int) -> Iterator[dict[str, str]]:
             status = await post(site, alice, text, spoiler_text="Long", poll=PollDraft(["O" * 50, "Q"], 3600))
             await post(site, alice, text, tags=[("tea", "tea")], in_reply_to_id=status)
             made.update(profile="/@alice", status=f"/@alice/{status}", tag="/tags/tea", home="/")
-            server = uvicorn.Server(uvicorn.Config(site.conductor.app, port=port, log_level="error", lifespan="off"))
-            task = asyncio.create_task(server.serve())
-            while not server.started:  # noqa: ASYNC110 (uvicorn has no event for it)
-                await asyncio.sleep(0.02)
-            ready.set()
-            await asyncio.to_thread(stop.wait)
-            server.should_exit = True
-            await task
+            yield site.conductor.app
 
-    thread = threading.Thread(target=lambda: asyncio.run(run()))
-    thread.start()
-    try:
-        assert ready.wait(20)
+    with serve(port, fill):
         yield made
-    finally:
-        stop.set()
-        thread.join(20)
 
 
 @pytest.mark.browser
@@ -362,7 +349,7 @@ def test_pages_fit_a_small_screen_in_the_light_and_in_the_dark(chromium: str, tm
     url = f"sqlite:///{tmp_path / 'phiomia.sqlite3'}"
     asyncio.run(schema.upgrade(url))
     grounds = set()
-    with serve(url, free_port) as paths, playwright.sync_playwright() as driver:
+    with run_site(url, free_port) as paths, playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for scheme in ("light", "dark"):
             context = browser.new_context(

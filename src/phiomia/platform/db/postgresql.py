@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
+from phiomia.platform.db.asking import Asking
 from phiomia.platform.db.errors import Conflict, TooSlow, Unavailable
 from phiomia.platform.db.query import Compiled, Query
 from phiomia.platform.db.session import ReadSession, Row, WriteSession, run_calls
@@ -80,7 +81,7 @@ class _Line:
         return statement
 
 
-class _Session:
+class _Session(Asking):
     __slots__ = ("_line", "calls", "services", "topics")
     dialect = "postgresql"
 
@@ -94,20 +95,6 @@ class _Session:
     async def one(self, query: Query, **parameters: Any) -> Row | None:
         compiled = query.postgresql or query.for_postgresql()
         return await self._line.fetch_one(compiled.sql, _bind(compiled, parameters))
-
-    async def value(self, query: Query, **parameters: Any) -> Any:
-        row = await self.one(query, **parameters)
-        return None if row is None else row[0]
-
-    async def column(self, query: Query, **parameters: Any) -> list[Any]:
-        return [row[0] for row in await self.all(query, **parameters)]
-
-    async def view(self, kind: Callable[..., T], query: Query, **parameters: Any) -> T | None:
-        row = await self.one(query, **parameters)
-        return None if row is None else kind(*row)
-
-    async def views(self, kind: Callable[..., T], query: Query, **parameters: Any) -> list[T]:
-        return [kind(*row) for row in await self.all(query, **parameters)]
 
 
 class _WriteSession(_Session):

@@ -19,6 +19,7 @@ from typing import Any, TypeVar, cast
 import apsw
 import msgspec
 
+from phiomia.platform.db.asking import Asking
 from phiomia.platform.db.errors import Conflict, TooSlow, Unavailable
 from phiomia.platform.db.query import Compiled, Query
 from phiomia.platform.db.session import ReadSession, Row, WriteSession, run_calls
@@ -32,7 +33,7 @@ _SCAN_THREADS = 2
 _PROGRESS_STEPS = 5_000
 
 
-class _Session:
+class _Session(Asking):
     """Reads on one connection. Its methods never suspend; they are coroutines for PostgreSQL's sake."""
 
     dialect = "sqlite"
@@ -54,20 +55,6 @@ class _Session:
             return cast("Row | None", self._run(compiled.sql, _bind(compiled, parameters)).fetchone())
         except apsw.Error as error:
             raise translate(error) from error
-
-    async def value(self, query: Query, **parameters: Any) -> Any:
-        row = await self.one(query, **parameters)
-        return None if row is None else row[0]
-
-    async def column(self, query: Query, **parameters: Any) -> list[Any]:
-        return [row[0] for row in await self.all(query, **parameters)]
-
-    async def view(self, kind: Callable[..., T], query: Query, **parameters: Any) -> T | None:
-        row = await self.one(query, **parameters)
-        return None if row is None else kind(*row)
-
-    async def views(self, kind: Callable[..., T], query: Query, **parameters: Any) -> list[T]:
-        return [kind(*row) for row in await self.all(query, **parameters)]
 
 
 class _WriteSession(_Session):
