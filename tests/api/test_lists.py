@@ -1,5 +1,7 @@
 """Lists of people: who can be in one, all of it at once, and in which languages people are followed."""
 
+import json
+
 import pytest
 
 from phiomia.domain.relationships.follow import follow
@@ -68,3 +70,18 @@ async def test_people_are_followed_in_languages_that_exist(world: World) -> None
     assert refused.status == 422 and "languages" in refused.json["details"]
     assert (await world.client.check(FOLLOW, alice, id=bob.id))["languages"] == ["de", "fr"]
     assert (await world.client.check(FOLLOW, alice, id=bob.id, json={"languages": []}))["languages"] is None
+
+
+@story("lists", "statuses", effects=True)
+async def test_streams_of_lists_hear_what_was_deleted(world: World) -> None:
+    alice = await world.account("alice")
+    bob = await world.account("bob")
+    await world.write(lambda session: follow(session, alice.id, bob.id))
+    made = (await world.client.check("POST /api/v1/lists", alice, json={"title": "Friends"}))["id"]
+    await world.client.check(ADD, alice, id=made, json={"account_ids": [str(bob.id)]})
+    told = "SELECT body FROM stream_events WHERE kind = 'delete' ORDER BY seq DESC LIMIT 1"
+    for visibility, lists in (("public", [int(made)]), ("private", [int(made)]), ("direct", [])):
+        sent = {"status": "Soon gone. @alice", "visibility": visibility}
+        status = await world.client.check("POST /api/v1/statuses", bob, json=sent)
+        await world.client.check("DELETE /api/v1/statuses/:id", bob, id=status["id"])
+        assert json.loads(await world.value(told))["lists"] == lists

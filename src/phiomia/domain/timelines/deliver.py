@@ -17,7 +17,7 @@ from phiomia.domain.statuses.events import (
 from phiomia.domain.statuses.models import status_mentions, status_tags, statuses
 from phiomia.domain.statuses.visibility import Visibility
 from phiomia.domain.tags.models import tag_follows, tags
-from phiomia.domain.timelines.fan_out import fan_out, lists_with, put_into_own_feed
+from phiomia.domain.timelines.fan_out import fan_out, lists_with, lists_with_author, put_into_own_feed
 from phiomia.domain.timelines.feeds import forget_status
 from phiomia.domain.timelines.models import home_feed
 from phiomia.platform import limits
@@ -133,6 +133,7 @@ async def deliver_repolicied(session: WriteSession, event: QuotePolicyChanged) -
 async def deliver_deleted(session: WriteSession, event: StatusDeleted) -> None:
     """Takes it out of feeds and tells those who may have it on their screens."""
     home = await forget_status(session, event.status_id, event.reblog_of_id)
+    listed = event.visibility < Visibility.DIRECT
     await append_stream(
         session,
         "delete",
@@ -144,6 +145,7 @@ async def deliver_deleted(session: WriteSession, event: StatusDeleted) -> None:
             "boost": event.reblog_of_id is not None,
             "tags": event.tags,
             "home": sorted({*home, event.account_id}),
+            "lists": await lists_with_author(session, event.account_id) if listed else [],
         },
     )
 

@@ -144,6 +144,8 @@ _LISTS = Query(
     .where(_new.c.id == _STATUS, _new.c.visibility < Visibility.DIRECT)
 )
 
+_LISTS_OF_AUTHOR = Query(select(list_accounts.c.list_id).where(list_accounts.c.account_id == P("author")))
+
 
 async def fan_out(session: WriteSession, status_id: int) -> list[int]:
     """Puts a status into the home feeds of those who follow its author or its hashtags; gives whose these are."""
@@ -159,3 +161,8 @@ async def put_into_own_feed(session: WriteSession, account_id: int, status_id: i
 async def lists_with(session: WriteSession, status_id: int) -> list[int]:
     """The lists that hold the author of a status."""
     return await session.column(_LISTS, status=status_id)
+
+
+async def lists_with_author(session: WriteSession, account_id: int) -> list[int]:
+    """The lists that hold somebody: where their statuses were, once those are gone."""
+    return await session.column(_LISTS_OF_AUTHOR, author=account_id)
