@@ -102,6 +102,7 @@ REPLY_PAGES: Final = 4
 REPLIES_NOT_BEFORE_SECONDS: Final = 5 * 60
 REPLIES_EVERY_SECONDS: Final = 15 * 60
 UNKNOWN_MENTIONS: Final = 5
+WAITING_OF_SERVER: Final = 3_000  # activities that were accepted and are not carried out yet
 TAKEN_BACK_SECONDS: Final = 6 * 3_600
 TOMBSTONE_SECONDS: Final = 90 * 24 * 3_600
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from aiohttp import web
 
+from phiomia.federation.inbox import receive as receiving_end
 from phiomia.federation.inbox import take as carrying_out
 from phiomia.federation.inbox import web as refusing
 from phiomia.federation.inbox.jobs import TakeActivity
@@ -167,3 +169,19 @@ async def test_what_is_refused_after_the_answer_says_why_too(here: Here) -> None
     (line,) = [one for one in lines if one["event"] == "an activity was rejected"]
     assert (line["activity"], line["type"], line["host"]) == (foreign["id"], "Delete", alice.base.partition("://")[2])
     assert line["reason"] == "of another server"
+
+
+@receiving
+async def test_who_sends_more_than_can_be_carried_out_is_told_to_wait(here: Here) -> None:
+    hasty, calm = here.peer().add_actor("hasty"), here.peer().add_actor("calm")
+    await here.world.account("bob")
+    with patch.object(receiving_end, "WAITING_OF_SERVER", 5):
+        answers = [
+            await here.deliver(one.sign_post(INBOX, one.activity("Like", f"{BASE}/users/bob/statuses/1")))
+            for one in [hasty] * 7 + [calm]
+        ]
+        assert [one.status_code for one in answers] == [202] * 5 + [503] * 2 + [202]
+        assert int(answers[5].headers["Retry-After"]) > 0
+        await here.work()
+        like = hasty.activity("Like", f"{BASE}/users/bob/statuses/1")
+        assert (await here.deliver(hasty.sign_post(INBOX, like))).status_code == 202
