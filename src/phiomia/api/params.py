@@ -22,6 +22,7 @@ from falcon.media.multipart import MultipartParseError
 from msgspec import Meta
 
 from phiomia.api.errors import ApiError
+from phiomia.api.faults import describe_fault
 from phiomia.platform import limits
 
 T = TypeVar("T")
@@ -238,7 +239,7 @@ class Reader:
         try:
             return msgspec.convert(prepared, self.kind, strict=False)
         except msgspec.ValidationError as error:
-            raise invalid(str(error)) from None
+            raise describe_fault(str(error)) from None
         except (OverflowError, RecursionError):
             raise ApiError(422, "Validation failed: a number is out of range") from None
 
@@ -288,13 +289,3 @@ def _flatten(kind: msgspec.inspect.Type) -> Iterable[msgspec.inspect.Type]:
         yield from _flatten(kind.type)
     else:
         yield kind
-
-
-def invalid(message: str) -> ApiError:
-    """A 422 from msgspec's words, with the field's name in front."""
-    text, _, where = message.partition(" - at `")
-    name = where.rstrip("`").removeprefix("$").lstrip(".") or "parameters"
-    if text.startswith("Object missing required field `"):
-        missing = text.removeprefix("Object missing required field `").rstrip("`")
-        return ApiError(422, f"Validation failed: {missing} can't be blank", details={missing: [("ERR_BLANK", text)]})
-    return ApiError(422, f"Validation failed: {name}: {text}", details={name: [("ERR_INVALID", text)]})
