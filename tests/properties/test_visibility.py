@@ -5,10 +5,7 @@ from __future__ import annotations
 from itertools import product
 from typing import NamedTuple
 
-import pytest
-
 from phiomia.domain.statuses.models import status_mentions, statuses
-from phiomia.domain.statuses.policy import Audience, can_see
 from phiomia.domain.timelines.streams import find_audience
 from phiomia.platform.clock import now_ms
 from phiomia.platform.db import insert_into
@@ -54,21 +51,6 @@ def may_see(case: Case, *, signed_in: bool) -> bool:
         "direct": case.mentioned,
     }
     return reasons[case.word]
-
-
-@pytest.mark.parametrize("case", CASES, ids=str)
-@pytest.mark.parametrize("signed_in", [True, False])
-def test_the_predicate(case: Case, signed_in: bool) -> None:
-    audience = Audience(
-        visibility=WORDS.index(case.word),
-        author_id=1 if case.own else 2,
-        author_suspended=case.suspended,
-        viewer_id=1 if signed_in else None,
-        follows_author=case.follows,
-        mentioned=case.mentioned,
-        blocked_by_author=case.blocked,
-    )
-    assert can_see(audience) is may_see(case, signed_in=signed_in)
 
 
 async def _relate(world: World, table: str, one: Account, other: Account) -> None:

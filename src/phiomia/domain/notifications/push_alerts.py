@@ -1,4 +1,4 @@
-"""Which notifications are pushed: the types as bits, and from whom."""
+"""Which notifications are pushed: their types as bits."""
 
 from collections.abc import Collection
 from typing import Final
@@ -18,7 +18,6 @@ TYPES: Final = (
     "quote",
     "quoted_update",
 )
-POLICIES: Final = ("all", "followed", "follower", "none")
 _BITS: Final = {type_: 1 << place for place, type_ in enumerate(TYPES)}
 
 

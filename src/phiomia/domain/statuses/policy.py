@@ -1,11 +1,11 @@
-"""Who may see a status, answer it, boost it. The predicate and its SQL twin stand side by side.
+"""Who may see a status, answer it, boost it: conditions in SQL, so that nothing has to be loaded to be judged.
 
 A status may be seen by its author; unless author and viewer block each other, also by: everybody (public,
 unlisted), followers and those mentioned (private), those mentioned (direct). A boost is seen where the
 boosted status is. Suspended authors are seen by nobody.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import ColumnElement, Table, and_, literal_column, or_, select
 from sqlalchemy.sql.selectable import FromClause
@@ -17,41 +17,10 @@ from phiomia.domain.statuses.models import status_mentions, statuses
 from phiomia.domain.statuses.visibility import Visibility
 
 
-class Audience(NamedTuple):
-    """What the predicate needs to know of a status and a viewer."""
-
-    visibility: int
-    author_id: int
-    author_suspended: bool
-    viewer_id: int | None
-    follows_author: bool
-    mentioned: bool
-    blocked_by_author: bool
-
-
-def can_see(audience: Audience) -> bool:
-    """Whether the viewer may see the status."""
-    if audience.author_suspended:
-        return False
-    if audience.viewer_id is None:
-        return audience.visibility in (Visibility.PUBLIC, Visibility.UNLISTED)
-    if audience.viewer_id == audience.author_id:
-        return True
-    if audience.blocked_by_author:
-        return False
-    match audience.visibility:
-        case Visibility.PUBLIC | Visibility.UNLISTED:
-            return True
-        case Visibility.PRIVATE:
-            return audience.follows_author or audience.mentioned
-        case _:
-            return audience.mentioned
-
-
 def visible_to(
     status: FromClause, viewer: ColumnElement[Any], author: ColumnElement[Any] | None = None
 ) -> ColumnElement[bool]:
-    """The same as a condition on a FROM of statuses; the viewer 0 is nobody.
+    """Whether the viewer may see a status, as a condition on a FROM of statuses; the viewer 0 is nobody.
 
     Where all are of one author, that can be said: what holds of the author is then asked once, not of each status.
     """
