@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+import apsw
 import pytest
 
 from phiomia.api.endpoint import ENDPOINTS
@@ -15,6 +16,7 @@ from phiomia.api.routes import load_endpoints
 from phiomia.domain.filters.known import KnownFilters
 from phiomia.domain.moderation.announcements import NewAnnouncement, announce
 from phiomia.domain.oauth import bearers
+from phiomia.domain.statuses.lacking import LACKING
 from phiomia.entities.filtered import Filtering
 from world import BASE, Account, World, story
 
@@ -318,6 +320,11 @@ async def test_a_page_is_few_statements(world: World) -> None:
                 faults.append(f"{template}: {counts} statements for {lengths}")
     assert faults == [], "\n".join(faults)
     assert sorted(empty) == sorted(EMPTY)
+
+
+def test_the_longest_statement_stays_prepared() -> None:
+    most = apsw.Connection(":memory:").cache_stats()["max_cacheable_bytes"]
+    assert len(LACKING.text("sqlite").encode()) < most
 
 
 @story(*MODULES, effects=True)

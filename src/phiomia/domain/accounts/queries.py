@@ -26,6 +26,8 @@ REVISIONS: Final[Select[Any]] = select(accounts.c.id, accounts.c.rev).where(
 _REVISIONS = Query(REVISIONS)
 
 _wanted = accounts.alias("wanted")
+# Short, since it stands before each of many columns.
+_short = accounts.alias("a")
 _wanted_emoji = strings_of(accounts.c.emojis).table_valued("value").alias("wanted_emoji")
 
 
@@ -35,7 +37,9 @@ def select_shown(are_wanted: Callable[[ColumnElement[int]], ColumnElement[bool]]
     moved = select(_wanted.c.moved_to_id).where(are_wanted(_wanted.c.id))
     return {
         "account_ids": wanted,
-        "accounts": _VIEW.where(accounts.c.id.in_(union_all(wanted, moved))),
+        "accounts": select(*[_short.c[name] for name in AccountView.__struct_fields__]).where(
+            _short.c.id.in_(union_all(wanted, moved))
+        ),
         "account_emojis": select(accounts.c.id, *[custom_emojis.c[name] for name in EmojiView.__struct_fields__])
         .select_from(
             accounts.join(_wanted_emoji, accounts.c.emojis != "[]").join(

@@ -1,7 +1,7 @@
 """What a page of statuses lacks, in one statement: what differs between viewers, and what has to be rendered anew."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import select, union_all
 
@@ -57,7 +57,7 @@ _people = (
     .cte("people")
     .prefix_with("MATERIALIZED")
 )
-_LACKING = Together(
+LACKING: Final = Together(
     {
         **APART,
         **select_whole(lambda id_: id_.in_(select(_lacking.c.id))),
@@ -69,7 +69,7 @@ _LACKING = Together(
 
 async def load_lacking(session: ReadSession, wanted: Wanted, viewer: int | None, asking: Asking) -> Found:
     """What is wanted of statuses and accounts, and whose filters are asked for."""
-    found = await _LACKING.ask(
+    found = await LACKING.ask(
         session,
         apart_ids=list(wanted.apart),
         ids=list(wanted.statuses),

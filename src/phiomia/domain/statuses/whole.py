@@ -24,6 +24,8 @@ V = TypeVar("V")
 
 _POLL_COLUMNS = [polls.c[name] for name in PollView.__struct_fields__ if name in polls.c]
 _MEDIA_STATUS = MediaView.__struct_fields__.index("status_id")
+# Short, since it stands before each of many columns.
+_short = statuses.alias("s")
 _wanted_emoji = strings_of(statuses.c.emojis).table_valued("value").alias("wanted_emoji")
 
 
@@ -31,7 +33,7 @@ def select_whole(are_wanted: Callable[[ColumnElement[int]], ColumnElement[bool]]
     """The parts of a statement of `Together` for statuses whose ids meet a condition."""
     of_wanted = are_wanted(statuses.c.id)
     return {
-        "statuses": select(*[statuses.c[name] for name in StatusRow.__struct_fields__]).where(of_wanted),
+        "statuses": select(*[_short.c[name] for name in StatusRow.__struct_fields__]).where(are_wanted(_short.c.id)),
         "media": select(*[media.c[name] for name in MediaView.__struct_fields__])
         .where(are_wanted(media.c.status_id))
         .order_by(media.c.status_id, media.c.position),

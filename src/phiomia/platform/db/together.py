@@ -86,6 +86,10 @@ class Together:
         self._names = tuple(parts)
         self._query = Query(select(*[_as_column(part).label(name) for name, part in parts.items()]))
 
+    def text(self, dialect: str) -> str:
+        """The statement as a database gets it."""
+        return (self._query.for_sqlite() if dialect == "sqlite" else self._query.for_postgresql()).sql
+
     async def ask(self, session: ReadSession, **parameters: Any) -> dict[str, list[list[Any]]]:
         """The rows of every part."""
         row = await session.one(self._query, **parameters)
