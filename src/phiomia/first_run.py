@@ -5,23 +5,20 @@ import shutil
 import sys
 from pathlib import Path
 
-from sqlalchemy import func, select
-
-from phiomia.domain.users.models import users
+from phiomia.domain.users.queries import list_users
 from phiomia.domain.users.roles import Role
 from phiomia.domain.users.sign_up import SignUpForm, draft_by_operator, sign_up
 from phiomia.platform.config import Config
-from phiomia.platform.db import Database, Query
+from phiomia.platform.db import Database
 from phiomia.platform.random_text import make_random_text
 
 OWNER = "owner"
-_COUNT = Query(select(func.count()).select_from(users))
 
 
 async def welcome_owner(config: Config, db: Database) -> None:
     """Creates the owner and prints the sign-in, unless somebody is there already."""
     async with db.read() as session:
-        if await session.value(_COUNT):
+        if await list_users(session, limit=1):
             return
     password = make_random_text(12)
     form = SignUpForm(username=OWNER, email=f"{OWNER}@{config.domain.partition(':')[0]}", password=password)
@@ -33,12 +30,12 @@ async def welcome_owner(config: Config, db: Database) -> None:
         f"    e-mail    {form.email}\n"
         f"    password  {password}\n\n"
         f"  This is shown once. Another password:\n"
-        f"  {_name_command(config)} accounts reset-password {OWNER}\n",
+        f"  {name_command(config)} accounts reset-password {OWNER}\n",
         flush=True,
     )
 
 
-def _name_command(config: Config) -> str:
+def name_command(config: Config) -> str:
     """How this command is to be called again from here, so that it finds the same server."""
     called = Path(sys.argv[0])
     name = str(called) if called.name == "phiomia" and not shutil.which("phiomia") else "phiomia"

@@ -22,6 +22,7 @@ ROLES = ("worker", "streaming", "web")
 FOLDERS = ("run", "tmp", "media")
 # For a small machine that has much else to do at the moment; what can't start says so at once.
 _READY_SECONDS = 60.0
+_BROKEN_OFF = "The demonstration was broken off. The next start with --demo finishes it."
 _NO_DEMO = (
     "The demonstration is not complete; the server starts with what there is. The next start with --demo finishes it."
 )
@@ -106,6 +107,9 @@ async def _first_run(config: Config, *, demo: bool) -> None:
 
             try:
                 await fill_demo(config, parts.db, parts.storage, parts.links)
+            except asyncio.CancelledError:
+                print(f"phiomia: {_BROKEN_OFF}", file=sys.stderr, flush=True)
+                raise
             except Exception as error:
                 # Whoever only wants to look around has a server all the same.
                 traceback.print_exception(error)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import requests
@@ -77,6 +80,27 @@ def test_a_demonstration_that_can_not_be_made_keeps_no_server_from_starting_and_
         server.stop()
 
 
+def test_who_breaks_it_off_is_told_how_to_go_on(tmp_path: Path) -> None:
+    server = RunningServer(tmp_path / "server")
+    command = [sys.executable, "-m", "phiomia", "serve", "--first-run", "--demo"]
+    process = subprocess.Popen(
+        command, env=server.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if b"reset-password owner" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 130
+        assert b"The demonstration was broken off. The next start with --demo finishes it." in said
+        assert b"Traceback" not in said
+    finally:
+        process.kill()
+        process.wait()
+
+
 def _check_sign_in(server: RunningServer, email: str, password: str) -> None:
     with requests.Session() as browser:
         page = browser.get(f"{server.url}/auth/sign_in", timeout=PATIENCE).text
@@ -127,6 +151,7 @@ def test_a_server_with_people(tmp_path: Path) -> None:
         headers["Authorization"] = owners
         server.stop()
         server.start("--demo")
+        assert "is here already" in server.output() and "accounts reset-password ada" in server.output()
         assert ask("timelines/home?limit=40") == home
         assert server.output().count("Look around as") == 1
     finally:

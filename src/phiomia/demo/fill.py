@@ -42,7 +42,7 @@ from phiomia.domain.users.passwords import hash_password, make_password
 from phiomia.domain.users.queries import UserView, list_users
 from phiomia.domain.users.reset_password import store_password
 from phiomia.entities.links import Links
-from phiomia.first_run import OWNER
+from phiomia.first_run import OWNER, name_command
 from phiomia.platform.clock import DAY, HOUR, MINUTE, SECOND, now_ms
 from phiomia.platform.config import Config
 from phiomia.platform.db import Database, WriteSession
@@ -60,9 +60,11 @@ _STRANGERS: Final = 0.12  # how many of all pairs do not follow each other
 async def fill_demo(config: Config, db: Database, storage: Storage, links: Links) -> None:
     """Makes the demonstration, or finishes one that was broken off, and prints a sign-in for it.
 
-    Does nothing when it is complete, or where people are already.
+    Says so when it is complete, or where people are already.
     """
     if await find_fact(db, _COMPLETE) is not None:
+        command = f"{name_command(config)} accounts reset-password {_GUEST}"
+        print(f"\n  The demonstration is here already. Another password to look around:\n  {command}\n", flush=True)
         return
     script, password = read_script(), make_password()
     stage = _Stage(config, db, storage, links, random.Random(len(script.posts)), now_ms())
