@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import PACKAGES, PREFIX, PYTHON, UV_CACHE, Laboratory
-from release_world import Repository
+from release_world import ROOT, Repository, make_uv
 
 from postgresql import find_programs
 
@@ -34,17 +34,8 @@ _CLUSTER = "/srv/postgresql"
 _DATABASE = "postgresql://phiomia@127.0.0.1/phiomia"
 _CERTIFICATE = f"/etc/letsencrypt/live/{NAME}"
 _PATIENCE_S = 90.0
-# Libraries come from the environment of the tests: what installs them has tests of its own.
-_UV = f"""#!{PYTHON}
-import os, pathlib
-venv = pathlib.Path(os.environ["UV_PROJECT_ENVIRONMENT"])
-packages = venv / "lib" / "{PYTHON.name}" / "site-packages"
-packages.mkdir(parents=True)
-(venv / "bin").mkdir()
-(venv / "bin" / "python").symlink_to("{PYTHON}")
-(venv / "pyvenv.cfg").write_text("home = {PYTHON.parent}\\n")
-(packages / "libraries.pth").write_text("{PACKAGES}\\n")
-"""
+# What is compiled of the sources that the releases are made of.
+_COMPILED = "/srv/compiled"
 _REAL_UV = f"""#!/bin/sh
 export UV_CACHE_DIR={UV_CACHE} UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
 exec {PREFIX}/bin/uv --offline "$@"
@@ -102,7 +93,11 @@ class LabServer:
         """Installs a release as root does, and starts it."""
         lab = self.lab
         lab.copy(self.repository.root, "/srv/origin")
-        lab.write("/usr/local/bin/uv", _REAL_UV if "PHIOMIA_TEST_REAL_UV" in os.environ else _UV, 0o755)
+        lab.copy(ROOT / "src", _COMPILED)
+        lab.type(f"chmod -R a+rX {_COMPILED}")
+        # Libraries come from the environment of the tests: what installs them has tests of its own.
+        fake = make_uv(str(PYTHON), str(PACKAGES), _COMPILED)
+        lab.write("/usr/local/bin/uv", _REAL_UV if "PHIOMIA_TEST_REAL_UV" in os.environ else fake, 0o755)
         for unit in UNITS:
             lab.write(f"/etc/systemd/system/{unit}.service.d/laboratory.conf", _DROP_IN)
         lab.type("git config --system safe.directory '*'")

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import ast
 import datetime
+import fcntl
+import importlib.util
 import io
 import json
 import os
@@ -134,6 +136,7 @@ class Repository:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.manifests: dict[str, Manifest] = {}
+        compile_sources()
         copy_sources(root)
         (root / "src/phiomia/upgrade/made_up.py").write_text(_STEPS.lstrip())
         self._git("init", "--quiet", "--initial-branch=main")
@@ -240,35 +243,91 @@ class Repository:
 
 
 # Takes the libraries of what runs the tests, and what is compiled of the same sources elsewhere.
-_FAKE_UV = f"""#!{sys.executable}
-import importlib.util, os, pathlib, struct, time
+_FAKE_UV = """#!{python}
+import importlib.util, os, pathlib, struct, sys, time
 time.sleep(60 if "SLOW_UV" in os.environ else 0)
 venv = pathlib.Path(os.environ["UV_PROJECT_ENVIRONMENT"])
-packages = venv / "lib" / "python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+packages = venv / "lib" / ("python%d.%d" % sys.version_info[:2]) / "site-packages"
 packages.mkdir(parents=True)
 (venv / "bin").mkdir()
-(venv / "bin" / "python").symlink_to({os.path.realpath(sys.executable)!r})
-(venv / "pyvenv.cfg").write_text("home = {os.path.dirname(os.path.realpath(sys.executable))}\\n")
-(packages / "libraries.pth").write_text({sysconfig.get_paths()["purelib"]!r} + "\\n")
+base = os.path.realpath({python!r})
+(venv / "bin" / "python").symlink_to(base)
+(venv / "pyvenv.cfg").write_text("home = " + os.path.dirname(base) + chr(10))
+(packages / "libraries.pth").write_text({packages!r} + chr(10))
+
+here = pathlib.Path.cwd() / "src"
+others = [one / "src" for one in here.parent.parent.glob("[0-9]*") if one != here.parent]
+others.append(pathlib.Path({compiled!r}))
+# Where made-up releases differ from each other, and no statement is made and no table described.
+differing = {{"__init__.py", "app.py", "jobs.py", "upgrade/made_up.py"}}
 
 def stamp(path):
     told = path.stat()
     return struct.pack("<4sLLL", importlib.util.MAGIC_NUMBER, 0, int(told.st_mtime) & 0xFFFFFFFF, told.st_size)
 
-here = pathlib.Path.cwd() / "src"
-others = [one / "src" for one in here.parent.parent.glob("[0-9]*") if one != here.parent]
-for path in here.rglob("*.py"):
-    compiled = pathlib.Path(importlib.util.cache_from_source(path))
-    for other in [*others, pathlib.Path({str(ROOT / "src")!r})]:
-        source = other / path.relative_to(here)
-        made = pathlib.Path(importlib.util.cache_from_source(source))
-        if source.exists() and made.exists() and source.read_bytes() == path.read_bytes():
-            code = made.read_bytes()
-            if code[:16] == stamp(source):
-                compiled.parent.mkdir(exist_ok=True)
-                compiled.write_bytes(stamp(path) + code[16:])
-                break
+def read_sources(src):
+    paths = ((path.relative_to(src / "phiomia").as_posix(), path) for path in (src / "phiomia").rglob("*.py"))
+    kept = ((name, path) for name, path in paths if not name.startswith("migrations/") and name not in differing)
+    return {{name: path.read_bytes() for name, path in kept}}
+
+def take_bytecode():
+    for path in here.rglob("*.py"):
+        compiled = pathlib.Path(importlib.util.cache_from_source(path))
+        for other in others:
+            source = other / path.relative_to(here)
+            made = pathlib.Path(importlib.util.cache_from_source(source))
+            if source.exists() and made.exists() and source.read_bytes() == path.read_bytes():
+                code = made.read_bytes()
+                if code[:16] == stamp(source):
+                    compiled.parent.mkdir(exist_ok=True)
+                    compiled.write_bytes(stamp(path) + code[16:])
+                    break
+
+def take_statements():
+    sys.path[:0] = [str(here), {packages!r}]
+    from phiomia.platform.db.kept_statements import hash_sources
+    ours = read_sources(here)
+    for other in others:
+        if read_sources(other) != ours:
+            continue
+        before, now = (hash_sources(one / "phiomia").encode() for one in (other, here))
+        # The first of the two things in such a file is of which sources the second is made.
+        kept = [one for one in (other / "phiomia/__pycache__").glob("statements-*") if one.read_bytes()[3:35] == before]
+        for file in kept:
+            (here / "phiomia/__pycache__" / file.name).write_bytes(file.read_bytes().replace(before, now, 1))
+        if kept:
+            break
+
+take_bytecode()
+if (here / "phiomia/platform/db/kept_statements.py").exists():
+    take_statements()
 """
+
+
+def make_uv(python: str, packages: str, compiled: str) -> str:
+    """A program that makes environments of that interpreter and its libraries, and takes what is compiled there."""
+    return _FAKE_UV.format(python=python, packages=packages, compiled=compiled)
+
+
+def compile_sources() -> None:
+    """Compiles what the tests are run with, statements included, once for all processes that build releases of it."""
+    sources = ROOT / "src" / "phiomia"
+    place = os.open(sources, os.O_RDONLY)
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX)
+        newest = max(path.stat().st_mtime for path in sources.rglob("*.py"))
+        load = "import sys; from phiomia.preload import preload; preload(sys.argv[1])"
+        commands = [["-m", "compileall", "-q", "-j", "2", str(sources)]]
+        for database in ("sqlite", "postgresql"):
+            kept = importlib.util.cache_from_source(str(sources / f"statements-{database}.py"))
+            kept_at = Path(kept).with_suffix(".msgpack")
+            if not kept_at.exists() or kept_at.stat().st_mtime < newest:
+                commands.append(["-P", "-c", load, database])
+        for command in commands if len(commands) > 1 else []:
+            # Where it fails, somebody is in the middle of something, and each release is compiled anew.
+            subprocess.run([sys.executable, *command], capture_output=True)
+    finally:
+        os.close(place)
 
 
 class Installation:
@@ -285,7 +344,7 @@ class Installation:
         self.extra: dict[str, str] = {}
         self.tools = folder / "tools"
         self.tools.mkdir(parents=True)
-        (self.tools / "uv").write_text(_FAKE_UV)
+        (self.tools / "uv").write_text(make_uv(sys.executable, sysconfig.get_paths()["purelib"], str(ROOT / "src")))
         (self.tools / "uv").chmod(0o755)
 
     @property
