@@ -67,6 +67,15 @@ async def test_scheduling(world: World) -> None:
 
 
 @story("statuses", "scheduled_statuses")
+async def test_apps_are_told_whether_it_is_sensitive(world: World) -> None:
+    alice = await world.account("alice")
+    kept = await schedule(world, alice, "Later")
+    await world.execute('UPDATE scheduled_statuses SET params = \'{"text": "Later"}\'')  # as nobody has said it
+    (shown,) = await world.client.check("GET /api/v1/scheduled_statuses", alice)
+    assert (shown["id"], shown["params"]["sensitive"]) == (kept["id"], False), "some apps take neither null nor nothing"
+
+
+@story("statuses", "scheduled_statuses")
 async def test_what_can_not_be_scheduled(world: World) -> None:
     alice = await world.account("alice")
     day = now_ms() // DAY * DAY + 3 * DAY

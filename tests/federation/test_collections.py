@@ -137,6 +137,7 @@ async def test_a_collection_comes_with_those_who_agree(here: Here) -> None:
     (shown,) = await look()
     assert (shown["name"], shown["description"], shown["language"]) == ("Moss people", "<b>gut</b>", "de")
     assert (shown["uri"], shown["tag"]["name"], shown["local"]) == (collection["id"], "Moss", False)
+    assert shown["url"] == collection["id"], "apps need an address, and this one names no page"
     eve_id = await here.world.value("SELECT id FROM accounts WHERE username = 'eve'")
     assert [one["account_id"] for one in shown["items"]] == [str(eve_id)]
     await here.deliver(nora.sign_post(f"{BASE}/inbox", nora.activity("Update", _foreign(nora, name="Ferns"))))

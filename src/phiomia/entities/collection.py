@@ -17,7 +17,8 @@ def render_collection(view: CollectionView, links: Links) -> dict[str, Any]:
         "id": str(view.id),
         "account_id": str(view.account_id),
         "uri": f"{links.base}/users/{view.username}/collections/{view.id}" if local else view.uri,
-        "url": links.collection(view.id) if local else view.url or None,
+        # Some apps fail without an address; the id leads to the same place.
+        "url": links.collection(view.id) if local else view.url or view.uri,
         "name": view.name,
         "description": view.description,
         "language": view.language,
