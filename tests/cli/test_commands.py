@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import apsw
 import pytest
 
 from phiomia.cli.main import main
@@ -264,6 +265,15 @@ def test_a_damaged_file_is_told_without_alarm(shell: Shell) -> None:
     said = shell("serve", status=1)
     assert "can't be reached" in said and "put a backup back" in said
     assert "Unforeseen" not in said
+
+
+def test_who_meets_a_locked_database_is_told_what_helps(shell: Shell) -> None:
+    shell("accounts", "create", "alice", "--email", "alice@mail.example", "--confirmed")
+    shell.environ["PHIOMIA_DATABASE_BUSY_SECONDS"] = "0.05"
+    holder = apsw.Connection(str(shell.folder / "var" / "phiomia.sqlite3"))
+    holder.execute("BEGIN IMMEDIATE")
+    said = shell("tokens", "create", "alice", status=1)
+    assert "database is locked" in said and "try again" in said and said.count("\n") == 1
 
 
 def test_a_server_says_which_database_it_lacks(shell: Shell) -> None:

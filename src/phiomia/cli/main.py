@@ -9,6 +9,13 @@ ROLES = ("web", "worker", "streaming")
 # Errors whose text is all that has to be said; by name, because most commands do without their modules.
 _SAID_IN_FULL = ("CommandError", "Unavailable", "TooOld", "SchemaError", "Blocked", "NeedsContract")
 
+# What SQLite says of a file that is as it should be, and what helps.
+_FROM_SQLITE = ("Unavailable", "BusyError", "FullError")
+_SQLITE = {
+    "database is locked": "Another program has held it for too long (`fuser -v` on the file shows which): try again.",
+    "database or disk is full": "Make room on the disk and try again.",
+}
+
 
 def main() -> None:
     """Runs the command in `sys.argv`; says in one line what went wrong, with exit status 1 (2: wrong usage)."""
@@ -137,8 +144,12 @@ def _explain(error: Exception) -> str:
     from phiomia.domain.errors import DomainError
     from phiomia.platform.config import ConfigError
 
+    said = str(error)
+    for words, mend in _SQLITE.items():
+        if words in said and type(error).__name__ in _FROM_SQLITE:
+            return f"The database can't be written: {words}. {mend}"
     if isinstance(error, ConfigError | DomainError) or type(error).__name__ in _SAID_IN_FULL:
-        return str(error)
+        return said
     if type(error).__name__ == "Conflict":
         return "Somebody changed the same thing at the same moment. Try again."
     if isinstance(error, OSError) and error.strerror:

@@ -47,7 +47,8 @@ async def _run(config: Config, work: Callable[[Open], Awaitable[T]], create: boo
     from phiomia.upgrade.compat_session import check_session
 
     await _prepare_schema(config, create)
-    db = open_database(config.database_url, synchronous=config.database.synchronous, pool=1)
+    options = {"synchronous": config.database.synchronous, "busy_seconds": config.database.busy_seconds}
+    db = open_database(config.database_url, pool=1, **options)
     bus = await open_bus(config)
     db.services = Services(side_effects=SIDE_EFFECTS, bus=bus, config=config)
     try:
