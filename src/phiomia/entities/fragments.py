@@ -131,10 +131,14 @@ class Fragments:
         self, session: ReadSession, rows: Sequence[FeedRow], viewer: int | None, people: Mapping[int, int]
     ) -> tuple[dict[int, bytes], dict[int, bytes]]:
         """Status entities by id, and Account entities by id of those whose revisions are given; in one statement."""
-        if not rows:
-            return {}, await self.accounts_at(session, people.items())
+        ready = self._splice_known(rows, viewer)
+        knows, matcher = (True, None) if viewer is None or not rows else self.filtering.known.recall(viewer)
+        if ready is not None and not ready[1] and knows:
+            marked = await self.filtering.mark(rows, ready[0], viewer, matcher)
+            accounts = await self.accounts_at(session, people.items())
+            return {id_: b"".join(pieces) for id_, pieces in marked}, accounts
         gathered = await self._gather(session, rows, viewer, people)
-        found = {id_: b"".join(pieces) for id_, pieces in await self._splice(rows, gathered, None)}
+        found = {id_: b"".join(pieces) for id_, pieces in await self._splice(rows, gathered, ready)}
         return found, {id_: gathered.accounts[id_].body for id_ in people if id_ in gathered.accounts}
 
     async def _spliced(
@@ -313,12 +317,15 @@ class Fragments:
         """Account entities by id, always as they stand now; in one statement."""
         if not ids:
             return {}
-        kept = {id_: one for id_ in ids if (one := self._accounts.get(id_)) is not None}
-        unknown = [id_ for id_ in ids if id_ not in kept]
-        gone, changed = await load_changed_accounts(session, unknown, {id_: one.rev for id_, one in kept.items()})
+        fresh, recall = self._accounts.fresh.get, self._accounts.get
+        kept = {id_: one for id_ in ids if (one := fresh(id_) or recall(id_)) is not None}
+        unknown = [id_ for id_ in ids if id_ not in kept] if len(kept) < len(ids) else ()
+        gone, changed = await load_changed_accounts(session, unknown, {id_: one[0] for id_, one in kept.items()})
         for id_ in gone:
             del kept[id_]
-        return {id_: one.body for id_, one in (kept | self._keep_accounts(changed)).items()}
+        if changed:
+            kept |= self._keep_accounts(changed)
+        return {id_: one[1] for id_, one in kept.items()}
 
     async def accounts_at(self, session: ReadSession, revisions: Iterable[Sequence[int]]) -> dict[int, bytes]:
         """Account entities by id, given ids with revisions that were just read."""
