@@ -216,7 +216,7 @@ async def test_a_device_reads_what_is_pushed(world: World) -> None:
             "en",
         )
         assert told["body"].startswith("Hello @alice & all, xx") and len(told["body"]) == 140
-        assert told["icon"] == f"{BASE}/static/avatar.png"
+        assert told["icon"] == f"{BASE}/avatars/original/missing.png"
         listed = (await world.client.get("/api/v1/notifications", alice)).ids
         # A number, which the apps of iOS insist on, and one that JavaScript does not round.
         assert [str(told["notification_id"])] == listed

@@ -62,7 +62,9 @@ async def test_a_suspended_member_is_nowhere_and_comes_back_whole(world: World) 
     assert seen.pop("profile") is True  # that there is such an account is said, and nothing else
     assert not any(seen.values()), seen
     shown = await ask("GET /api/v1/accounts/:id", fan, id=alice.id)
-    assert shown["suspended"] is True and shown["note"] == "" and shown["avatar"].endswith("/static/avatar.png")
+    assert (
+        shown["suspended"] is True and shown["note"] == "" and shown["avatar"].endswith("/avatars/original/missing.png")
+    )
     await world.write(lambda session: suspend_account(session, alice.id))
     await world.write(lambda session: unsuspend_account(session, alice.id))
     assert all((await is_seen()).values()), await is_seen()

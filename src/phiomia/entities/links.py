@@ -17,8 +17,9 @@ class Links:
         self.base = base
         self.domain = domain
         self.media = media
-        self.no_avatar = f"{base}/static/avatar.png"
-        self.no_header = f"{base}/static/header.png"
+        # By these addresses apps see that there is no picture, and leave the room or draw one of their own.
+        self.no_avatar = f"{base}/avatars/original/missing.png"
+        self.no_header = f"{base}/headers/original/missing.png"
 
     def avatar(self, view: AccountView) -> str:
         """The picture of an account: stored here, shown from its own server, or the one of those who have none."""

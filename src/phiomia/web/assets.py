@@ -44,6 +44,19 @@ class Static:
         await self.on_get(req, resp, name)
 
 
+class OneStatic:
+    """Answers with one of these files at an address of its own."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    async def on_get(self, req: falcon.asgi.Request, resp: falcon.asgi.Response) -> None:
+        """Sends the file."""
+        await Static().on_get(req, resp, self._name)
+
+    on_head = on_get
+
+
 def _kept(name: str, digest: str) -> tuple[bytes, str] | None:
     """A file of one of the last releases, which a page that was loaded before the upgrade still asks for."""
     assets = running_assets()

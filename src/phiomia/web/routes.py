@@ -24,7 +24,7 @@ from phiomia.web import (
     tag,
     texts,
 )
-from phiomia.web.assets import Static
+from phiomia.web.assets import OneStatic, Static
 from phiomia.web.context import WebContext
 from phiomia.web.visit import Visit, page
 
@@ -68,6 +68,8 @@ def mount(app: "falcon.asgi.App[Any, Any]", context: WebContext) -> None:
     app.add_route(settings.READING, page(context, get=settings.show_languages, post=settings.change_languages))
     app.add_route(interact.PATH, page(context, get=interact.ask, post=interact.act))
     app.add_route("/static/{name}", Static())
+    app.add_route("/avatars/original/missing.png", OneStatic("avatar.png"))
+    app.add_route("/headers/original/missing.png", OneStatic("header.png"))
     app.add_sink(_nothing_here(context), _FOR_PEOPLE)
 
 
