@@ -8,7 +8,9 @@ import pytest
 
 import phiomia.web
 from phiomia.domain.accounts.statistics import Statistics
+from phiomia.domain.moderation.account_state import suspend_account
 from phiomia.entities.instance import render_instance
+from phiomia.platform.clock import DAY, MINUTE, now_ms
 from phiomia.platform.settings import Config, Registrations
 from world import BASE, World, story
 
@@ -31,3 +33,20 @@ def test_says_why_only_where_nobody_can_join(mode: Literal["closed", "open"], sa
     config = Config(registrations=Registrations(mode=mode, message="Come back in spring."))
     told = render_instance(config, Statistics(0, 0, 0, 0), None, "", has_terms=False)["registrations"]
     assert (told["enabled"], told["message"]) == (mode == "open", said)
+
+
+@story("instance", "statuses")
+async def test_who_only_reads_is_active_too(world: World) -> None:
+    alice, reader, _ = [await world.account(name) for name in ("alice", "reader", "asleep")]
+    gone = await world.account("gone")
+    await world.write(lambda session: suspend_account(session, gone.id))
+    await world.client.check("POST /api/v1/statuses", alice, json={"status": "Hello"})
+    # A minute ago, or longer than a month.
+    used = "UPDATE access_tokens SET last_used_at = :at WHERE user_id = :user"
+    await world.execute(used, at=now_ms() - MINUTE, user=reader.user_id)
+    await world.execute(used, at=now_ms() - MINUTE, user=alice.user_id)
+    await world.execute(
+        "UPDATE access_tokens SET last_used_at = :at WHERE last_used_at IS NULL", at=now_ms() - 40 * DAY
+    )
+    assert (await world.client.check(GET))["usage"]["users"]["active_month"] == 2
+    assert (await world.client.check("GET /api/v1/instance"))["stats"]["user_count"] == 3

@@ -10,6 +10,7 @@ from phiomia.api.endpoint import Call, endpoint
 from phiomia.domain.accounts.contact import find_contact
 from phiomia.domain.accounts.statistics import count_all
 from phiomia.domain.instance.vapid_key import load_vapid_key
+from phiomia.domain.moderation.activity import count_active
 from phiomia.domain.moderation.texts import TextKind, has_text
 from phiomia.entities.instance import render_instance, render_instance_v1
 from phiomia.platform.clock import DAY, now_ms
@@ -51,7 +52,7 @@ async def _documents(call: Call) -> tuple[bytes, bytes]:
         return documents
     api = call.api
     async with api.db.read() as session:
-        numbers = await count_all(session, now_ms() - 30 * DAY)
+        numbers = await count_all(session, await count_active(session, now_ms() - 30 * DAY))
         contact_id = await find_contact(session, api.config.instance.contact_account)
         found = await api.fragments.accounts(session, [contact_id]) if contact_id else {}
         has_terms = await has_text(session, TextKind.TERMS)

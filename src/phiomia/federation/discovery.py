@@ -11,8 +11,9 @@ from phiomia.activitypub.webfinger import Handle, ResourceInvalid, build, read_r
 from phiomia.domain.accounts.documents import find_actor_head
 from phiomia.domain.accounts.queries import load_account
 from phiomia.domain.accounts.state import AccountState, StateOrigin
-from phiomia.domain.accounts.statistics import count_active, count_all
+from phiomia.domain.accounts.statistics import count_all
 from phiomia.domain.errors import NotFound
+from phiomia.domain.moderation.activity import count_active
 from phiomia.domain.statuses.tombstones import find_tombstone
 from phiomia.federation.context import Federation
 from phiomia.federation.documents import ids
@@ -142,7 +143,7 @@ async def _describe(federation: Federation, version: str, now: int) -> dict[str,
     config = federation.config
 
     async with federation.db.read() as session:
-        numbers = await count_all(session, now - 30 * DAY)
+        numbers = await count_all(session, await count_active(session, now - 30 * DAY))
         half_year = await count_active(session, now - 180 * DAY)
     software: dict[str, str] = {"name": "phiomia", "version": __version__}
     if version == "2.1":

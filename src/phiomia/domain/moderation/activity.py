@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import func, select, union
 
+from phiomia.domain.accounts.models import accounts
 from phiomia.domain.instance.models import activity_weeks
 from phiomia.domain.oauth.models import access_tokens
 from phiomia.domain.statuses.models import statuses
@@ -53,6 +54,16 @@ _here = union(
     select(sessions.c.user_id).where(sessions.c.used_at >= P("since")),
 ).subquery()
 _HERE = Query(select(func.count()).select_from(_here))
+_active = union(
+    select(access_tokens.c.user_id).where(
+        access_tokens.c.last_used_at >= P("since"), access_tokens.c.user_id.is_not(None)
+    ),
+    select(sessions.c.user_id).where(sessions.c.used_at >= P("since")),
+    select(users.c.id)
+    .join(accounts, accounts.c.id == users.c.account_id)
+    .where(accounts.c.last_status_at > P("since")),
+).subquery()
+_ACTIVE = Query(select(func.count()).select_from(_active))
 _NOTE = Query(
     lambda insert: (
         insert(activity_weeks)
@@ -83,6 +94,11 @@ async def load_activity(session: ReadSession) -> list[WeekView]:
         joined = await session.value(_REGISTRATIONS, since=week, until=week + _WEEK)
         found.append(WeekView(week, written, logins.get(week, 0), joined))
     return found
+
+
+async def count_active(session: ReadSession, since: int) -> int:
+    """How many members were here since a moment, whether they wrote or only read."""
+    return int(await session.value(_ACTIVE, since=since) or 0)
 
 
 async def note_logins(session: WriteSession) -> None:
