@@ -4,153 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from looping import in_loop
+from queueing import (
+    QUICK,
+    Brittle,
+    Clock,
+    Newer,
+    Note,
+    Push,
+    Urgent,
+    claim,
+    is_empty,
+    left,
+    opened,
+    put,
+    until,
+    working,
+)
 
 from phiomia.platform.bus import LocalBus
 from phiomia.platform.clock import HOUR, SECOND, now_ms
-from phiomia.platform.db import Database, Query, open_database
-from phiomia.platform.events import Services
-from phiomia.platform.jobs import Hosted, Job, defer, defer_hosted, defer_many
-from phiomia.platform.jobs.claims import Claimed, claim_lane
-from phiomia.platform.jobs.hosts import bring_forward, put_off
-from phiomia.platform.jobs.lease import load_lease, release_lease, take_lease
-from phiomia.platform.jobs.periodic import LEASE, Periodic, defer_due, run_periodic
-from phiomia.platform.jobs.room import PER_HOST
+from phiomia.platform.db import Database
+from phiomia.platform.jobs import Job, defer_many
 from phiomia.platform.jobs.view import (
     count_dead,
-    count_jobs,
-    discard_dead,
-    discard_some_dead,
     find_dead,
-    retry_dead,
-    retry_some_dead,
 )
 from phiomia.platform.jobs.worker import Discard, Handler, Retry, Timing, Worker, backoff_ms
-
-QUICK = Timing(poll_s=0.05, stop_s=2.0, unavailable_s=0.05)
-LEFT = Query.raw(sqlite="SELECT id, type, attempt, run_at, claimed_by, error, queue FROM jobs ORDER BY id")
-
-
-class Note(Job, frozen=True):
-    """Does whatever the test's handler does with it."""
-
-    TYPE = "note"
-    n: int = 0
-
-
-class Urgent(Note, frozen=True):
-    """Goes before other jobs of its queue."""
-
-    TYPE = "urgent"
-    PRIORITY = -1
-
-
-class Push(Note, frozen=True):
-    """Waits in a later queue."""
-
-    TYPE = "push"
-    QUEUE = "push"
-
-
-class Brittle(Note, frozen=True):
-    """Is tried three times."""
-
-    TYPE = "brittle"
-    TRIES = 3
-
-
-class Newer(Note, frozen=True):
-    """Has a newer version."""
-
-    TYPE = "newer"
-    VERSION = 3
-
-
-class Clock:
-    """A clock that tests move."""
-
-    def __init__(self) -> None:
-        self.now = now_ms() + 10_000  # ahead of whatever the test enqueues
-
-    def __call__(self) -> int:
-        return self.now
-
-
-@contextlib.asynccontextmanager
-async def opened(url: str, bus: LocalBus | None = None) -> AsyncIterator[Database]:
-    """The database behind the URL, open."""
-    db = open_database(url)
-    db.services = Services(bus=bus)
-    await db.start()
-    try:
-        yield db
-    finally:
-        await db.close()
-
-
-@contextlib.asynccontextmanager
-async def working(
-    db: Database, run: Callable[[Any, Any], Awaitable[None]], *types: type[Job], **options: Any
-) -> AsyncIterator[Worker]:
-    """A worker that runs `run` for every job; told to stop in the end."""
-    stop = asyncio.Event()
-    handlers = {kind.TYPE: Handler(kind, run) for kind in types or (Note, Urgent, Push, Brittle)}
-    options = {"timing": QUICK, **options}
-    worker = Worker(db, options.pop("bus", None), handlers, worker_name="test", **options)
-    task = asyncio.create_task(worker.run(stop))
-    try:
-        yield worker
-    finally:
-        stop.set()
-        await task
-
-
-async def put(db: Database, *jobs: Job, **options: Any) -> None:
-    """Enqueues jobs."""
-    for job in jobs:
-        await db.write(functools.partial(defer, job=job, **options))
-
-
-async def left(db: Database) -> list[Any]:
-    """Every job still in the table."""
-    async with db.read() as session:
-        return list(await session.all(LEFT))
-
-
-async def until(condition: Callable[[], Awaitable[bool] | bool], seconds: float = 10.0) -> None:
-    """Waits for the condition."""
-    end = time.monotonic() + seconds
-    while True:
-        result = condition()
-        if result if isinstance(result, bool) else await result:
-            return
-        assert time.monotonic() < end, "waited in vain"
-        await asyncio.sleep(0.01)
-
-
-async def is_empty(db: Database) -> bool:
-    """Whether no job is left."""
-    return not await left(db)
-
-
-async def claim(db: Database, owner: str, now: int, limit: int = 10) -> list[Claimed]:
-    """Takes jobs of the queue `local` as a worker that dies right away."""
-    return await db.write(
-        lambda session: claim_lane(session, "local", 0, limit, owner=owner, now=now, until=now + 60 * SECOND)
-    )
 
 
 @in_loop
@@ -335,7 +225,8 @@ async def test_the_lease_of_a_running_job_is_extended(migrated_database_url: str
 WORK = """
 import asyncio, sys
 sys.path.insert(0, {tests!r})
-from test_jobs import Note, Handler, Timing, Worker, opened
+from queueing import Note, opened
+from phiomia.platform.jobs.worker import Handler, Timing, Worker
 
 async def run(context, job):
     print(job.n, flush=True)
@@ -603,189 +494,3 @@ def test_a_wrong_queue_or_name_is_refused_at_once() -> None:
         Worker(db, None, {"other": Handler(Note, run)}, worker_name="w")
     with pytest.raises(ValueError, match="unknown queues: nowhere"):
         Worker(db, None, {}, concurrency={"nowhere": 1}, worker_name="w")
-
-
-# What operators see and do
-
-
-@in_loop
-async def test_counts_tell_ready_delayed_and_running(migrated_database_url: str) -> None:
-    async with opened(migrated_database_url) as db:
-        await put(db, Note(1))
-        await claim(db, "busy", now_ms())
-        await put(db, Note(2), run_at=now_ms() - 5_000)
-        await put(db, Note(3), run_at=now_ms() + HOUR)
-        counts = {row.queue: row for row in await db.scan(count_jobs)}
-    assert list(counts) == ["local", "push", "ingress", "mail", "pull", "retry", "scheduled"]
-    local = counts["local"]
-    assert (local.ready, local.delayed, local.running) == (1, 1, 1)
-    assert 5_000 <= local.oldest_ready_ms < 10_000
-    assert counts["push"] == ("push", 0, 0, 0, 0)
-
-
-@in_loop
-async def test_dead_jobs_are_paged_retried_and_discarded(migrated_database_url: str) -> None:
-    insert = Query.raw(
-        sqlite="INSERT INTO dead_jobs (id, queue, type, args, attempt, error, created_at, died_at)"
-        " VALUES (:id, 'local', 'note', '{}', 12, 'why', 1, 2)"
-    )
-    async with opened(migrated_database_url) as db:
-        await db.write(lambda session: session.execute_many(insert, [{"id": n} for n in range(1, 8)]))
-        async with db.read() as session:
-            first = await find_dead(session, limit=3)
-            second = await find_dead(session, before=first[-1].id, limit=3)
-        assert [job.id for job in first + second] == [7, 6, 5, 4, 3, 2]
-        assert await db.write(lambda session: retry_dead(session, 7))
-        assert not await db.write(lambda session: retry_dead(session, 7))
-        assert await db.write(lambda session: discard_dead(session, 6))
-        assert not await db.write(lambda session: discard_dead(session, 6))
-        assert await db.write(lambda session: retry_some_dead(session, 2)) == 2
-        assert await db.write(discard_some_dead) == 3
-        assert await db.write(retry_some_dead) == 0
-        rows = await left(db)
-    assert [(row[0], row[2], row[4], row[5]) for row in rows] == [(1, 0, "", ""), (2, 0, "", ""), (7, 0, "", "")]
-
-
-# Leases, and what recurs
-
-
-@in_loop
-async def test_a_lease_has_one_holder_until_it_ends_or_is_given_back(migrated_database_url: str) -> None:
-    async with opened(migrated_database_url) as db:
-
-        async def take(holder: str, now: int) -> bool:
-            return await db.write(lambda session: take_lease(session, "x", holder, now=now, until=now + 10))
-
-        assert await take("one", 0)
-        assert not await take("two", 5)
-        assert await take("one", 5)
-        assert not await take("two", 14)
-        assert await take("two", 15)
-        await db.write(lambda session: release_lease(session, "x", "one"))
-        async with db.read() as session:
-            assert await load_lease(session, "x") == ("two", 25)
-        await db.write(lambda session: release_lease(session, "x", "two"))
-        async with db.read() as session:
-            assert await load_lease(session, "x") == ("", 0)
-
-
-@in_loop
-async def test_what_recurs_is_deferred_when_due_and_never_twice(migrated_database_url: str) -> None:
-    entries = [Periodic("often", 100, lambda: Note(1)), Periodic("seldom", 1_000, lambda: Note(2))]
-    remove = Query.raw(sqlite="DELETE FROM jobs")
-    async with opened(migrated_database_url) as db:
-
-        async def turn(holder: str, now: int) -> int | None:
-            return await db.write(lambda session: defer_due(session, entries, holder, now=now, until=now + 300))
-
-        start = now_ms()
-        assert await turn("one", start) == 100
-        assert len(await left(db)) == 2
-        assert await turn("two", start + 100) is None
-        assert await turn("one", start + 100) == 100  # its last job is still there
-        assert len(await left(db)) == 2
-        await db.write(lambda session: session.execute(remove))
-        assert await turn("one", start + 150) == 50
-        assert await left(db) == []
-        assert await turn("two", start + 450) == 100  # the lease of the first has ended
-        assert len(await left(db)) == 1
-        assert await turn("one", start + 460) is None
-
-
-@in_loop
-async def test_one_process_defers_and_another_takes_over(migrated_database_url: str) -> None:
-    made: list[str] = []
-
-    def entries(name: str) -> list[Periodic]:
-        def make() -> Job:
-            made.append(name)
-            return Note(1)
-
-        return [Periodic("often", 20, make)]
-
-    url = migrated_database_url
-    async with opened(url) as one, opened(url) as two:
-        stop = {"one": asyncio.Event(), "two": asyncio.Event()}
-        tasks = [
-            asyncio.create_task(run_periodic(db, entries(name), stop[name], holder=name, lease_ms=300))
-            for name, db in (("one", one), ("two", two))
-        ]
-        await until(lambda: len(made) >= 5)
-        (first,) = set(made)
-        stop[first].set()
-        await until(lambda: len(set(made)) == 2)
-        second = next(name for name in stop if name != first)
-        assert made == sorted(made, key=lambda name: name == second)
-        stop[second].set()
-        await asyncio.gather(*tasks)
-        async with one.read() as session:
-            assert await load_lease(session, LEASE) == ("", 0)
-
-
-@in_loop
-async def test_a_host_has_only_a_few_jobs_at_once_and_does_not_delay_the_others(migrated_database_url: str) -> None:
-    running: Counter[int] = Counter()
-    most: Counter[int] = Counter()
-    released = asyncio.Event()
-    seen: list[int] = []
-
-    async def run(_context: Any, job: Push) -> None:
-        slow = job.n < 1_000
-        running[slow] += 1
-        most[slow] = max(most[slow], running[slow])
-        if slow:
-            await released.wait()
-        running[slow] -= 1
-        seen.append(job.n)
-
-    slow = [Hosted(Push(n), "slow.example") for n in range(600)]
-    others = [Hosted(Push(1_000 + n), f"host-{n % 20}.example") for n in range(60)]
-    async with opened(migrated_database_url) as db:
-        await db.write(lambda session: defer_hosted(session, slow + others))
-        async with working(db, run, bus=None):
-            await until(lambda: len(seen) == len(others))
-            assert most[True] == PER_HOST["push"]
-            released.set()
-            await until(lambda: is_empty(db))
-    assert sorted(seen) == list(range(600)) + list(range(1_000, 1_060))
-
-
-@in_loop
-async def test_all_jobs_of_a_host_are_put_off_and_brought_forward(migrated_database_url: str) -> None:
-    seen: list[int] = []
-
-    async def run(_context: Any, job: Push) -> None:
-        seen.append(job.n)
-
-    later = now_ms() + HOUR
-    many = [Hosted(Push(n), "away.example") for n in range(3)] + [Hosted(Push(9), "here.example")]
-    async with opened(migrated_database_url) as db:
-        await db.write(lambda session: defer_hosted(session, many))
-        assert await db.write(lambda session: put_off(session, "away.example", later)) == 3
-        async with working(db, run):
-            await until(lambda: seen == [9])
-            await until(lambda: are_left(db, 3))  # what has run is deleted after it
-            assert {row[3] for row in await left(db)} == {later}
-            assert await db.write(lambda session: bring_forward(session, "away.example", now_ms())) == 3
-            await until(lambda: is_empty(db))
-    assert sorted(seen) == [0, 1, 2, 9]
-
-
-@in_loop
-async def test_a_job_may_wait_in_another_queue_for_its_next_try(migrated_database_url: str) -> None:
-    async def run(_context: Any, _job: Push) -> None:
-        raise Retry("not now", delay_ms=HOUR, queue="retry")
-
-    async with opened(migrated_database_url) as db:
-        await put(db, Push(1), host="away.example")
-        async with working(db, run):
-            await until(lambda: is_in_queue(db, "retry"))
-
-
-async def are_left(db: Database, count: int) -> bool:
-    return len(await left(db)) == count
-
-
-async def is_in_queue(db: Database, queue: str) -> bool:
-    """Whether every job waits there."""
-    return all(row[6] == queue for row in await left(db))

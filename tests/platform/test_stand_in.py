@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import requests
-from test_supervisor import make_release, serving, supervised, switch
+from supervised import make_release, serving, supervised, switch
 
 from phiomia.platform import control
 from phiomia.platform.downtime import FILE, OVERTIME_S, SOON_S, read_notice, remove_notice, write_notice

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench.releases import make_toy, switch
 from bench.supervised import Supervised, run_children
-from test_jobs import LEFT, opened
+from queueing import LEFT, opened
 from worker_release import Chore, Newer
 
 from phiomia.platform import control
