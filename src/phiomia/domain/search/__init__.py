@@ -1,1 +1,1 @@
-"""Finding accounts, tags and statuses by words. Begin with `queries.py`."""
+"""Finding accounts, tags and statuses by words. Begin with `names.py` and `queries.py`."""

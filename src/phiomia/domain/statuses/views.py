@@ -40,7 +40,7 @@ class FeedRow(NamedTuple):
 
 
 class StatusRow(msgspec.Struct, frozen=True):
-    """The status's own columns. The order is that of the select in `queries.py`."""
+    """The status's own columns. The order is that of the select in `whole.py`."""
 
     id: int
     rev: int

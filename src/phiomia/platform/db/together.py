@@ -5,7 +5,8 @@
     found["rows"], found["media"]
 
 Parameters of one name are the same for all parts. Rows come in the order of their select, as lists; what a
-database has as text stays text, and truth is 0 and 1 on SQLite, as elsewhere.
+database has as text stays text, and truth is 0 and 1 on SQLite, as elsewhere. A part that finds nothing costs some
+microseconds, so one statement with parts that are not always needed is cheaper than a second.
 """
 
 from collections.abc import Mapping
