@@ -28,6 +28,7 @@ from phiomia.domain.statuses.draft import StatusDraft
 from phiomia.federation.inbox.context import Unresolved
 from world import BASE, World, story
 
+from .attacks.ground import say
 from .receiving import INBOX, Here, receiving, receiving_with
 
 
@@ -171,3 +172,20 @@ def test_names_of_servers() -> None:
     for wrong in ("", "no domain", "a..b", "x" * 300, "-\0"):
         with pytest.raises(Invalid):
             clean_domain(wrong)
+
+
+@receiving
+async def test_who_was_refused_may_ask_again_as_soon_as_it_is_let_in(here: Here) -> None:
+    peer = here.peer()
+    alice = peer.add_actor("alice")
+    peer.documents["/users/alice"] = say(status=403)
+    with pytest.raises(Unresolved):
+        await here.exchange.resolver.account(alice.uri)
+    peer.put(alice.document)
+    assert (await here.exchange.resolver.account(alice.uri)).uri == alice.uri
+    # What is not there, on the other hand, is not asked for again for a while.
+    peer.documents["/users/bob"] = say(status=404)
+    for _ in range(2):
+        with pytest.raises(Unresolved):
+            await here.exchange.resolver.account(f"{peer.url}/users/bob")
+    assert peer.asked("/users/bob") == 1
