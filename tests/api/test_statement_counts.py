@@ -42,6 +42,11 @@ ASKED = ("all", "one", "value", "column", "views")
 # A page is three round trips, whatever the process remembers.
 MOST = 3
 RAISE = "UPDATE {} SET rev = rev + 1"
+# Of about half of them, so that some are in memory as they stand and others are not.
+CHANGES = (
+    "UPDATE statuses SET content = content || '!', rev = rev + 1 WHERE (id / 65536) % 2 = :half",
+    "UPDATE accounts SET display_name = username || :half, rev = rev + 1 WHERE (id / 65536) % 2 = :half",
+)
 SEARCHES: tuple[dict[str, Any], ...] = (
     {"q": "friend"},
     {"q": "friend from:friend1"},
@@ -274,6 +279,15 @@ class Forgetful:
             counts[name] = self._counter.statements
         return answer, counts
 
+    async def compare(self, path: str, query: dict[str, Any], half: int) -> bool:
+        """Whether a process that remembers what has changed since answers as one that remembers nothing."""
+        await self._world.client.get(path, self._who, **query)
+        for change in CHANGES:
+            await self._world.execute(change, half=half)
+        remembered = await self._world.client.get(path, self._who, **query)
+        await self._both()
+        return bool(remembered.body == (await self._world.client.get(path, self._who, **query)).body)
+
     async def _nothing(self) -> None:
         return
 
@@ -320,6 +334,16 @@ async def test_a_page_is_few_statements(world: World) -> None:
                 faults.append(f"{template}: {counts} statements for {lengths}")
     assert faults == [], "\n".join(faults)
     assert sorted(empty) == sorted(EMPTY)
+
+
+@story(*MODULES, effects=True)
+async def test_a_page_shows_what_has_changed_since_it_was_remembered(world: World) -> None:
+    town = Town(world)
+    await town.build()
+    forgetful = Forgetful(world, town.alice)
+    pages = [(town.path(one), town.query(one)) for one in LISTS] + [("/api/v2/search", query) for query in SEARCHES]
+    stale = [path for n, (path, query) in enumerate(pages) if not await forgetful.compare(path, query, n % 2)]
+    assert stale == []
 
 
 def test_the_longest_statement_stays_prepared() -> None:
