@@ -37,6 +37,8 @@ class InstalledServer(RunningServer):
             "PHIOMIA_REGISTRATIONS": "open",
             "PHIOMIA_CONFIRM_EMAIL": "off",
             "PHIOMIA_WEB_WORKERS": "1",
+            # Long enough to find out that a release can't serve; how long is the subject of other tests.
+            "PHIOMIA_PROCESSES_CANARY_SECONDS": "0.5",
         }
         return self
 
