@@ -31,12 +31,18 @@ SHORT_LIMIT_S = 8.0
 MAX_HEAD = 64 * 1024
 PROGRESS_EVERY_S = 20.0
 PROGRESS_BYTES = 4096
+LINGER_S = 0.5
 LOOK_EVERY_S = 0.05
 # A supervisor that tries us out wants to know soon; later it only wants to know what is usual.
 OFTEN_S, OFTEN_FOR_S, SELDOM_S = 0.2, 60.0, 10.0
 # A connection that was accepted a moment ago may not be in the list of connections yet.
 ACCEPTED_GRACE_S = 0.2
 TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+_TOO_SLOW_BODY = b'{"error":"The request took too long to arrive"}'
+TOO_SLOW = (
+    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-type: application/json; charset=utf-8\r\n"
+    b"content-length: %d\r\n\r\n%b" % (len(_TOO_SLOW_BODY), _TOO_SLOW_BODY)
+)
 
 
 log = get_logger(__name__)
@@ -55,6 +61,7 @@ class GuardedProtocol(QuickProtocol):
         self.in_head = True
         self.in_request = False
         self.watch: asyncio.TimerHandle | None = None
+        self.is_over = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Starts the clock of a client that says nothing."""
@@ -70,6 +77,8 @@ class GuardedProtocol(QuickProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Feeds the parser; what is still unfinished afterwards is watched."""
+        if self.is_over:
+            return
         if (
             self.divert is not None
             and not self.head_bytes
@@ -118,9 +127,23 @@ class GuardedProtocol(QuickProtocol):
             return
         # While the application is slow we do not read, and the client cannot be blamed.
         if self.received - received_before < PROGRESS_BYTES and not self.flow.read_paused:
-            self.transport.abort()
+            self._cut()
             return
         self.watch = self.loop.call_later(PROGRESS_EVERY_S, self._check_progress, self.received)
+
+    def _cut(self) -> None:
+        """Ends the connection; says why when nothing else is being said on it."""
+        if self.in_head:
+            is_silent = not self.is_answering()
+        else:
+            is_silent = not self.pipeline and self.cycle is not None and not self.cycle.response_started
+        if not is_silent:
+            self.transport.abort()
+            return
+        self.transport.write(TOO_SLOW)
+        self.is_over = True
+        # Whoever sends into a closed connection is told of that, and never reads the answer.
+        self.loop.call_later(LINGER_S, self.transport.close)
 
     def _stop_watch(self) -> None:
         if self.watch is not None:
