@@ -15,7 +15,7 @@ from phiomia.platform.asgi import App
 
 _PLUMBING = {
     *("account_lists", "composing", "context", "endpoint", "errors", "idempotency"),
-    *("openapi", "paging", "params", "refusals", "routes"),
+    *("faults", "openapi", "paging", "params", "refusals", "routes"),
 }
 
 
