@@ -12,6 +12,8 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+from phiomia.platform.siblings import listen_to_siblings
+
 _MOST = 64 * 1024
 _PENDING = 256
 RETRY_SECONDS = (1, 5)
@@ -82,15 +84,7 @@ class Taker:
         self._taken = taken
         self._loop = asyncio.get_running_loop()
         self._givers: set[socket.socket] = set()
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for left in folder.glob("*.sock"):
-            if not Path(f"/proc/{left.stem}").exists():
-                left.unlink(missing_ok=True)
-        self._path.unlink(missing_ok=True)
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
-        self._listener.bind(str(self._path))
-        self._path.chmod(0o600)
-        self._listener.listen(_PENDING)
+        self._listener = listen_to_siblings(self._path, _PENDING)
         self._loop.add_reader(self._listener, self._accept)
 
     def close(self) -> None:

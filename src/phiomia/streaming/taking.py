@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from phiomia.platform.siblings import listen_to_siblings
 from phiomia.streaming.giving import ENDING, read_memory
 from phiomia.streaming.server import BATCH, Parcel
 from phiomia.streaming.state import READS, read_batch
@@ -28,15 +29,7 @@ class Successor:
         self._begun = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for left in folder.glob(f"*{ENDING}"):
-            if not Path(f"/proc/{left.stem.partition('-')[2]}").exists():
-                left.unlink(missing_ok=True)
-        self._path.unlink(missing_ok=True)
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
-        self._listener.bind(str(self._path))
-        self._path.chmod(0o600)
-        self._listener.listen(_PENDING)
+        self._listener = listen_to_siblings(self._path, _PENDING)
         self._loop.add_reader(self._listener, self._accept)
 
     def begin(self) -> None:

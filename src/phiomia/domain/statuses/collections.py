@@ -5,7 +5,7 @@ from typing import NamedTuple
 from sqlalchemy import select
 
 from phiomia.domain.accounts.models import accounts
-from phiomia.domain.statuses.documents import StatusReference
+from phiomia.domain.statuses.documents import REFERENCES, StatusReference
 from phiomia.domain.statuses.models import statuses
 from phiomia.domain.statuses.policy import visible_to_anybody
 from phiomia.platform.db import P, Query, ReadSession
@@ -38,24 +38,15 @@ _HEAD = Query(
     .select_from(statuses.join(accounts, accounts.c.id == statuses.c.account_id))
     .where(statuses.c.id == P("id"))
 )
-_REFERENCES = (
-    select(
-        statuses.c.id,
-        statuses.c.uri,
-        statuses.c.local,
-        statuses.c.account_id,
-        accounts.c.username,
-        accounts.c.uri,
-    )
-    .select_from(statuses.join(accounts, accounts.c.id == statuses.c.account_id))
-    .where(visible_to_anybody(statuses), statuses.c.reblog_of_id.is_(None), statuses.c.id > P("after"))
+_PAGE = (
+    REFERENCES.where(visible_to_anybody(statuses), statuses.c.reblog_of_id.is_(None), statuses.c.id > P("after"))
     .order_by(statuses.c.id)
     .limit(P("limit"))
 )
-_ANSWERS = _REFERENCES.where(statuses.c.in_reply_to_id == P("parent"))
+_ANSWERS = _PAGE.where(statuses.c.in_reply_to_id == P("parent"))
 _OWN_ANSWERS = Query(_ANSWERS.where(statuses.c.account_id == P("author")))
 _OTHER_ANSWERS = Query(_ANSWERS.where(statuses.c.account_id != P("author")))
-_CONVERSATION = Query(_REFERENCES.where(statuses.c.conversation_id == P("conversation")))
+_CONVERSATION = Query(_PAGE.where(statuses.c.conversation_id == P("conversation")))
 
 
 async def find_status_head(session: ReadSession, status_id: int) -> StatusHead | None:

@@ -1,7 +1,7 @@
 """Statuses as their ActivityPub documents show them: whole views, in a fixed number of statements for any number."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 from sqlalchemy import and_, func, select
@@ -78,18 +78,16 @@ _ADDRESSED = Query(
     .where(any_of(status_mentions.c.status_id, listed("ids")))
     .order_by(status_mentions.c.status_id, accounts.c.id)
 )
-_REFERENCES = Query(
-    select(
-        statuses.c.id,
-        statuses.c.uri,
-        statuses.c.local,
-        statuses.c.account_id,
-        accounts.c.username,
-        accounts.c.uri,
-    )
-    .select_from(statuses.join(accounts, accounts.c.id == statuses.c.account_id))
-    .where(any_of(statuses.c.id, listed("ids")))
-)
+REFERENCES: Final = select(
+    statuses.c.id,
+    statuses.c.uri,
+    statuses.c.local,
+    statuses.c.account_id,
+    accounts.c.username,
+    accounts.c.uri,
+).select_from(statuses.join(accounts, accounts.c.id == statuses.c.account_id))
+"""The columns of a StatusReference."""
+_REFERENCES = Query(REFERENCES.where(any_of(statuses.c.id, listed("ids"))))
 _MEDIA_TYPES = Query(
     select(media.c.status_id, media.c.id, media.c.content_type).where(any_of(media.c.status_id, listed("ids")))
 )
