@@ -278,6 +278,7 @@ def test_who_meets_a_locked_database_is_told_what_helps(shell: Shell) -> None:
 
 def test_a_server_says_which_database_it_lacks(shell: Shell) -> None:
     shell.environ["PHIOMIA_DATABASE_URL"] = "postgresql://nobody:secret@127.0.0.1:1/phiomia"
+    assert "phiomia doctor" in shell("backup", "create", status=1)
     said = shell("serve", status=1)
     assert "postgresql://nobody:****@127.0.0.1:1/phiomia can't be reached" in said
     assert "start the database" in said
