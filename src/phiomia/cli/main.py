@@ -153,7 +153,9 @@ def _explain(error: Exception) -> str:
     if type(error).__name__ == "Conflict":
         return "Somebody changed the same thing at the same moment. Try again."
     if isinstance(error, ConnectionError):
-        return f"Nothing answers where the settings say: {error.strerror or error}. `phiomia doctor` says how to mend it."
+        return (
+            f"Nothing answers where the settings say: {error.strerror or error}. `phiomia doctor` says how to mend it."
+        )
     if isinstance(error, OSError) and error.strerror:
         mend = " Let this user have it (chown), or choose another `data`." if isinstance(error, PermissionError) else ""
         return f"{error.filename or 'The system'}: {error.strerror}.{mend}"
