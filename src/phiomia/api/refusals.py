@@ -45,8 +45,10 @@ _BESIDES: Final[dict[str, tuple[str, ...]]] = {
 # Their parameter is no id: whatever it is, there is an answer, if an empty one.
 _ALWAYS_THERE: Final = frozenset(
     {
+        "GET /api/v1/annual_reports/:year/state",
         "GET /api/v1/timelines/tag/:hashtag",
         "GET /api/v2/notifications/:group_key/accounts",
+        "POST /api/v1/annual_reports/:year/generate",
         "POST /api/v2/notifications/:group_key/dismiss",
     }
 )
