@@ -140,10 +140,10 @@ async def test_pictures(world: World) -> None:
         assert answer.status == 422 and "header" in answer.json["details"]
         assert (await storage.usage()).files == files_before
         entity = await world.client.check("DELETE /api/v1/profile/avatar", alice)
-        assert entity["avatar"].startswith(f"{BASE}/static/avatar") and entity["avatar_description"] == ""
+        assert entity["avatar"].startswith(f"{BASE}/avatars/original/missing") and entity["avatar_description"] == ""
         assert entity["header"] == first["header"]
         entity = await world.client.check("DELETE /api/v1/profile/header", alice)
-        assert entity["header"].startswith(f"{BASE}/static/header")
+        assert entity["header"].startswith(f"{BASE}/headers/original/missing")
         assert [entry.name for entry in world.api.temporary.glob("*")] == []
 
 
