@@ -39,6 +39,11 @@ preload("sqlite")
 """
 
 
+@pytest.fixture(autouse=True)
+def _writing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+
+
 def test_the_sources_alone_decide_what_is_made() -> None:
     # Python's hashes differ from start to start. What depended on them would be read by code that goes another way.
     first, second = (load_with_hashes(seed) for seed in ("1", "2"))
@@ -134,3 +139,11 @@ def test_where_nothing_may_be_written_nothing_is_kept(tmp_path: Path) -> None:
     kept.add("api 1", COMPILED)
     kept.save()
     assert KeptStatements("sqlite", tmp_path / "cache").get("api 1") is None
+
+
+def test_who_wants_no_bytecode_gets_no_statements_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    kept = KeptStatements("sqlite", tmp_path)
+    kept.add("api 1", COMPILED)
+    kept.save()
+    assert list(tmp_path.iterdir()) == []
