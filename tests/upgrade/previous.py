@@ -99,9 +99,11 @@ def export(commit: str, to: Path, root: Path = ROOT) -> Tree:
     with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
         archive.extractall(to, filter="data")
     lock = root / "uv.lock"
-    if lock.exists() and lock.read_bytes() == (to / "uv.lock").read_bytes():
-        return Tree(to)
-    return Tree(to, build_environment(to))
+    is_alike = lock.exists() and lock.read_bytes() == (to / "uv.lock").read_bytes()
+    tree = Tree(to) if is_alike else Tree(to, build_environment(to))
+    # Copies are made of it, and each would be compiled anew.
+    subprocess.run([tree.python, "-m", "compileall", "-q", "-j", "2", tree.source], cwd=to, check=True)
+    return tree
 
 
 def build_environment(folder: Path) -> Path:
@@ -133,7 +135,7 @@ class Bench:
 
     def __init__(self, tests: Tree, makers: Sequence[tuple[Tree, str]], folder: Path) -> None:
         self.root, self.folder = folder / "under-test", folder
-        shutil.copytree(tests.root, self.root, symlinks=True, ignore=shutil.ignore_patterns("venv", "__pycache__"))
+        shutil.copytree(tests.root, self.root, symlinks=True, ignore=shutil.ignore_patterns("venv"))
         named = [(one.python, one.source, verb) for one, verb in makers]
         schema = self.root / "src/phiomia/upgrade/schema.py"
         schema.write_text(schema.read_text("utf-8") + _PREPARE.format(makers=named), "utf-8")

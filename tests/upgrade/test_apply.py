@@ -114,10 +114,15 @@ def steps_of(journal: list[dict[str, Any]], kind: str = "done") -> list[str]:
     return [entry["step"] for entry in journal if entry["kind"] == kind]
 
 
+def fetch_once(address: str) -> requests.Response:
+    """The answer, over a connection that ends with it: as long as one is open, the process that it leads to stays."""
+    return requests.get(address, headers={"Connection": "close"}, timeout=60)
+
+
 def test_nobody_notices_an_upgrade(server: InstalledServer, installation: Installation) -> None:
     sheet = re.search(r"/static/style\.\w+\.css", requests.get(server.url, timeout=60).text)
     assert sheet is not None
-    before = requests.get(f"{server.url}{sheet[0]}", timeout=60)
+    before = fetch_once(f"{server.url}{sheet[0]}")
     poster = Poster(server)
     poster.start()
     try:
@@ -127,7 +132,7 @@ def test_nobody_notices_an_upgrade(server: InstalledServer, installation: Instal
         assert installation.current == "0.3.0"
         for role in ("web", "worker", "streaming"):
             assert server.versions(role) == {"0.3.0"}
-        after = requests.get(f"{server.url}{sheet[0]}", timeout=60)
+        after = fetch_once(f"{server.url}{sheet[0]}")
         assert sheet[0] not in requests.get(server.url, timeout=60).text
     finally:
         poster.stop()

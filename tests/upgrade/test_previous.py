@@ -15,9 +15,12 @@ from phiomia.upgrade.release_rules import find_previous
 
 _FEW = ("tests/domain/test_made_up.py",)
 _TESTS = """
+import pytest
+
 from phiomia.upgrade.database import connect
 
 
+@pytest.mark.parametrize("dialect", ["sqlite"])
 def test_of_the_schema(migrated_database_url: str) -> None:
     with connect(migrated_database_url) as connection:
         connection.rows("SELECT count(*) FROM follows")
@@ -66,7 +69,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Tree:
 def newer(before: Tree, folder: Path, body: str) -> Tree:
     """A release after it, with a migration more."""
     root = folder / "newer"
-    shutil.copytree(before.root / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(before.root / "src", root / "src")
     migrations = root / "src/phiomia/migrations"
     init = migrations / "__init__.py"
     found = re.search(r"^HEADS = (.*)$", init.read_text(), re.MULTILINE)
