@@ -136,6 +136,16 @@ def test_pages_fit_a_small_screen(chromium: str, sqlite_url: str, free_port: int
         for path in (native, "/oauth/authorize/native?code=" + "x" * 43, "/oauth/authorized_applications"):
             page.goto(base + path)
             assert _width(page) <= 320, path
+        _check_faces(page, base)
+
+
+def _check_faces(page: Any, base: str) -> None:
+    """No card cuts off the picture of whom it shows."""
+    handle = f"@alice@{base.removeprefix('http://')}"
+    for path, above in ((f"/authorize_interaction?uri={handle}", ".profile"), ("/@alice", "body")):
+        page.goto(base + path)
+        face, card = (page.locator(found).first.bounding_box() for found in (".avatar", above))
+        assert face["y"] > card["y"], path
 
 
 def _width(page: Any) -> int:
