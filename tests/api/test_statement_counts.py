@@ -356,7 +356,7 @@ async def test_a_search_is_few_statements_whatever_is_sought(world: World) -> No
     town = Town(world)
     await town.build()
     forgetful = Forgetful(world, town.alice)
-    for query in SEARCHES:
+    for query in (*SEARCHES, {"q": f"{BASE}/@bob"}, {"q": f"{BASE}/@bob/{town.post}"}):
         answer, counted = await forgetful.count("/api/v2/search", query)
         assert _length(answer.json) > 0, query
         assert max(counted.values()) <= MOST, f"{query}: {counted}"

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, func, literal, or_, select
 
 from phiomia.domain.accounts.models import accounts
-from phiomia.domain.accounts.queries import find_by_handle
 from phiomia.domain.accounts.state import AccountState
 from phiomia.domain.relationships.conditions import is_followed, not_blocked_or_muted
 from phiomia.domain.search.conditions import is_shown, matches, unindexed
@@ -86,7 +85,11 @@ _statuses = (
     .limit(P("limit"))
     .offset(P("offset"))
 )
-_SHOWN = Query(select(accounts.c.id).where(any_of(accounts.c.id, listed("ids")), is_shown()))
+_BY_HANDLE = Query(
+    select(accounts.c.id).where(
+        accounts.c.username_key == P("username", str), accounts.c.domain == P("domain", str), is_shown()
+    )
+)
 _newest_uses = (
     select(status_tags.c.tag_id, status_tags.c.status_id, statuses.c.account_id)
     .join(statuses, statuses.c.id == status_tags.c.status_id)
@@ -107,18 +110,18 @@ _USES_BY_DAY = Query(_uses_by_day)
 _OF_TAGS = {"uses": _uses_by_day, "followed": FOLLOWED, "featured": FEATURED}
 _TAGS = Together(_OF_TAGS)
 _FOUND = Together({"statuses": select_page(_statuses, name="found"), **_OF_TAGS})
-_STATUS_BY_ADDRESS = Query(
-    select(statuses.c.id).where(
-        statuses.c.uri == P("address", str), statuses.c.uri != "", visible_to(statuses, _VIEWER)
-    )
+_BY_ADDRESS = Together(
+    {
+        "status": select(statuses.c.id).where(
+            statuses.c.uri == P("address", str), statuses.c.uri != "", visible_to(statuses, _VIEWER)
+        ),
+        "account": select(accounts.c.id).where(accounts.c.uri == P("address", str), accounts.c.uri != "", is_shown()),
+    }
 )
 _LOCAL_STATUS = Query(
     select(statuses.c.id).where(
         statuses.c.id == P("id"), statuses.c.reblog_of_id.is_(None), visible_to(statuses, _VIEWER)
     )
-)
-_ACCOUNT_BY_ADDRESS = Query(
-    select(accounts.c.id).where(accounts.c.uri == P("address", str), accounts.c.uri != "", is_shown())
 )
 
 
@@ -199,28 +202,18 @@ async def find_by_address(session: ReadSession, viewer: int, address: str, base:
     """What is known under an address: ("status" or "account", its id), as far as the viewer may see it."""
     if address.startswith(f"{base}/"):
         return await _find_here(session, viewer, address.removeprefix(f"{base}/").rstrip("/"))
-    status_id = await session.value(_STATUS_BY_ADDRESS, address=address, viewer=viewer)
-    if status_id is not None:
-        return "status", status_id
-    account_id = await session.value(_ACCOUNT_BY_ADDRESS, address=address)
-    return None if account_id is None else ("account", account_id)
+    found = await _BY_ADDRESS.ask(session, address=address, viewer=viewer)
+    return next(((kind, rows[0][0]) for kind, rows in found.items() if rows), None)
 
 
 async def _find_here(session: ReadSession, viewer: int, path: str) -> tuple[str, int] | None:
     parts = path.removeprefix("users/").replace("/statuses/", "/").removeprefix("@").split("/")
     if len(parts) == 1:
-        shown = await _find_exact(session, parts[0], ())
-        return ("account", shown[0]) if shown else None
+        username, _, domain = parts[0].lower().partition("@")
+        account_id = await session.value(_BY_HANDLE, username=username, domain=domain)
+        return None if account_id is None else ("account", account_id)
     number = parts[-1]
     if len(parts) != 2 or not number.isascii() or not number.isdigit() or len(number) > 18:
         return None
     status_id = await session.value(_LOCAL_STATUS, id=int(number), viewer=viewer)
     return None if status_id is None else ("status", status_id)
-
-
-async def _find_exact(session: ReadSession, handle: str, home: tuple[str, ...]) -> Sequence[int]:
-    username, _, domain = handle.partition("@")
-    if not username or " " in handle:
-        return []
-    view = await find_by_handle(session, username, "" if domain.lower() in home else domain)
-    return [] if view is None else await session.column(_SHOWN, ids=[view.id])
