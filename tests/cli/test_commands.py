@@ -119,6 +119,10 @@ def test_what_is_kept_is_not_for_everybody_on_the_machine(shell: Shell) -> None:
         os.umask(usual)
     database = shell.folder / "var" / "phiomia.sqlite3"
     assert database.stat().st_mode & 0o007 == 0
+    assert "every user of this machine" not in shell("doctor")
+    database.parent.chmod(0o755)
+    database.chmod(0o644)
+    assert f"→ chmod o= {database.parent}" in shell("doctor")
 
 
 def test_accounts(server: Shell) -> None:

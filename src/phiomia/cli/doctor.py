@@ -4,10 +4,12 @@ import asyncio
 import os
 import resource
 import shutil
+import stat
 import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import typer
@@ -87,7 +89,16 @@ async def _check_data(config: Config) -> Finding:
     except OSError as error:
         mend = f"let the user {os.getuid()} write there (chown), or set `data` to another directory"
         return Finding("data directory", "bad", f"{folder} can't be written to: {error.strerror}", mend)
+    if _is_open_to_all(folder):
+        mend = f"chmod o= {folder}"
+        return Finding("data directory", "odd", f"{folder} can be read by every user of this machine", mend)
     return Finding("data directory", "good", str(folder))
+
+
+def _is_open_to_all(folder: Path) -> bool:
+    """Whether strangers on the machine reach a database that they may read."""
+    database = folder / "phiomia.sqlite3"
+    return bool(folder.stat().st_mode & stat.S_IXOTH and database.exists() and database.stat().st_mode & stat.S_IROTH)
 
 
 async def _check_space(config: Config) -> Finding:
