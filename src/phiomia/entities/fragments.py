@@ -150,7 +150,8 @@ class Fragments:
             return await self._splice(rows, await self._gather(session, rows, viewer, {}), ready)
         if viewer is None or not rows:
             return ready[0]
-        return await self.filtering.mark(rows, ready[0], viewer, await self.filtering.known.of(session, viewer))
+        matcher = await self.filtering.known.of(session, viewer)
+        return ready[0] if matcher is None else await self.filtering.mark(rows, ready[0], viewer, matcher)
 
     async def _splice(
         self, rows: Sequence[FeedRow], gathered: _Gathered, ready: _Ready | None
