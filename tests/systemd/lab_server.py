@@ -27,6 +27,16 @@ USER = "phiomia"
 DIRECT = "http://127.0.0.1:3000"
 PROXY = "https://127.0.0.1"
 NAME = "social.example"
+_SETTINGS = """
+[rate_limits]
+enabled = false
+
+[processes]
+canary_seconds = 0.5
+
+[upgrade]
+observe_s = 5
+"""
 UNITS = ("phiomia-worker", "phiomia-streaming", "phiomia-web")
 LOAD = Path(__file__).with_name("load.py")
 _DATA = "/home/phiomia/app/shared/data"
@@ -104,8 +114,7 @@ class LabServer:
         lab.type(f"git clone --quiet /srv/origin /srv/phiomia && git -C /srv/phiomia checkout --quiet v{version}")
         more = ("--database", self._start_database()) if self.postgresql else ()
         self.install_said = self.run_install("--domain", NAME, *more)
-        settings = r"\n[rate_limits]\nenabled = false\n\n[upgrade]\nobserve_s = 5\n"
-        lab.type(f"printf '{settings}' >>/home/phiomia/app/shared/phiomia.toml")
+        lab.type(f"printf '{_SETTINGS}' >>/home/phiomia/app/shared/phiomia.toml")
         lab.type("phiomia accounts create alice --email alice@mail.example --role owner --confirmed")
         self.token = lab.type("phiomia tokens create alice").stdout.strip()
         lab.type(f"systemctl start phiomia-web.socket phiomia-streaming.socket {' '.join(UNITS)}")
