@@ -48,6 +48,18 @@ class Shell:
         """The first row of hand-written SQL."""
         return asyncio.run(self._one(sql, parameters))
 
+    def execute(self, sql: str) -> None:
+        """Runs hand-written SQL."""
+        asyncio.run(self._execute(sql))
+
+    async def _execute(self, sql: str) -> None:
+        db = open_database(self.environ["PHIOMIA_DATABASE_URL"])
+        await db.start()
+        try:
+            await db.write(lambda session: session.execute(Query.raw(sqlite=sql)))
+        finally:
+            await db.close()
+
     async def _one(self, sql: str, parameters: dict[str, Any]) -> Any:
         url = self.environ.get("PHIOMIA_DATABASE_URL", f"sqlite:///{self.folder}/var/phiomia.sqlite3")
         db = open_database(url)

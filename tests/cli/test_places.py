@@ -40,4 +40,6 @@ def test_reports_and_trends(shell: Shell) -> None:
     assert "No report waits" in shell("reports", "list")
     assert "No report 5 waits" in shell("reports", "resolve", "5", status=1)
     assert "Nothing is talked about" in shell("trends", "list", "link")
+    assert "There is no tag 5" in shell("trends", "reject", "tag", "5", status=1)
+    shell.execute("INSERT INTO tags (id, name, display_name, created_at) VALUES (5, 'fun', 'fun', 0)")
     assert "tag 5: rejected" in shell("trends", "reject", "tag", "5")
