@@ -121,6 +121,7 @@ def _know_people(world: Rich) -> None:
     world.call("POST", f"/api/v1/accounts/{server.sign_up('fred').id}/mute", alice, data={"duration": "3600"})
     world.call("POST", f"/api/v1/accounts/{bob.id}/endorse", alice)
     world.known["accounts"] = [alice.id, bob.id]
+    world.known["annual_reports"] = ["2025"]
 
 
 def _talk(world: Rich) -> None:
