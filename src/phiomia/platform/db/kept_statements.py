@@ -111,6 +111,7 @@ def _find_way(frame: FrameType) -> str:
 def _replace(path: Path, content: bytes) -> None:
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f"{path.name}.", delete=False) as file:
         try:
+            os.fchmod(file.fileno(), 0o644)  # who builds a release is not always who runs it
             file.write(content)
             file.close()
             os.replace(file.name, path)
