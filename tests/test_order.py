@@ -17,9 +17,8 @@ def test_every_share_begins_with_what_takes_long() -> None:
     found = spread([*quick, *long], _file, 3)
     assert sorted(found) == sorted([*quick, *long])
     size = len(found) // 3
-    assert [_file(found[start]) for start in (0, size, 2 * size)] == sorted(SECONDS, key=lambda name: -SECONDS[name])[
-        :3
-    ]
+    begun = [SECONDS[_file(found[start])] for start in (0, size, 2 * size)]
+    assert begun == sorted(SECONDS.values(), reverse=True)[:3]
     # Files stay together, for what their tests share.
     files = [_file(item) for item in found]
     assert sum(one != other for one, other in pairwise(files)) <= len(set(files)) + 2
