@@ -402,4 +402,4 @@ def look_around(page: Any, story: Story) -> None:
     page.goto(f"{url}/oauth/authorized_applications")
     assert "Walk" in page.inner_text("main")
     page.get_by_role("button", name="Sign out").click()
-    page.get_by_role("link", name="Sign in").wait_for()
+    page.get_by_role("link", name="Sign in").first.wait_for()

@@ -37,8 +37,6 @@ class InstalledServer(RunningServer):
             "PHIOMIA_REGISTRATIONS": "open",
             "PHIOMIA_CONFIRM_EMAIL": "off",
             "PHIOMIA_WEB_WORKERS": "1",
-            # Long enough to find out that a release can't serve; how long is the subject of other tests.
-            "PHIOMIA_PROCESSES_CANARY_SECONDS": "0.5",
         }
         return self
 
@@ -106,6 +104,8 @@ class Poster(threading.Thread):
 @pytest.fixture
 def server(installation: Installation, tmp_path: Path) -> Iterator[InstalledServer]:
     """The server of it."""
+    # Long enough to find out that a release can't serve; how long is the subject of other tests.
+    installation.extra["PHIOMIA_PROCESSES_CANARY_SECONDS"] = "0.5"
     with InstalledServer(tmp_path).settled_in(installation) as server:
         yield server
 
