@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import ssl
 import threading
+from abc import ABC, abstractmethod
 from typing import Self
 
 from server import PATIENCE
 
 
-class Listening:
+class Listening(ABC):
     """Within the context somebody listens at `port`, and `_answer` gets every connection."""
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
@@ -36,5 +37,5 @@ class Listening:
         await self._stop.wait()
         server.close()
 
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None: ...

@@ -1,55 +1,21 @@
 """Conditions that searches share."""
 
-from typing import Any
-
 from sqlalchemy import BigInteger, ColumnElement, and_, or_, select
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql import functions
 
 from phiomia.domain.accounts.models import accounts
 from phiomia.domain.accounts.state import AccountState
 from phiomia.domain.users.models import users
+from phiomia.platform.db.functions import sql_function
 
+matches = sql_function("matches", sqlite="{0} MATCH {1}", postgresql="{0} @@ CAST({1} AS tsquery)")
+"""`matches(table.c.body, P("match", str))`: the index's own condition, in the language of `words.write_match`."""
 
-class matches(functions.GenericFunction[bool]):
-    """`matches(table.c.body, P("match", str))`: the index's own condition, in the language of `words.write_match`."""
+unindexed = sql_function("unindexed", sqlite="{0}", postgresql="({0} + 0)", kind=BigInteger())
+"""`unindexed(table.c.rowid)`: the column as it is, in a condition that PostgreSQL is not to use an index for.
 
-    name = "matches"
-    inherit_cache = True
-
-
-@compiles(matches, "sqlite")
-def _matches_sqlite(element: matches, compiler: Any, **kw: Any) -> str:
-    body, match = element.clauses
-    return f"{compiler.process(body, **kw)} MATCH {compiler.process(match, **kw)}"
-
-
-@compiles(matches, "postgresql")
-def _matches_postgresql(element: matches, compiler: Any, **kw: Any) -> str:
-    body, match = element.clauses
-    return f"{compiler.process(body, **kw)} @@ CAST({compiler.process(match, **kw)} AS tsquery)"
-
-
-class unindexed(functions.GenericFunction[int]):
-    """`unindexed(table.c.rowid)`: the column as it is, in a condition that PostgreSQL is not to use an index for.
-
-    Bounds usually let everything through. PostgreSQL, which plans without knowing them, would read the whole range;
-    FTS5 needs them to begin in the right place.
-    """
-
-    type = BigInteger()
-    name = "unindexed"
-    inherit_cache = True
-
-
-@compiles(unindexed, "sqlite")
-def _unindexed_sqlite(element: unindexed, compiler: Any, **kw: Any) -> str:
-    return str(compiler.process(*element.clauses, **kw))
-
-
-@compiles(unindexed, "postgresql")
-def _unindexed_postgresql(element: unindexed, compiler: Any, **kw: Any) -> str:
-    return f"({compiler.process(*element.clauses, **kw)} + 0)"
+Bounds usually let everything through. PostgreSQL, which plans without knowing them, would read the whole range; FTS5
+needs them to begin in the right place.
+"""
 
 
 def is_shown() -> ColumnElement[bool]:

@@ -1,59 +1,32 @@
 """Reading hashtags."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import Boolean, Text, literal, select
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql import functions
 
 from phiomia.domain.tags.models import tag_follows, tags
 from phiomia.platform.db import P, Query, ReadSession, any_of, listed
+from phiomia.platform.db.functions import sql_function
 from phiomia.platform.paging import Page, Paged
 
 _CANDIDATES = 200
 _HIGHEST = "\U0010ffff"
 
 
-class in_prefix(functions.GenericFunction[bool]):
-    """`in_prefix(column, P("low", str), P("high", str))`: the text begins so, by the index of names.
+in_prefix = sql_function(
+    "in_prefix",
+    sqlite="{0} >= {1} AND {0} < {2}",
+    postgresql="{0} ~>=~ CAST({1} AS text) AND {0} ~<~ CAST({2} AS text)",
+    kind=Boolean(),
+)
+"""`in_prefix(column, P("low", str), P("high", str))`: the text begins so, by the index of names.
 
-    PostgreSQL's ordinary comparison follows a language's rules, in which what begins alike need not stand together.
-    """
+PostgreSQL's ordinary comparison follows a language's rules, in which what begins alike need not stand together.
+"""
 
-    type = Boolean()
-    name = "in_prefix"
-    inherit_cache = True
-
-
-@compiles(in_prefix, "sqlite")
-def _in_prefix_sqlite(element: in_prefix, compiler: Any, **kw: Any) -> str:
-    column, low, high = (compiler.process(one, **kw) for one in element.clauses)
-    return f"{column} >= {low} AND {column} < {high}"
-
-
-@compiles(in_prefix, "postgresql")
-def _in_prefix_postgresql(element: in_prefix, compiler: Any, **kw: Any) -> str:
-    column, low, high = (compiler.process(one, **kw) for one in element.clauses)
-    return f"{column} ~>=~ CAST({low} AS text) AND {column} ~<~ CAST({high} AS text)"
-
-
-class in_order(functions.GenericFunction[str]):
-    """`in_order(column)`: the order of that index."""
-
-    type = Text()
-    name = "in_order"
-    inherit_cache = True
-
-
-@compiles(in_order, "sqlite")
-def _in_order_sqlite(element: in_order, compiler: Any, **kw: Any) -> str:
-    return str(compiler.process(element.clauses, **kw))
-
-
-@compiles(in_order, "postgresql")
-def _in_order_postgresql(element: in_order, compiler: Any, **kw: Any) -> str:
-    return f"{compiler.process(element.clauses, **kw)} USING ~<~"
+in_order = sql_function("in_order", sqlite="{0}", postgresql="{0} USING ~<~", kind=Text())
+"""`in_order(column)`: the order of that index."""
 
 
 class TagView(NamedTuple):

@@ -45,7 +45,7 @@ class KeptStatements:
         self.is_new = False  # nothing was kept before, and now it is
 
     def find_key(self, frame: FrameType) -> str:
-        """Names the statement that is being made in this frame: the way to it from its module, and the how manieth."""
+        """Names the statement that is being made in this frame: the way to it from its module, and a number."""
         way = _find_way(frame)
         self._times[way] += 1
         return f"{way} {self._times[way]}"

@@ -20,7 +20,6 @@ from sqlalchemy import (
     BigInteger,
     BindParameter,
     Boolean,
-    ColumnElement,
     Insert,
     Integer,
     SmallInteger,
@@ -34,12 +33,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.engine import Dialect
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql import functions, visitors
+from sqlalchemy.sql import visitors
 from sqlalchemy.sql.expression import ClauseElement, Executable
 from sqlalchemy.types import TypeEngine
 
 from phiomia.platform.db.compiled import Compiled
+from phiomia.platform.db.functions import sql_function
 from phiomia.platform.db.kept_statements import KeptStatements
 
 
@@ -79,28 +78,13 @@ def listed(name: str, kind: type = int) -> BindParameter[Any]:
     return bindparam(name, type_=ARRAY(_TYPES[kind]), value=None, unique=False)
 
 
-class any_of(functions.GenericFunction[bool]):
-    """`any_of(column, listed("ids"))`: the column is in the list. One statement for any length."""
-
-    type = Boolean()
-    inherit_cache = True
-    name = "any_of"
-
-    def __init__(self, column: ColumnElement[Any], values: BindParameter[Any]) -> None:
-        super().__init__(column, values)
-
-
-@compiles(any_of, "sqlite")
-def _any_of_sqlite(element: any_of, compiler: Any, **kw: Any) -> str:
-    column, values = element.clauses
-    left, right = compiler.process(column, **kw), compiler.process(values, **kw)
-    return f"{left} IN (SELECT value FROM json_each({right}))"  # noqa: S608 (both come from SQLAlchemy)
-
-
-@compiles(any_of, "postgresql")
-def _any_of_postgresql(element: any_of, compiler: Any, **kw: Any) -> str:
-    column, values = element.clauses
-    return f"{compiler.process(column, **kw)} = ANY({compiler.process(values, **kw)})"
+any_of = sql_function(
+    "any_of",
+    sqlite="{0} IN (SELECT value FROM json_each({1}))",
+    postgresql="{0} = ANY({1})",
+    kind=Boolean(),
+)
+"""`any_of(column, listed("ids"))`: the column is in the list. One statement for any length."""
 
 
 def insert_into(table: Table, *columns: str) -> Query:

@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Select, Text, select
-from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import functions, visitors
 
+from phiomia.platform.db.functions import sql_function
 from phiomia.platform.db.query import Query
 from phiomia.platform.db.session import ReadSession
 
@@ -24,58 +24,29 @@ _decode = msgspec.json.Decoder(list[list[Any]]).decode
 _AGGREGATES = (functions.count, functions.max, functions.min, functions.sum)
 
 
-class json_of_rows(functions.GenericFunction[str]):
-    """`json_of_rows(*columns)`: all rows of a select as one array of arrays."""
+json_of_rows = sql_function(
+    "rows",  # it stands in the text as a label of every part
+    sqlite="json_group_array(json_array({all}))",
+    postgresql="json_agg(json_build_array({all}))",
+    kind=Text(),
+)
+"""`json_of_rows(*columns)`: all rows of a select as one array of arrays."""
 
-    type = Text()
-    name = "rows"  # it stands in the text as a label of every part
-    inherit_cache = True
+strings_of = sql_function(
+    "strings_of",
+    sqlite="json_each({0})",
+    postgresql="json_array_elements_text(CAST({0} AS json))",
+    kind=Text(),
+)
+"""`strings_of(column).table_valued("value")`: the strings of a JSON array in a column, as a table."""
 
-
-@compiles(json_of_rows, "sqlite")
-def _json_of_rows_sqlite(element: json_of_rows, compiler: Any, **kw: Any) -> str:
-    return f"json_group_array(json_array({compiler.process(element.clauses, **kw)}))"
-
-
-@compiles(json_of_rows, "postgresql")
-def _json_of_rows_postgresql(element: json_of_rows, compiler: Any, **kw: Any) -> str:
-    return f"json_agg(json_build_array({compiler.process(element.clauses, **kw)}))"
-
-
-class strings_of(functions.GenericFunction[str]):
-    """`strings_of(column).table_valued("value")`: the strings of a JSON array in a column, as a table."""
-
-    type = Text()
-    name = "strings_of"
-    inherit_cache = True
-
-
-@compiles(strings_of, "sqlite")
-def _strings_of_sqlite(element: strings_of, compiler: Any, **kw: Any) -> str:
-    return f"json_each({compiler.process(element.clauses, **kw)})"
-
-
-@compiles(strings_of, "postgresql")
-def _strings_of_postgresql(element: strings_of, compiler: Any, **kw: Any) -> str:
-    return f"json_array_elements_text(CAST({compiler.process(element.clauses, **kw)} AS json))"
-
-
-class numbers_of(functions.GenericFunction[str]):
-    """`numbers_of(P("known", str)).table_valued("key", "value")`: a JSON object of numbers, both columns to be cast."""
-
-    type = Text()
-    name = "numbers_of"
-    inherit_cache = True
-
-
-@compiles(numbers_of, "sqlite")
-def _numbers_of_sqlite(element: numbers_of, compiler: Any, **kw: Any) -> str:
-    return f"json_each({compiler.process(element.clauses, **kw)})"
-
-
-@compiles(numbers_of, "postgresql")
-def _numbers_of_postgresql(element: numbers_of, compiler: Any, **kw: Any) -> str:
-    return f"json_each_text(CAST({compiler.process(element.clauses, **kw)} AS json))"
+numbers_of = sql_function(
+    "numbers_of",
+    sqlite="json_each({0})",
+    postgresql="json_each_text(CAST({0} AS json))",
+    kind=Text(),
+)
+"""`numbers_of(P("known", str)).table_valued("key", "value")`: a JSON object of numbers, both columns to be cast."""
 
 
 class Together:
