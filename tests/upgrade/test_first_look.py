@@ -37,12 +37,10 @@ def test_a_server_that_is_not_there_is_told_with_what_to_do() -> None:
             asyncio.run(look_at_schema(f"postgresql://someone:secret@{place}/phiomia"))
 
 
-def test_a_server_that_does_not_let_us_in_is_told(database_url: str) -> None:
-    if database_url.startswith("sqlite:"):
-        pytest.skip("a file lets everybody in who may read it")
-    scheme, _, rest = database_url.partition("://")
+def test_a_server_that_does_not_let_us_in_is_told(postgresql_url: str) -> None:
+    scheme, _, rest = postgresql_url.partition("://")
     place = rest.rpartition("@")[2]
-    for url in (f"{scheme}://nobody-at-all:secret@{place}", database_url.partition("?")[0] + "-which-is-not-there"):
+    for url in (f"{scheme}://nobody-at-all:secret@{place}", postgresql_url.partition("?")[0] + "-which-is-not-there"):
         with pytest.raises(Unavailable, match="can't be reached"):
             asyncio.run(look_at_schema(url))
 
