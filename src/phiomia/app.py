@@ -121,6 +121,7 @@ def build_web(parts: Parts) -> Any:
     from phiomia.api.routes import mount_api
     from phiomia.federation.context import Federation
     from phiomia.federation.documents.rendered import Shelves
+    from phiomia.federation.inbox.crowd import Crowd
     from phiomia.federation.inbox.receive import Inbox
     from phiomia.federation.inbox.web import mount_inboxes
     from phiomia.federation.lookup import ExchangeLookup
@@ -153,7 +154,7 @@ def build_web(parts: Parts) -> Any:
     shelves = Shelves(statuses=config.caches.statuses // 4, accounts=config.caches.accounts // 4)
     exchange = parts.exchange
     federation = Federation(config, parts.db, parts.links, shelves, exchange.rules, exchange.keys)
-    mount_inboxes(app, Inbox(parts.db, exchange.keys, exchange.rules, exchange.own), config.base_url)
+    mount_inboxes(app, Inbox(parts.db, exchange.keys, exchange.rules, exchange.own, Crowd(parts.db)), config.base_url)
     pages = mount_federation(app, federation)
     mount_pages(pages, WebContext(config, parts.db, rates, fragments, lookup))
     return app

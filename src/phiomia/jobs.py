@@ -17,6 +17,7 @@ from phiomia.domain.notifications.mails import HANDLERS as MAILS
 from phiomia.domain.notifications.push import HANDLERS as PUSH
 from phiomia.domain.notifications.unfilter import HANDLERS as NOTIFICATIONS
 from phiomia.domain.oauth.codes import trim_codes
+from phiomia.domain.peers.reach import MoveWaiting, move_waiting
 from phiomia.domain.peers.received import trim_received
 from phiomia.domain.peers.rules import DomainRules
 from phiomia.domain.peers.tombstones import forget_tombstones
@@ -137,6 +138,7 @@ _HANDLERS = (
     Handler(VerifyLinks, run_verify_links),
     Handler(FetchCard, run_fetch_card),
     Handler(PublishScheduled, run_publish_scheduled),
+    Handler(MoveWaiting, move_waiting),
     Handler(Tidy, run_tidy),
     make_handler(BACKFILLS),
     make_news_handler(TellOfRelease),

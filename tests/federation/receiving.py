@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from phiomia.federation.exchange import Exchange
+from phiomia.federation.inbox.crowd import Crowd
 from phiomia.federation.inbox.handlers import HANDLERS
 from phiomia.federation.inbox.jobs import TakeActivity
 from phiomia.federation.inbox.receive import Inbox, Receipt
@@ -159,7 +160,7 @@ def receiving_with(**federation: Any) -> Callable[[Play], Callable[[str], None]]
                 exchange.rules._look_every_s = 0.0
                 with ExitStack() as cleanup:
                     try:
-                        inbox = Inbox(world.db, exchange.keys, exchange.rules, exchange.own)
+                        inbox = Inbox(world.db, exchange.keys, exchange.rules, exchange.own, Crowd(world.db))
                         await play(Here(world, exchange, inbox, cleanup))
                     finally:
                         await exchange.close()

@@ -12,7 +12,8 @@ from queueing import Push, is_empty, left, opened, put, until, working
 from phiomia.platform.clock import HOUR, now_ms
 from phiomia.platform.db import Database
 from phiomia.platform.jobs import Hosted, defer_hosted
-from phiomia.platform.jobs.hosts import bring_forward, put_off
+from phiomia.platform.jobs.by_host import WINDOW
+from phiomia.platform.jobs.hosts import bring_forward, count_waiting, put_off
 from phiomia.platform.jobs.room import PER_HOST
 from phiomia.platform.jobs.worker import Retry
 
@@ -43,6 +44,33 @@ async def test_a_host_has_only_a_few_jobs_at_once_and_does_not_delay_the_others(
             released.set()
             await until(lambda: is_empty(db))
     assert sorted(seen) == list(range(600)) + list(range(1_000, 1_060))
+
+
+@in_loop
+async def test_the_many_jobs_of_busy_hosts_are_not_looked_through(migrated_database_url: str) -> None:
+    """More of them than a look goes through are due first, and more other hosts than that wait behind them."""
+    seen: set[int] = set()
+    released = asyncio.Event()
+    least = now_ms() - HOUR
+
+    async def run(_context: Any, job: Push) -> None:
+        if job.n < 1_000:
+            await released.wait()
+        seen.add(job.n)
+
+    many = [Hosted(Push(n), f"busy-{n % 3}.example", least) for n in range(1_000)]
+    others = [Hosted(Push(1_000 + n), f"{'az'[n % 2]}{n:03}.example") for n in range(2 * WINDOW)]
+    async with opened(migrated_database_url) as db:
+        await db.write(lambda session: defer_hosted(session, many + others))
+        async with db.read() as session:
+            assert {await count_waiting(session, f"busy-{n}.example", "push") for n in range(3)} == {333, 334}
+            assert await count_waiting(session, "busy-0.example", "ingress") == 0
+        async with working(db, run, concurrency={"push": 20}):
+            await until(lambda: seen >= set(range(1_000, 1_000 + len(others))))
+            assert len(seen) == len(others)
+            released.set()
+            await until(lambda: is_empty(db))
+    assert len(seen) == len(many) + len(others)
 
 
 @in_loop

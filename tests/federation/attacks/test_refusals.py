@@ -234,7 +234,7 @@ async def test_every_attack_gets_a_status_a_reason_and_nothing_else(here: Here) 
     note, follow = alice.note(to=[ME], tag=tag), alice.activity("Follow", ME)
     async with open_inside() as inside:
         walled = with_walls(here, inside, seconds=SECONDS)
-        inbox = Inbox(here.world.db, walled.keys, walled.rules, walled.own)
+        inbox = Inbox(here.world.db, walled.keys, walled.rules, walled.own, here.inbox.crowd)
         here = dataclasses.replace(here, exchange=walled, inbox=inbox)
         try:
             async with open_inbox(here) as post:

@@ -1,18 +1,31 @@
 """Whether another server answers: failures counted, rests taken, and what waits for it moved along."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import func, or_, select, update
 
 from phiomia.domain.peers.models import peers
-from phiomia.platform.clock import DAY
+from phiomia.platform.clock import DAY, now_ms
 from phiomia.platform.db import P, Query, ReadSession, WriteSession, any_of, listed
+from phiomia.platform.jobs.context import HasDatabase
+from phiomia.platform.jobs.defer import Job, defer
 from phiomia.platform.jobs.handlers import backoff_ms
-from phiomia.platform.jobs.hosts import bring_forward, put_off
+from phiomia.platform.jobs.hosts import MOVED_AT_ONCE, bring_forward, put_off
 
 # Whoever has not answered for so long gets nothing new but one try a day, until they are heard from.
 LOST_MS = 7 * DAY
+# Between two lots of what is moved others write.
+_PAUSE_SECONDS = 0.05
+
+
+class MoveWaiting(Job, frozen=True):
+    """Move along what is left of what waits for a host: to the end of its rest, or to now."""
+
+    TYPE = "peers.move_waiting"
+
+    host: str
 
 
 class Reach(NamedTuple):
@@ -85,7 +98,7 @@ async def note_unreachable(session: WriteSession, reach: Reach, now: int) -> int
     rest_ms = DAY if since is not None and now - since > LOST_MS else backoff_ms(reach.failures + 1)
     if await session.one(_FAILED, host=reach.host, now=now, until=now + rest_ms) is None:
         return int(await session.value(_RETRY_AT, host=reach.host))
-    await put_off(session, reach.host, now + rest_ms)
+    await _move_others_later(session, reach.host, await put_off(session, reach.host, now + rest_ms))
     return now + rest_ms
 
 
@@ -93,7 +106,7 @@ async def let_rest(session: WriteSession, host: str, until: int) -> None:
     """Sends nothing to a host before that moment."""
     await session.execute(_ADD, host=host)
     await session.execute(_REST, of_host=host, until=until)
-    await put_off(session, host, until)
+    await _move_others_later(session, host, await put_off(session, host, until))
 
 
 async def note_gone(session: WriteSession, host: str, now: int) -> None:
@@ -106,5 +119,28 @@ async def note_reachable(session: WriteSession, host: str, now: int) -> bool:
     """Lets all that waits for a host go to it now; False if it was well anyway. Also for who is heard from."""
     if not await session.execute(_WELL, of_host=host):
         return False
-    await bring_forward(session, host, now)
+    await _move_others_later(session, host, await bring_forward(session, host, now))
     return True
+
+
+async def move_waiting(context: HasDatabase, job: MoveWaiting) -> None:
+    """Handler of MoveWaiting."""
+    moved = MOVED_AT_ONCE
+    while moved == MOVED_AT_ONCE:
+        moved = await context.db.write(lambda session: _move_some(session, job.host))
+        await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def _move_some(session: WriteSession, host: str) -> int:
+    """What is known of the host may have changed since the last lot."""
+    now = now_ms()
+    reach = (await load_reach(session, [host]))[host]
+    if reach.retry_at is not None and reach.rests(now):
+        return await put_off(session, host, reach.retry_at)
+    return await bring_forward(session, host, now)
+
+
+async def _move_others_later(session: WriteSession, host: str, moved: int) -> None:
+    """What was too much for one transaction is moved by a job."""
+    if moved == MOVED_AT_ONCE:
+        await defer(session, MoveWaiting(host))

@@ -20,6 +20,7 @@ from phiomia.domain.peers.received import hash_of, note_received
 from phiomia.domain.peers.rules import DomainRules
 from phiomia.domain.statuses.tombstones import find_tombstone
 from phiomia.federation.documents_of_others import is_deep, is_same_id
+from phiomia.federation.inbox.crowd import Crowd
 from phiomia.federation.inbox.followers_sync import HEADER, SyncFollowers, sync_key
 from phiomia.federation.inbox.jobs import TakeActivity
 from phiomia.federation.inbox.probe import accept_probe
@@ -28,8 +29,6 @@ from phiomia.federation.parse.values import address, host_of, id_of, same_host, 
 from phiomia.platform.clock import now_ms
 from phiomia.platform.db import Database, WriteSession
 from phiomia.platform.jobs import defer
-from phiomia.platform.jobs.hosts import count_waiting
-from phiomia.platform.limits import WAITING_OF_SERVER
 
 _FORMS: Final = (ACTIVITY, LINKED_DATA)
 # What others pass on: the objects of these can be had from where they live.
@@ -84,6 +83,7 @@ class Inbox:
     keys: Keys
     rules: DomainRules
     own: frozenset[str]
+    crowd: Crowd
 
 
 async def receive(inbox: Inbox, request: Request, content_type: str, username: str | None = None) -> Receipt:
@@ -159,17 +159,10 @@ async def _verify(inbox: Inbox, request: Request, letter: Letter, recipient: int
         request.body.decode(), key.owner, recipient_id=recipient, received_at=now_ms(), news=mark_of(key.news)
     )
     sync = request.value(HEADER) if is_same_id(key.owner, letter.actor) else None
-    if await _is_crowded(inbox, host_of(job.sender)):
+    if await inbox.crowd.is_too_large(host_of(job.sender)):
         return Receipt(503, "so much of your server waits here that nothing more is taken for now", retry_after=60)
     kept = await _keep(inbox, job, _mark(letter, key.owner, claim.signature), sync)
     return ACCEPTED if kept else Receipt(202, unkept="it was here before")
-
-
-async def _is_crowded(inbox: Inbox, host: str) -> bool:
-    """Whether a server has sent faster than that is carried out: what waits for it would hold up everybody else."""
-    async with inbox.db.read() as session:
-        waiting = await count_waiting(session, host, TakeActivity.QUEUE, WAITING_OF_SERVER)
-    return waiting >= WAITING_OF_SERVER
 
 
 async def _keep(inbox: Inbox, job: TakeActivity, mark: int, sync: str | None) -> bool:

@@ -7,6 +7,7 @@ from phiomia.federation.outbox import acts, collections, featured, marks, profil
 from phiomia.federation.outbox.deliver import Deliver, run_deliver
 from phiomia.federation.outbox.flags import SendFlag, send_flag
 from phiomia.federation.outbox.forward import ForwardReply, forward_reply
+from phiomia.federation.outbox.post import SendOn, send_on
 from phiomia.federation.outbox.telling import Context
 from phiomia.platform.clock import HOUR
 from phiomia.platform.jobs import Job
@@ -28,6 +29,7 @@ async def trim_outbox(context: Context, _job: TrimOutbox) -> None:
 
 HANDLERS: Final = (
     Handler(Deliver, run_deliver),
+    Handler(SendOn, send_on),
     *statuses.HANDLERS,
     *marks.HANDLERS,
     *acts.HANDLERS,

@@ -5,8 +5,7 @@ itself and still counts. What dead workers left twice is marked as suspect and c
 job that kills must not use up the attempts of those that ran beside it.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -113,24 +112,12 @@ _CLAIM_LANE = Query.raw(
     # ARRAY makes it a plan of its own that runs once; IN may be repeated and lock more rows than the limit.
     postgresql=_CLAIM.format(chosen=f"= ANY(ARRAY({_READY} LIMIT :limit FOR UPDATE SKIP LOCKED))"),
 )
-_DUE_BY_HOST = Query.raw(
-    sqlite="""
-    SELECT id, host FROM jobs WHERE queue = :queue AND priority = :priority AND run_at <= :now
-        AND host NOT IN (SELECT value FROM json_each(:busy_list))
-    ORDER BY run_at LIMIT :limit
-    """,
-    postgresql="""
-    SELECT id, host FROM jobs WHERE queue = :queue AND priority = :priority AND run_at <= :now
-        AND host <> ALL(:busy_list)
-    ORDER BY run_at LIMIT :limit FOR UPDATE SKIP LOCKED
-    """,
-)
 _CLAIM_THESE = Query.raw(
-    sqlite=_CLAIM.format(chosen="IN (SELECT value FROM json_each(:ids_list))"),
-    postgresql=_CLAIM.format(chosen="= ANY(:ids_list)"),
+    sqlite=_CLAIM.format(chosen="IN (SELECT value FROM json_each(:ids_list)) AND run_at <= :now"),
+    postgresql=_CLAIM.format(
+        chosen="= ANY(ARRAY(SELECT id FROM jobs WHERE id = ANY(:ids_list) AND run_at <= :now FOR UPDATE SKIP LOCKED))"
+    ),
 )
-# Due jobs that are looked at for each that is claimed, when many of them are for the same hosts.
-_LOOK_AHEAD = 4
 
 _DELETE = Query(delete(jobs).where(any_of(jobs.c.id, listed("ids"))))
 _EXTEND = Query(
@@ -198,36 +185,10 @@ async def claim_lane(
     return sorted(rows)
 
 
-async def claim_by_host(
-    session: WriteSession,
-    queue: str,
-    priority: int,
-    limit: int,
-    *,
-    running: Mapping[str, int],
-    per_host: int,
-    owner: str,
-    now: int,
-    until: int,
-) -> list[Claimed]:
-    """The same for jobs that speak with other servers: no host gets more than `per_host` at once.
-
-    `running` says how many of each host run already.
-    """
-    busy = [host for host, count in running.items() if host and count >= per_host]
-    due = await session.all(
-        _DUE_BY_HOST, queue=queue, priority=priority, now=now, busy_list=busy, limit=limit * _LOOK_AHEAD
-    )
-    counts = Counter(running)
-    chosen: list[int] = []
-    for id_, host in due:
-        if len(chosen) < limit and (not host or counts[host] < per_host):
-            counts[host] += 1
-            chosen.append(id_)
-    if not chosen:
-        return []
+async def claim_these(session: WriteSession, ids: Sequence[int], *, owner: str, now: int, until: int) -> list[Claimed]:
+    """Takes those of the jobs that are still due."""
     rows = await session.views(
-        Claimed, _CLAIM_THESE, ids_list=chosen, owner=owner, suspect=suspect_of(owner), until=until
+        Claimed, _CLAIM_THESE, ids_list=ids, owner=owner, suspect=suspect_of(owner), now=now, until=until
     )
     return sorted(rows)
 

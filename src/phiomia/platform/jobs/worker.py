@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 from phiomia.platform.clock import SECOND, now_ms
 from phiomia.platform.db import Database, Unavailable, WriteSession
+from phiomia.platform.jobs.by_host import Places, claim_by_host
 from phiomia.platform.jobs.claims import (
     Again,
     Buried,
     Claimed,
     Lane,
     Settlement,
-    claim_by_host,
     claim_lane,
     count_start,
     extend_leases,
@@ -90,6 +90,7 @@ class Worker:
         self._lease_ms = int(timing.lease_s * 1000)
         self._clock = clock
         self._running: dict[int, _Running] = {}
+        self._looked_at: dict[tuple[str, int], str] = {}  # the host, of each lane whose hosts are being looked through
         self._suspects: dict[int, Claimed] = {}
         self._suspects_task: asyncio.Task[None] | None = None
         self._settlement = Settlement()
@@ -166,6 +167,8 @@ class Worker:
             self._start(row)
         if claimed:
             return 0.0 if any(self._room.free(lane.queue) for lane in due) else self._timing.poll_s
+        if any(self._looked_at.get((lane.queue, lane.priority)) for lane in due):
+            return min(0.02, self._timing.poll_s)  # not all hosts have been looked through
         if any(self._room.hosts(lane.queue) for lane in due):
             return self._timing.poll_s  # what is due waits for what runs, whose end will wake us
         if due:
@@ -223,17 +226,11 @@ class Worker:
         limit, running = min(_BATCH, room.free(queue)), room.hosts(queue)
         if running is None:
             return await claim_lane(session, queue, priority, limit, owner=self.owner, now=now, until=until)
-        return await claim_by_host(
-            session,
-            queue,
-            priority,
-            limit,
-            running=running,
-            per_host=PER_HOST[queue],
-            owner=self.owner,
-            now=now,
-            until=until,
-        )
+        places = Places(limit, PER_HOST[queue], running, self._looked_at.get((queue, priority), ""))
+        taken = await claim_by_host(session, queue, priority, places, owner=self.owner, now=now, until=until)
+        # A transaction that is run again goes on from there: hosts are looked through in turn, wherever that begins.
+        self._looked_at[queue, priority] = taken.after
+        return taken.rows
 
     def _start(self, row: Claimed) -> None:
         kind = self._runners.get(row.type)
