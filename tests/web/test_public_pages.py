@@ -18,6 +18,9 @@ from phiomia.domain.statuses.boost import boost
 from phiomia.domain.statuses.create import create_status
 from phiomia.domain.statuses.draft import PollDraft, StatusDraft
 from phiomia.domain.statuses.pin import pin
+from phiomia.domain.statuses.quote_draft import QuoteDraft
+from phiomia.domain.statuses.quote_policy import CHOICES
+from phiomia.domain.statuses.quote_state import QuoteState
 from phiomia.domain.statuses.visibility import Visibility
 from phiomia.upgrade import schema
 from phiomia.web.assets import static_url
@@ -280,6 +283,28 @@ async def test_warnings_pictures_and_polls(site: Site) -> None:
     page = await read(site, f"/@alice/{secret}")
     assert "Yes" in page.text
     assert not Tags(page.text).find("progress")
+
+
+@scene()
+async def test_what_a_post_quotes_stands_in_it_if_everybody_may_see_it(site: Site) -> None:
+    alice, bob = await make_account(site.db, "alice"), await make_account(site.db, "bob")
+    line = "<p class='quote-inline'>RE: it</p>"
+    tea = await post(site, bob, "Tea?", spoiler_text="Drinks", quote_policy=CHOICES["public"])
+    shown = await post(site, alice, f"Yes!</p>{line}<p>", quote=QuoteDraft(tea))
+    asked = await post(site, alice, "May I?", quote=QuoteDraft(tea))
+    secret = await post(site, bob, "Between us", quote_policy=CHOICES["public"])
+    hidden = await post(site, alice, "Look", quote=QuoteDraft(secret))
+    await site.execute(f"UPDATE statuses SET visibility={int(Visibility.PRIVATE)} WHERE id={secret}")
+    for status_id, state in ((shown, QuoteState.ACCEPTED), (asked, QuoteState.PENDING), (hidden, QuoteState.ACCEPTED)):
+        await site.execute(f"UPDATE quotes SET state={int(state)} WHERE status_id={status_id}")
+    page = await read(site, f"/@alice/{shown}")
+    assert Tags(page.text).find("blockquote", **{"aria-label": "Quoted post by Bob"})
+    quoted = page.text.partition("<blockquote")[2].partition("</blockquote>")[0]
+    assert "Tea?" in quoted.partition("<details>")[2] and "Drinks</summary>" in quoted and f"/@bob/{tea}" in quoted
+    for status_id, said in ((asked, "once its author agrees"), (hidden, "can't be shown")):
+        page = await read(site, f"/@alice/{status_id}")
+        assert said in page.text.replace("&#39;", "'")
+        assert "Tea?" not in page.text and "Between us" not in page.text
 
 
 @scene()

@@ -23,6 +23,12 @@ from phiomia.web.visit import Visit
 
 _SUMMARY = 200
 _TAG = re.compile(r"""(<(?:[^>"']|"[^"]*"|'[^']*')*+>)""")
+_NOT_QUOTED = {
+    "pending": "The quoted post is shown once its author agrees.",
+    "rejected": "The author of the quoted post did not agree.",
+    "revoked": "The author of the quoted post no longer agrees.",
+    "deleted": "The quoted post was deleted.",
+}
 _SHORTCODE = re.compile(r":([A-Za-z0-9_]{2,}):")
 
 
@@ -118,6 +124,18 @@ class Mention(msgspec.Struct, frozen=True):
     acct: str
 
 
+class Quote(msgspec.Struct, frozen=True):
+    """What a post quotes, if everybody may see it."""
+
+    state: str
+    quoted_status: "Post | None" = None
+
+    @property
+    def reason(self) -> str:
+        """Why it is not shown."""
+        return _NOT_QUOTED.get(self.state, "The quoted post can't be shown.")
+
+
 class Post(msgspec.Struct, frozen=True):
     """A status."""
 
@@ -141,6 +159,7 @@ class Post(msgspec.Struct, frozen=True):
     account: Person
     reblog: "Post | None" = None
     poll: Poll | None = None
+    quote: Quote | None = None
 
     @property
     def answers(self) -> str:
