@@ -215,6 +215,26 @@ async def test_a_hashtag_collects_public_posts(site: Site) -> None:
 
 
 @scene()
+async def test_a_member_s_posts_with_a_hashtag_have_a_page(site: Site) -> None:
+    alice, bob = await make_account(site.db, "alice"), await make_account(site.db, "bob")
+    for number in range(22):
+        await post(site, alice, f"Tea {number}.", tags=[("tea", "Tea")])
+    await post(site, alice, "Coffee.", tags=[("coffee", "coffee")])
+    await post(site, alice, "Secret tea.", tags=[("tea", "tea")], visibility=Visibility.PRIVATE)
+    await post(site, bob, "My tea.", tags=[("tea", "tea")])
+    page = await read(site, "/@alice/tagged/TEA")
+    assert "Tea 21." in page.text
+    assert not re.search("Coffee|Secret|My tea", page.text)
+    (older,) = Tags(page.text).find("a", rel="next")
+    assert older["href"].startswith("/@alice/tagged/tea?")
+    rest = await read(site, older["href"])
+    assert re.findall(r"Tea (\d+)\.", rest.text) == ["1", "0"]
+    assert "nothing here" in (await read(site, "/@bob/tagged/coffee")).text
+    for path in ("/@alice/tagged/unknown", "/@nobody/tagged/tea", "/@alice/tagged/a%20b"):
+        await read(site, path, 404)
+
+
+@scene()
 async def test_the_front_page_shows_the_newest_posts(site: Site) -> None:
     alice, carol = await make_account(site.db, "alice"), await make_account(site.db, "carol", domain="other.example")
     first = await post(site, alice, "Number 0.")

@@ -12,7 +12,7 @@ def render_featured_tag(view: FeaturedTagView, links: Links) -> dict[str, Any]:
     return {
         "id": str(view.id),
         "name": view.name,
-        "url": links.tag(view.key),
+        "url": links.tag_of(view.username, view.key) if view.username else links.tag(view.key),
         "statuses_count": str(view.statuses_count),
         "last_status_at": None if view.last_status_at is None else iso_day(view.last_status_at),
     }

@@ -65,6 +65,10 @@ class Links:
         """The page of a hashtag."""
         return f"{self.base}/tags/{name}"
 
+    def tag_of(self, username: str, name: str) -> str:
+        """The page of what a member has posted with a hashtag."""
+        return f"{self.base}/@{username}/tagged/{name}"
+
     def status(self, username: str, status_id: int) -> str:
         """The page of a local status."""
         return f"{self.base}/@{username}/{status_id}"

@@ -38,6 +38,7 @@ def mount(app: "falcon.asgi.App[Any, Any]", context: WebContext) -> None:
     app.add_route("/about", page(context, get=home.show_about))
     app.add_route("/@{username}", page(context, get=profile.show_profile))
     app.add_route("/@{username}/{status_id}", page(context, get=status.show_status))
+    app.add_route("/@{username}/tagged/{name}", page(context, get=tag.show_tag_of_member))
     app.add_route("/tags/{name}", page(context, get=tag.show_tag))
     app.add_route("/users/{username}", page(context, get=profile.go_to_profile))
     app.add_route("/users/{username}/statuses/{status_id}", page(context, get=status.go_to_status))

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, case, delete, func, select, update
 
+from phiomia.domain.accounts.models import accounts
 from phiomia.domain.errors import Invalid, NotFound
 from phiomia.domain.statuses.events import StatusCreated, StatusDeleted, StatusEdited
 from phiomia.domain.statuses.models import status_tags, statuses
@@ -25,7 +26,10 @@ _LOOKED_THROUGH = 1_000
 
 
 class FeaturedTagView(NamedTuple):
-    """A hashtag on a profile. `name` is as the member wrote it, `key` what it is found by."""
+    """A hashtag on a profile. `name` is as the member wrote it, `key` what it is found by.
+
+    `username` is whose profile it is, empty for those of other servers.
+    """
 
     id: int
     tag_id: int
@@ -33,16 +37,22 @@ class FeaturedTagView(NamedTuple):
     key: str
     statuses_count: int
     last_status_at: int | None
+    username: str
 
 
-_VIEW = select(
-    featured_tags.c.id,
-    featured_tags.c.tag_id,
-    featured_tags.c.name,
-    tags.c.name,
-    featured_tags.c.statuses_count,
-    featured_tags.c.last_status_at,
-).join(tags, tags.c.id == featured_tags.c.tag_id)
+_VIEW = (
+    select(
+        featured_tags.c.id,
+        featured_tags.c.tag_id,
+        featured_tags.c.name,
+        tags.c.name,
+        featured_tags.c.statuses_count,
+        featured_tags.c.last_status_at,
+        case((accounts.c.domain == "", accounts.c.username), else_=""),
+    )
+    .join(tags, tags.c.id == featured_tags.c.tag_id)
+    .join(accounts, accounts.c.id == featured_tags.c.account_id)
+)
 _MINE = featured_tags.c.account_id == P("account")
 _OF = Query(_VIEW.where(_MINE).order_by(featured_tags.c.statuses_count.desc(), featured_tags.c.id))
 _ONE = Query(_VIEW.where(_MINE, featured_tags.c.id == P("id")))
@@ -123,10 +133,9 @@ async def feature_tag(session: WriteSession, account_id: int, name: str) -> Feat
     if await session.value(_COUNT, account=account_id) >= limits.FEATURED_TAGS:
         raise Invalid("Validation failed: You have already featured the maximum number of hashtags")
     uses, last_at = await _count_uses(session, account_id, tag.id)
-    made = FeaturedTagView(new_id(), tag.id, name, tag.name, uses, last_at)
     await session.execute(
         _INSERT,
-        id=made.id,
+        id=new_id(),
         account_id=account_id,
         tag_id=tag.id,
         name=name,
@@ -135,6 +144,7 @@ async def feature_tag(session: WriteSession, account_id: int, name: str) -> Feat
         created_at=now_ms(),
     )
     await record(session, TagFeatured(account_id=account_id, key=tag.name, name=name))
+    (made,) = await session.views(FeaturedTagView, _BY_TAG, account=account_id, tag=tag.id)
     return made
 
 
