@@ -7,6 +7,7 @@ database to itself.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shutil
 import uuid
@@ -35,6 +36,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.postgresql)
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     items[:] = spread(items, lambda item: item.path.relative_to(TESTS).as_posix(), processes)
+
+
+def pytest_collection_finish() -> None:
+    """Takes what is loaded by now out of the collector's sight: it stays, and each look at it takes 0.2 seconds."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -15,8 +15,8 @@ import importlib
 import json
 import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -26,7 +26,7 @@ import falcon.testing
 
 from contract import assert_returns
 from phiomia.api.context import Api
-from phiomia.api.endpoint import mount
+from phiomia.api.endpoint import ENDPOINTS, mount
 from phiomia.domain.accounts.models import accounts
 from phiomia.domain.media.kinds import MediaKind, MediaState
 from phiomia.domain.media.models import media
@@ -264,17 +264,43 @@ async def make_picture(
     return media_id
 
 
-async def make_api(
-    db: Database, *modules: str, rate_limits: RateLimits | None = None, effects: bool = False
-) -> tuple[Api, Client]:
-    """The API on a database, with the endpoints of these modules of `phiomia.api`; with `effects`, all that follows."""
+# Mounted apps that no world has at the moment. What an app was mounted from, besides its Api: endpoints and limits.
+_SPARE: dict[tuple[int, RateLimits], list[tuple[Api, Client]]] = {}
+
+
+@contextmanager
+def mounted(api: Api) -> Iterator[tuple[Api, Client]]:
+    """The API on a Falcon app that nobody else has meanwhile; use the Api that is given back.
+
+    Mounting all endpoints takes as long as a test does, so apps are used again, with everything in their Api replaced.
+    """
+    spare = _SPARE.setdefault((len(ENDPOINTS), api.config.rate_limits), [])
+    mine, client = spare.pop() if spare else _mount(api)
+    if mine is not api:
+        vars(mine).clear()
+        vars(mine).update(vars(api))
+    try:
+        yield mine, client
+    finally:
+        spare.append((mine, client))
+
+
+def _mount(api: Api) -> tuple[Api, Client]:
+    app = falcon.asgi.App()
+    app.req_options.strip_url_path_trailing_slash = True
+    mount(app, api)
+    return api, Client(app)
+
+
+async def make_api(db: Database, *modules: str, rate_limits: RateLimits | None = None, effects: bool = False) -> Api:
+    """What the endpoints of these modules of `phiomia.api` stand on; with `effects`, all that follows happens."""
     for name in modules:
         importlib.import_module(f"phiomia.api.{name}")
     config = Config(public_url=BASE, rate_limits=rate_limits or RateLimits(enabled=False))
     bus = LocalBus()
     await bus.start()
     db.services = Services(side_effects=SIDE_EFFECTS if effects else {}, bus=bus, config=config)
-    api = Api(
+    return Api(
         config=config,
         db=db,
         bus=bus,
@@ -283,10 +309,6 @@ async def make_api(
         fragments=Fragments(Links(BASE, DOMAIN, lambda key: f"{BASE}/media/{key}")),
         rates=Rates(),
     )
-    app = falcon.asgi.App()
-    app.req_options.strip_url_path_trailing_slash = True
-    mount(app, api)
-    return api, Client(app)
 
 
 @asynccontextmanager
@@ -297,8 +319,9 @@ async def open_world(
     db = open_database(url)
     await db.start()
     try:
-        api, client = await make_api(db, *modules, rate_limits=rate_limits, effects=effects)
-        yield World(db, api, client)
+        made = await make_api(db, *modules, rate_limits=rate_limits, effects=effects)
+        with mounted(made) as (api, client):
+            yield World(db, api, client)
     finally:
         await db.close()
 
