@@ -18,14 +18,25 @@ ROOT = Path(phiomia.__file__).parent
 
 
 @cache
-def modules() -> dict[str, ast.Module]:
-    """Every module by its path."""
-    return {str(path.relative_to(ROOT)): ast.parse(path.read_bytes()) for path in sorted(ROOT.rglob("*.py"))}
+def sources() -> dict[str, str]:
+    """The text of every module by its path."""
+    return {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in sorted(ROOT.rglob("*.py"))}
 
 
-def imports(tree: ast.Module) -> Iterator[str]:
+@cache
+def nodes(path: str) -> list[ast.AST]:
+    """All that a module consists of."""
+    return list(ast.walk(ast.parse(sources()[path])))
+
+
+def modules(*words: str) -> dict[str, list[ast.AST]]:
+    """The modules with one of these words in them, by path: no other can name it, and to parse them all takes long."""
+    return {path: nodes(path) for path, text in sources().items() if any(word in text for word in words)}
+
+
+def imports(inside: list[ast.AST]) -> Iterator[str]:
     """The full names of all that a module imports, wherever it does so."""
-    for node in ast.walk(tree):
+    for node in inside:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -37,8 +48,8 @@ def importers(*names: str) -> set[str]:
     """The modules that import one of these packages."""
     return {
         path
-        for path, tree in modules().items()
-        if any(found == name or found.startswith(f"{name}.") for found in imports(tree) for name in names)
+        for path, inside in modules(*(name.rpartition(".")[2] for name in names)).items()
+        if any(found == name or found.startswith(f"{name}.") for found in imports(inside) for name in names)
     }
 
 
@@ -50,7 +61,7 @@ def mentions(*names: str) -> set[str]:
             isinstance(node, ast.Name) and node.id in names
         )
 
-    return {path for path, tree in modules().items() if any(map(is_named, ast.walk(tree)))}
+    return {path for path, inside in modules(*names).items() if any(map(is_named, inside))}
 
 
 def within(found: set[str], allowed: set[str]) -> None:
@@ -74,8 +85,8 @@ def test_nobody_opens_sockets_to_others() -> None:
     within(mentions(*openers) - {"platform/http.py"}, {"upgrade/prober/ask.py", "upgrade/prober/stream.py"})
     plain = {
         path
-        for path, tree in modules().items()
-        for node in ast.walk(tree)
+        for path, inside in modules(*CONNECTING).items()
+        for node in inside
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CONNECTING
     }
     assert plain <= LOCAL_SOCKETS, plain - LOCAL_SOCKETS
@@ -106,8 +117,8 @@ def test_one_gate_for_documents() -> None:
     # Whoever asks for documents gets them with their origin checked; others get bytes and make nothing of them.
     asking = {
         path
-        for path, tree in modules().items()
-        for node in ast.walk(tree)
+        for path, inside in modules("client").items()
+        for node in inside
         if isinstance(node, ast.Attribute) and node.attr in ("get", "post")
         if isinstance(node.value, ast.Attribute) and node.value.attr == "client"
     }
@@ -143,8 +154,8 @@ def _decoding() -> set[str]:
     """The modules that decode JSON by themselves."""
     return {
         path
-        for path, tree in modules().items()
-        for node in ast.walk(tree)
+        for path, inside in modules("decode", "Decoder").items()
+        for node in inside
         if isinstance(node, ast.Attribute) and node.attr in ("decode", "Decoder")
         if isinstance(node.value, ast.Attribute) and node.value.attr == "json"
     }
@@ -165,7 +176,7 @@ def test_one_sanitiser() -> None:
 
 def test_one_rule_of_who_sees_what() -> None:
     # What compares visibilities in SQL. A place that shows posts to people uses `policy.py`, whatever else it asks.
-    comparing = {path for path, tree in modules().items() if any(map(_compares_visibility, ast.walk(tree)))}
+    comparing = {path for path, inside in modules("visibility").items() if any(map(_compares_visibility, inside))}
     showing = {path for path in comparing if path.startswith(("api/", "web/", "entities/", "streaming/"))}
     assert showing == set(), "edges ask the domain"
     within(comparing, COMPARING | {"domain/statuses/policy.py"})
@@ -201,4 +212,4 @@ def _compares_visibility(node: ast.AST) -> bool:
 
 @pytest.mark.parametrize("name", ["platform/http.py", "platform/html.py", "domain/statuses/policy.py"])
 def test_the_ways_are_where_they_are_said_to_be(name: str) -> None:
-    assert name in modules()
+    assert name in sources()
