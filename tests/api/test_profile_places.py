@@ -3,7 +3,7 @@
 from typing import Any
 
 from contract import assert_returns
-from world import Account, World, story
+from world import BASE, Account, World, story
 
 MODULES = ("accounts", "statuses", "featured_tags", "endorsements", "familiar_followers", "followed_tags", "search")
 
@@ -58,6 +58,8 @@ async def test_hashtags_are_featured_by_name_and_suggested(world: World) -> None
     assert names == ["often", "rare"]
     tag = (await world.client.post("/api/v1/tags/often/feature", alice)).json
     assert_returns("POST /api/v1/tags/:id/feature", tag)
+    (featured,) = await world.client.check("GET /api/v1/featured_tags", alice)
+    assert featured["url"] == f"{BASE}/@alice/tagged/often"
     assert (tag["featuring"], tag["following"]) == (True, False)
     assert (await world.client.get("/api/v1/tags/often", alice)).json["featuring"] is True
     assert "featuring" not in (await world.client.get("/api/v1/tags/often")).json
