@@ -7,7 +7,6 @@ import msgspec
 from phiomia.api.endpoint import Call
 from phiomia.api.errors import ApiError
 from phiomia.api.params import Id
-from phiomia.domain.accounts.queries import load_account
 from phiomia.domain.accounts.state import AccountState
 from phiomia.domain.media.describe import Description
 from phiomia.domain.media.upload import clean_description, parse_focus
@@ -16,7 +15,7 @@ from phiomia.domain.statuses.draft import PollDraft, StatusDraft
 from phiomia.domain.statuses.quote_policy import CHOICES, choice_of
 from phiomia.domain.statuses.scheduled import ScheduledParams, ScheduledPoll
 from phiomia.domain.statuses.visibility import WORDS, Visibility
-from phiomia.domain.users.preferences import load_preferences
+from phiomia.domain.users.preferences import load_choices
 from phiomia.platform.db import ReadSession
 from phiomia.platform.languages import clean_language
 
@@ -98,9 +97,9 @@ async def compose_draft(call: Call, session: ReadSession, typed: StatusText) -> 
 
 async def complete(session: ReadSession, call: Call, params: PostParams) -> StatusText:
     """What was typed, with the member's usual choices in the place of what was not."""
-    usual = await load_preferences(session, call.actor)
+    usual, state = await load_choices(session, call.actor)
     visibility = Visibility(usual.visibility) if params.visibility is None else WORDS[params.visibility]
-    if visibility == Visibility.PUBLIC and (await load_account(session, call.actor)).state == AccountState.LIMITED:
+    if visibility == Visibility.PUBLIC and state == AccountState.LIMITED:
         visibility = Visibility.UNLISTED
     typed = read_text(params, visibility=visibility, language=usual.posting_language)
     return msgspec.structs.replace(

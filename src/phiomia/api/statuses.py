@@ -96,7 +96,8 @@ async def post(call: Call, params: PostParams) -> bytes:
     status_id = await call.api.db.write(
         lambda writing: create_status_once(writing, draft, key) if key else create_status(writing, draft)
     )
-    return await _show(call, status_id)
+    async with call.api.db.read() as session:
+        return await call.api.fragments.written(session, status_id, call.actor)
 
 
 @endpoint("GET", "/api/v1/statuses", access="optional", scopes=("read:statuses",), returns="array<entity:Status>")

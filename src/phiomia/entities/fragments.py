@@ -26,6 +26,7 @@ from phiomia.domain.statuses.queries import load_votes
 from phiomia.domain.statuses.quote_state import QuoteState
 from phiomia.domain.statuses.quote_views import QuoteView
 from phiomia.domain.statuses.views import FeedRow, PollView
+from phiomia.domain.statuses.written import load_written
 from phiomia.entities.account import render_account
 from phiomia.entities.card import render_card
 from phiomia.entities.filtered import Filtering
@@ -118,6 +119,16 @@ class Fragments:
         if not found:
             raise NotFound
         return found[0]
+
+    async def written(self, session: ReadSession, status_id: int, author_id: int) -> bytes:
+        """One that its author has just written, as they see it; in one statement unless it shows others' things.
+
+        Raises NotFound.
+        """
+        row, found = await load_written(session, status_id, author_id)
+        self._keep_accounts(found.people)
+        self._keep_statuses(found)
+        return await self.one(session, row, author_id)
 
     async def each(self, session: ReadSession, rows: Sequence[FeedRow], viewer: int | None) -> list[bytes]:
         """The rows as Status entities. Their visibility has been established by the statement that gave them."""

@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import BigInteger, Column, Integer, Table, delete, func, select
 
 from phiomia.platform.clock import now_ms
-from phiomia.platform.db import P, Query, ReadSession, WriteSession, insert_into, metadata
+from phiomia.platform.db import P, Query, ReadSession, WriteSession, metadata
 from phiomia.platform.db.tables import moment, words
 from phiomia.platform.jobs.defer import Job, defer, wake
 
@@ -62,8 +62,15 @@ class StreamEvent(NamedTuple):
     at: int
 
 
-_APPEND = insert_into(stream_events, "kind", "body", "at")
-_ORDER = Query.raw(sqlite="SELECT 1", postgresql="SELECT pg_advisory_xact_lock(7417001)")
+# The number is given once the lock is held, which is until the transaction ends.
+_APPEND = Query.raw(
+    sqlite="INSERT INTO stream_events (kind, body, at) VALUES (:kind, :body, :at)",
+    postgresql="""
+    WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(7417001))
+    INSERT INTO stream_events (kind, body, at)
+    SELECT CAST(:kind AS text), CAST(:body AS text), CAST(:at AS bigint) FROM turn
+    """,
+)
 _AFTER = Query(
     select(stream_events.c.seq, stream_events.c.kind, stream_events.c.body, stream_events.c.at)
     .where(stream_events.c.seq > P("seq"))
@@ -89,8 +96,6 @@ async def record(session: WriteSession, event: Event) -> None:
 
 async def append_stream(session: WriteSession, kind: str, body: object) -> None:
     """Adds an event to the streaming log. Call it last in a transaction: on PostgreSQL it orders the commits."""
-    if session.dialect == "postgresql":
-        await session.value(_ORDER)
     await session.execute(_APPEND, kind=kind, body=msgspec.json.encode(body).decode(), at=now_ms())
     wake(session, TOPIC)
 

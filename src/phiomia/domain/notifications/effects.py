@@ -218,8 +218,10 @@ async def on_status_created(session: WriteSession, event: StatusCreated) -> None
     """Those mentioned, and followers who asked for it, learn of it, unless it is no news."""
     if event.late:
         return
-    await notify_mentioned(session, event.status_id)
-    await notify_followers_with_bell(session, event.status_id)
+    if event.addresses:
+        await notify_mentioned(session, event.status_id)
+    if event.audience.bells:
+        await notify_followers_with_bell(session, event.status_id)
 
 
 async def on_status_edited(session: WriteSession, event: StatusEdited) -> None:

@@ -1,7 +1,7 @@
 """Keeping the index right when statuses and accounts change."""
 
 from phiomia.domain.accounts.events import AccountUpdated
-from phiomia.domain.search.index import index_account, index_status, unindex_status
+from phiomia.domain.search.index import index_account, index_draft, index_status, unindex_status
 from phiomia.domain.search.jobs import IndexStatusesOf, note_interest
 from phiomia.domain.statuses.events import (
     StatusBookmarked,
@@ -19,7 +19,16 @@ from phiomia.platform.jobs import defer
 
 async def index_new_status(session: WriteSession, event: StatusCreated) -> None:
     """A new status can be found."""
-    await index_status(session, event.status_id)
+    if event.draft is None:
+        await index_status(session, event.status_id)
+        return
+    await index_draft(
+        session,
+        event.status_id,
+        event.draft,
+        in_reply_to_id=event.in_reply_to_id,
+        indexable=event.audience.indexable,
+    )
 
 
 async def reindex_edited_status(session: WriteSession, event: StatusEdited) -> None:

@@ -5,6 +5,7 @@ favourited, bookmarked or boosted it), and whether everybody may.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import delete, literal, select, union_all
 
@@ -14,6 +15,7 @@ from phiomia.domain.media.models import media
 from phiomia.domain.search.models import account_search, status_search
 from phiomia.domain.search.parse import language_mark
 from phiomia.domain.search.words import mark, split_words, write_body
+from phiomia.domain.statuses.draft import StatusDraft
 from phiomia.domain.statuses.models import bookmarks, favourites, poll_options, status_mentions, statuses
 from phiomia.domain.statuses.visibility import Visibility
 from phiomia.platform.db import P, Query, WriteSession
@@ -22,21 +24,26 @@ from phiomia.platform.html import to_plain_text
 
 _MOST_INTERESTED = 1_000
 
+
+class _Said(NamedTuple):
+    """What is indexed of a status, in the order of the columns below."""
+
+    account_id: int
+    local: bool
+    source: str
+    content: str
+    spoiler_text: str
+    visibility: int
+    sensitive: bool
+    language: str | None
+    in_reply_to_id: int | None
+    poll_id: int | None
+    media_count: int
+    indexable: bool
+
+
 _STATUS = Query(
-    select(
-        statuses.c.account_id,
-        statuses.c.local,
-        statuses.c.source,
-        statuses.c.content,
-        statuses.c.spoiler_text,
-        statuses.c.visibility,
-        statuses.c.sensitive,
-        statuses.c.language,
-        statuses.c.in_reply_to_id,
-        statuses.c.poll_id,
-        statuses.c.media_count,
-        accounts.c.indexable,
-    )
+    select(*[statuses.c[name] for name in _Said._fields if name != "indexable"], accounts.c.indexable)
     .join(accounts, accounts.c.id == statuses.c.account_id)
     .where(statuses.c.id == P("id"), statuses.c.reblog_of_id.is_(None))
 )
@@ -78,41 +85,57 @@ _DROP_ACCOUNT = Query(delete(account_search).where(account_search.c.rowid == P("
 
 async def index_status(session: WriteSession, status_id: int) -> None:
     """Lets a status be found by what it says now; boosts and statuses that are gone are not in the index."""
-    row = await session.one(_STATUS, id=status_id)
-    if row is None:
+    said = await session.view(_Said, _STATUS, id=status_id)
+    if said is None:
         await unindex_status(session, status_id)
         return
-    (
-        author,
-        local,
-        source,
-        content,
-        spoiler,
-        visibility,
-        sensitive,
-        language,
-        reply_to,
-        poll_id,
-        media_count,
-        open_,
-    ) = row
-    texts = [spoiler, source if local and source else to_plain_text(content)]
-    marks = [mark("a", author)]
-    if visibility == Visibility.PUBLIC and open_:
+    options = None if said.poll_id is None else await session.column(_OPTIONS, id=said.poll_id)
+    await _put_status(session, status_id, said, options, await session.column(_INTERESTED, id=status_id))
+
+
+async def index_draft(
+    session: WriteSession, status_id: int, draft: StatusDraft, *, in_reply_to_id: int | None, indexable: bool
+) -> None:
+    """The same for what has just been written, of which only those it is addressed to may have an interest yet."""
+    said = _Said(
+        account_id=draft.account_id,
+        local=draft.local,
+        source=draft.source,
+        content=draft.content,
+        spoiler_text=draft.spoiler_text,
+        visibility=draft.visibility,
+        sensitive=draft.sensitive,
+        language=draft.language,
+        in_reply_to_id=in_reply_to_id,
+        poll_id=None,
+        media_count=draft.media_count,
+        indexable=indexable,
+    )
+    addressed = draft.mentions or draft.silent_mentions
+    interested = await session.column(_INTERESTED, id=status_id) if addressed else []
+    await _put_status(session, status_id, said, draft.poll.options if draft.poll else None, interested)
+
+
+async def _put_status(
+    session: WriteSession, status_id: int, said: _Said, options: Sequence[str] | None, interested: Sequence[int]
+) -> None:
+    texts = [said.spoiler_text, said.source if said.local and said.source else to_plain_text(said.content)]
+    marks = [mark("a", said.account_id)]
+    if said.visibility == Visibility.PUBLIC and said.indexable:
         marks.append(mark("p"))
-    if reply_to is not None:
+    if said.in_reply_to_id is not None:
         marks.append(mark("s", "reply"))
-    if sensitive:
+    if said.sensitive:
         marks.append(mark("s", "sensitive"))
-    marks += _language_marks(language)
-    if "://" in texts[1] and not media_count:
+    marks += _language_marks(said.language)
+    if "://" in texts[1] and not said.media_count:
         marks.append(mark("h", "link"))
-    if media_count:
+    if said.media_count:
         _add_media(await session.all(_MEDIA, id=status_id), texts, marks)
-    if poll_id is not None:
-        texts += await session.column(_OPTIONS, id=poll_id)
+    if options is not None:
+        texts += options
         marks.append(mark("h", "poll"))
-    marks += [mark("v", one) for one in await session.column(_INTERESTED, id=status_id)]
+    marks += [mark("v", one) for one in interested]
     await session.execute(
         _PUT_STATUS, id=status_id, body=write_body(session.dialect, split_words("\n".join(texts)), marks)
     )

@@ -13,6 +13,7 @@ from phiomia.domain.statuses.events import StatusCreated, StatusEdited
 from phiomia.domain.statuses.models import cards, statuses
 from phiomia.platform.clock import DAY, SECOND, now_ms
 from phiomia.platform.db import P, Query, WriteSession
+from phiomia.platform.db.session import Row
 from phiomia.platform.ids import new_id
 from phiomia.platform.jobs.defer import Job, defer
 
@@ -52,7 +53,7 @@ class FetchCard(Job, frozen=True):
 
 async def attach_card(session: WriteSession, event: StatusCreated | StatusEdited) -> None:
     """The status shows the preview of the first link in it; an unknown or old one is fetched once, a little later."""
-    row = await session.one(_CONTENT, id=event.status_id)
+    row = await _read_content(session, event)
     if row is None:
         return
     content, media_count, before, local = row
@@ -62,6 +63,12 @@ async def attach_card(session: WriteSession, event: StatusCreated | StatusEdited
     card_id = await _find_card(session, url, bool(local)) if url else None
     if card_id != before:
         await session.execute(_ATTACH, id=event.status_id, card=card_id)
+
+
+async def _read_content(session: WriteSession, event: StatusCreated | StatusEdited) -> Row | None:
+    if isinstance(event, StatusCreated) and event.draft is not None:
+        return (event.draft.content, event.draft.media_count, None, event.local)
+    return await session.one(_CONTENT, id=event.status_id)
 
 
 def find_link(content: str, own_hosts: set[str]) -> str:

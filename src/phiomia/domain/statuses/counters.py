@@ -45,7 +45,7 @@ _FAVOURITES = Query(_of_status("favourites_count"))
 
 
 async def count_status(session: WriteSession, account_id: int, visibility: int, at: int) -> None:
-    """An account has one more status."""
+    """An account has one more status. On PostgreSQL its other posts wait from here on: to be called late."""
     if visibility != Visibility.DIRECT:
         await session.execute(_POSTED, id=account_id, at=at)
 

@@ -8,6 +8,7 @@ from phiomia.domain.errors import Invalid, NotFound
 from phiomia.domain.instance.remote_emojis import keep_emojis
 from phiomia.domain.media.attach import attach_media
 from phiomia.domain.media.remote import write_remote_media
+from phiomia.domain.statuses.audience import Audience, load_audience
 from phiomia.domain.statuses.counters import count_reply, count_status
 from phiomia.domain.statuses.draft import PollDraft, StatusDraft
 from phiomia.domain.statuses.events import StatusCreated
@@ -85,8 +86,9 @@ async def create_status(session: WriteSession, draft: StatusDraft) -> int:
         await write_poll(session, poll_id, id_, draft.account_id, draft.poll, now)
     if parent is not None:
         await count_reply(session, parent.id, draft.visibility, by=1)
+    audience = await load_audience(session, draft.account_id)
     await count_status(session, draft.account_id, draft.visibility, created_at)
-    await record(session, _event_of(draft, id_, parent))
+    await record(session, _event_of(draft, id_, parent, audience))
     if draft.quote is not None:
         await write_quote(session, id_, draft.account_id, draft.visibility, draft.quote, local=draft.local)
     return id_
@@ -122,7 +124,7 @@ def _row_of(
     }
 
 
-def _event_of(draft: StatusDraft, id_: int, parent: _Parent | None) -> StatusCreated:
+def _event_of(draft: StatusDraft, id_: int, parent: _Parent | None, audience: Audience) -> StatusCreated:
     return StatusCreated(
         status_id=id_,
         account_id=draft.account_id,
@@ -133,6 +135,9 @@ def _event_of(draft: StatusDraft, id_: int, parent: _Parent | None) -> StatusCre
         with_media=draft.media_count > 0,
         tags=[key for key, _ in draft.tags],
         late=draft.late,
+        draft=draft,
+        in_reply_to_id=parent.id if parent else None,
+        audience=audience,
     )
 
 

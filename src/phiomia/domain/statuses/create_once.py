@@ -2,7 +2,6 @@
 
 from sqlalchemy import delete, select
 
-from phiomia.domain.accounts.models import accounts
 from phiomia.domain.statuses.create import create_status
 from phiomia.domain.statuses.draft import StatusDraft
 from phiomia.domain.statuses.models import idempotency_keys
@@ -10,8 +9,8 @@ from phiomia.platform.clock import SECOND, now_ms
 from phiomia.platform.db import P, Query, WriteSession, put_into
 from phiomia.platform.limits import IDEMPOTENCY_SECONDS
 
-# Of two requests at the same moment, the second waits to see the first.
-_LOCK = Query(select(accounts.c.id).where(accounts.c.id == P("id")).with_for_update(key_share=True))
+# Of two requests at the same moment, the second waits to see the first. SQLite has but one writer.
+_LOCK = Query.raw(sqlite="SELECT 1", postgresql="SELECT pg_advisory_xact_lock(hashtextextended(:of_key, :account))")
 _KNOWN = Query(
     select(idempotency_keys.c.status_id).where(
         idempotency_keys.c.account_id == P("account"),
@@ -29,7 +28,8 @@ async def create_status_once(session: WriteSession, draft: StatusDraft, key: str
     Raises NotFound, Invalid.
     """
     now = now_ms()
-    await session.one(_LOCK, id=draft.account_id)
+    if session.dialect == "postgresql":
+        await session.one(_LOCK, account=draft.account_id, of_key=key)
     known = await session.value(_KNOWN, account=draft.account_id, of_key=key, since=now - IDEMPOTENCY_SECONDS * SECOND)
     if known is not None:
         return int(known)

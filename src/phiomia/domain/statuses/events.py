@@ -1,5 +1,7 @@
 """What has happened to statuses."""
 
+from phiomia.domain.statuses.audience import Audience
+from phiomia.domain.statuses.draft import StatusDraft
 from phiomia.platform.events import Event
 
 
@@ -15,6 +17,15 @@ class StatusCreated(Event, frozen=True):
     with_media: bool
     tags: list[str] = []
     late: bool = False  # it is no news: written long ago, and only now known here
+    # What need not be read again, as far as it is known.
+    draft: StatusDraft | None = None
+    in_reply_to_id: int | None = None
+    audience: Audience = Audience()
+
+    @property
+    def addresses(self) -> bool:
+        """Whether it may be addressed to somebody."""
+        return self.draft is None or bool(self.draft.mentions or self.draft.silent_mentions)
 
 
 class ReplyAdopted(Event, frozen=True):

@@ -17,7 +17,13 @@ from phiomia.domain.statuses.events import (
 from phiomia.domain.statuses.models import status_mentions, status_tags, statuses
 from phiomia.domain.statuses.visibility import Visibility
 from phiomia.domain.tags.models import tag_follows, tags
-from phiomia.domain.timelines.fan_out import fan_out, lists_with, lists_with_author, put_into_own_feed
+from phiomia.domain.timelines.fan_out import (
+    fan_out,
+    fan_out_with_own,
+    lists_with,
+    lists_with_author,
+    put_into_own_feed,
+)
 from phiomia.domain.timelines.feeds import forget_status
 from phiomia.domain.timelines.models import home_feed
 from phiomia.platform import limits
@@ -74,24 +80,50 @@ async def deliver_created(session: WriteSession, event: StatusCreated) -> None:
     """Own feed, followers' feeds, streams; none of them for what is no news."""
     if event.late:
         return
-    await _deliver(session, event.status_id, event.account_id, event.status_id, event.local)
+    known = event.audience.followers if event.draft is not None and not event.tags else None
+    followers = await _count_followers(session, event.account_id, event.status_id) if known is None else known
+    home = await _fill_feeds(session, event, event.status_id, followers)
+    public, listed = event.visibility == Visibility.PUBLIC, event.visibility < Visibility.DIRECT
+    lists = event.audience.lists if event.audience.lists is not None else await lists_with(session, event.status_id)
+    body = {
+        "id": event.status_id,
+        "account": event.account_id,
+        "visibility": Visibility(event.visibility).word,
+        "local": event.local,
+        "boost": False,
+        "reply": event.in_reply_to_account_id not in (None, event.account_id),
+        "media": event.with_media,
+        "language": event.language,
+        "home": home,
+        **({"tags": event.tags} if public else {}),
+        "lists": lists if listed else [],
+    }
+    await append_stream(session, "status", body)
 
 
 async def deliver_boosted(session: WriteSession, event: StatusBoosted) -> None:
     """The same for a boost."""
-    await _deliver(session, event.status_id, event.account_id, event.original_id, event.local)
+    followers = await _count_followers(session, event.account_id, event.status_id)
+    home = await _fill_feeds(session, event, event.original_id, followers)
+    await _append(session, "status", event.status_id, home)
 
 
-async def _deliver(session: WriteSession, status_id: int, author_id: int, original_id: int, local: bool) -> None:
+async def _count_followers(session: WriteSession, author_id: int, status_id: int) -> int:
+    return await session.value(_FOLLOWERS, author=author_id, status=status_id) or 0
+
+
+async def _fill_feeds(
+    session: WriteSession, event: StatusCreated | StatusBoosted, original_id: int, followers: int
+) -> list[int]:
+    """Those who have it at home now."""
+    if followers <= limits.FAN_OUT_AT_ONCE:
+        return await (fan_out_with_own if event.local else fan_out)(session, event.status_id)
     home: list[int] = []
-    if local:
-        await put_into_own_feed(session, author_id, status_id, original_id)
-        home = [author_id]
-    if (await session.value(_FOLLOWERS, author=author_id, status=status_id) or 0) <= limits.FAN_OUT_AT_ONCE:
-        home += await fan_out(session, status_id)
-    else:
-        await defer(session, FanOut(status_id=status_id))
-    await _append(session, "status", status_id, home)
+    if event.local:
+        await put_into_own_feed(session, event.account_id, event.status_id, original_id)
+        home = [event.account_id]
+    await defer(session, FanOut(status_id=event.status_id))
+    return home
 
 
 async def deliver_adopted(session: WriteSession, event: ReplyAdopted) -> None:

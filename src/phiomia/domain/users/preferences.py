@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import func, select, update
 
+from phiomia.domain.accounts.models import accounts
 from phiomia.domain.users.models import users
 from phiomia.platform.db import P, Query, ReadSession, WriteSession
 from phiomia.platform.db.query import column_parameter
+from phiomia.platform.db.session import Row
 from phiomia.platform.languages import clean_language
 
 
@@ -47,18 +49,18 @@ class PostingDefaults(msgspec.Struct, frozen=True, kw_only=True):
     quote_policy: str | None = None
 
 
-_PREFERENCES = Query(
-    select(
-        users.c.rev,
-        users.c.role,
-        users.c.default_visibility,
-        users.c.default_sensitive,
-        users.c.default_language,
-        users.c.default_quote_policy,
-        users.c.settings,
-        users.c.locale,
-    ).where(users.c.account_id == P("account"))
-)
+_preferences = select(
+    users.c.rev,
+    users.c.role,
+    users.c.default_visibility,
+    users.c.default_sensitive,
+    users.c.default_language,
+    users.c.default_quote_policy,
+    users.c.settings,
+    users.c.locale,
+).where(users.c.account_id == P("account"))
+_PREFERENCES = Query(_preferences)
+_CHOICES = Query(_preferences.add_columns(accounts.c.state).join(accounts, accounts.c.id == users.c.account_id))
 _UPDATE = Query(
     update(users)
     .where(users.c.account_id == P("account"))
@@ -80,9 +82,17 @@ _decode_reading = msgspec.json.Decoder(Reading).decode
 
 async def load_preferences(session: ReadSession, account_id: int) -> Preferences:
     """What the person behind an account has chosen."""
-    rev, role, visibility, sensitive, language, quote_policy, settings, locale = (
-        await session.all(_PREFERENCES, account=account_id)
-    )[0]
+    return _read((await session.all(_PREFERENCES, account=account_id))[0])
+
+
+async def load_choices(session: ReadSession, account_id: int) -> tuple[Preferences, int]:
+    """The same with the account's state: what posting asks."""
+    *chosen, state = (await session.all(_CHOICES, account=account_id))[0]
+    return _read(chosen), state
+
+
+def _read(row: Row) -> Preferences:
+    rev, role, visibility, sensitive, language, quote_policy, settings, locale = row
     reading = _decode_reading(settings)
     return Preferences(rev, role, visibility, bool(sensitive), language, quote_policy, reading, locale)
 

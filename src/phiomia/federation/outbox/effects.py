@@ -5,6 +5,7 @@ from phiomia.domain.accounts.locality import goes_out, has_left, load_domains
 from phiomia.domain.relationships import events as relationships
 from phiomia.domain.statuses import events as statuses
 from phiomia.domain.statuses.documents import load_references
+from phiomia.domain.statuses.visibility import Visibility
 from phiomia.domain.tags.events import TagFeatured
 from phiomia.federation.outbox.acts import Act, SendAct
 from phiomia.federation.outbox.featured import SendFeaturedTag, SendPin
@@ -21,8 +22,14 @@ _COUNTS_EVERY_MS = 30 * SECOND
 
 async def tell_created(session: WriteSession, event: statuses.StatusCreated) -> None:
     """A member's status goes out."""
-    if event.local:
+    if event.local and _goes_far(event):
         await defer(session, SendStatus(event.status_id))
+
+
+def _goes_far(event: statuses.StatusCreated) -> bool:
+    """Whether somebody elsewhere may have to hear of it."""
+    followed = event.visibility <= Visibility.PRIVATE and event.audience.elsewhere
+    return event.addresses or followed or (event.visibility == Visibility.PUBLIC and event.audience.relays)
 
 
 async def tell_edited(session: WriteSession, event: statuses.StatusEdited) -> None:
