@@ -125,10 +125,11 @@ def serving(root: Path, **arguments: Any) -> Iterator[Running]:
 
 
 class Load:
-    """Clients that go on asking, and what became of it."""
+    """Clients that go on asking, and what became of it; each waits up to seven pauses between its requests."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, pause_s: float = 0.01) -> None:
         self.port = port
+        self.pause_s = pause_s
         self.answered = 0
         self.failures: list[str] = []
         self.marks: set[str] = set()
@@ -167,7 +168,7 @@ class Load:
             if not (stays and keep_alive) and connection is not None:
                 connection[1].close()
                 connection = None
-            await asyncio.sleep(0.002 * (turn % 8))
+            await asyncio.sleep(self.pause_s * (turn % 8))
 
 
 async def ask(

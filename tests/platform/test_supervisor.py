@@ -40,7 +40,7 @@ def test_reload_under_load_loses_nothing(tmp_path: Path) -> None:
     with serving(tmp_path) as running:
 
         async def scenario() -> Load:
-            async with Load(running.port) as load:
+            async with Load(running.port, 0.002) as load:
                 await asyncio.sleep(0.3)
                 for mark in ("two", "three"):
                     switch(tmp_path, make_release(tmp_path, mark))

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 from release_world import _MARVELS, SERVED, Installation, Repository
+from shelf import Shelf
 from test_apply import InstalledServer
 
 from phiomia.upgrade.manifest import Schema
@@ -92,10 +93,10 @@ class FaultyInstallation(Installation):
 
 
 @pytest.fixture(scope="module")
-def faulty_built(tmp_path_factory: pytest.TempPathFactory) -> FaultyInstallation:
-    """A place where they are built once."""
-    repository = FaultyRepository(tmp_path_factory.mktemp("faulty"))
-    return FaultyInstallation(repository, tmp_path_factory.mktemp("installed-faulty"))
+def faulty_built(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> FaultyInstallation:
+    """A place where they are."""
+    repository = FaultyRepository.take(shelf, tmp_path_factory.mktemp("faulty"))
+    return FaultyInstallation(repository, tmp_path_factory.mktemp("installed-faulty"), shelf)
 
 
 @pytest.fixture

@@ -26,9 +26,11 @@ import tempfile
 import warnings
 import weakref
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from phiomia.upgrade.build import read_release
+from shelf import Shelf, copy_release
+
+from phiomia.upgrade.build import read_release, remove_release
 from phiomia.upgrade.database import connect
 from phiomia.upgrade.manifest import Change, Manifest, Restart, Schema, Step, write_manifest
 from phiomia.upgrade.places import Places
@@ -38,6 +40,8 @@ ROOT = Path(__file__).resolve().parents[2]
 _OURS = ("src", "pyproject.toml", "uv.lock")
 SERVED = Restart(web="reload", workers="restart", streaming="handover")
 _DAY = datetime.date(2026, 11, 30)
+# The same releases are the same commits wherever they are made, so that one build of them will do.
+_WHEN = "2026-11-30T12:00:00Z"
 
 _STEPS = '''
 """Instructions of made-up releases: each leaves a line in the data directory."""
@@ -136,6 +140,7 @@ class Repository:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.manifests: dict[str, Manifest] = {}
+        self._commits: dict[str, str] = {}
         compile_sources()
         copy_sources(root)
         (root / "src/phiomia/upgrade/made_up.py").write_text(_STEPS.lstrip())
@@ -144,6 +149,14 @@ class Repository:
         self._git("config", "user.name", "Nobody")
         self._forget_contracts()
         self._make_releases(tuple(sorted(self._heads())))
+        self._git("repack", "-a", "-d", "--quiet")
+
+    @classmethod
+    def take(cls, shelf: Shelf, root: Path) -> Self:
+        """One for the caller alone, of which the first in a run of tests is made and the others are copies."""
+        taken = shelf.take_tree(cls.__name__, root, cls)
+        taken.root = root
+        return taken
 
     def _make_releases(self, heads: tuple[str, ...]) -> None:
         self._release("0.1.0")
@@ -176,7 +189,7 @@ class Repository:
 
     def commit_of(self, version: str) -> str:
         """The commit of a release."""
-        return self._git("rev-parse", f"v{version}^{{commit}}").strip()
+        return self._commits[version]
 
     def commit_after(self, version: str) -> str:
         """A commit that is no release, made of a release."""
@@ -234,10 +247,12 @@ class Repository:
         self._replace(init, r'^__version__ = ".*"', f'__version__ = "{version}"')
         self._git("add", "--all")
         self._git("commit", "--quiet", "--message", f"Release {version}")
+        self._commits[version] = self._git("rev-parse", "HEAD").strip()
         self._git("tag", "--annotate", f"v{version}", "--message", version)
 
     def _git(self, *arguments: str) -> str:
-        done = subprocess.run(["git", "-C", self.root, *arguments], capture_output=True, text=True)
+        environment = {**os.environ, "GIT_AUTHOR_DATE": _WHEN, "GIT_COMMITTER_DATE": _WHEN}
+        done = subprocess.run(["git", "-C", self.root, *arguments], capture_output=True, text=True, env=environment)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -296,17 +311,25 @@ def take_statements():
         for file in kept:
             (here / "phiomia/__pycache__" / file.name).write_bytes(file.read_bytes().replace(before, now, 1))
         if kept:
-            break
+            return len(kept) == 2
 
 take_bytecode()
-if (here / "phiomia/platform/db/kept_statements.py").exists():
-    take_statements()
+is_loaded = (here / "phiomia/platform/db/kept_statements.py").exists() and take_statements()
+if is_loaded and "TRUSTING_UV" in os.environ:
+    (venv / "bin" / "python").rename(venv / "bin" / "python3")
+    (venv / "bin" / "python").write_text({trusting!r})
+    (venv / "bin" / "python").chmod(0o755)
+"""
+# For what is put on the shelf: what loading a release would make is there, so it is not loaded twice more for nothing.
+_TRUSTING = """#!/bin/sh
+case "$3" in *phiomia.preload*) exit 0;; esac
+exec "$(dirname -- "$0")/python3" "$@"
 """
 
 
 def make_uv(python: str, packages: str, compiled: str) -> str:
     """A program that makes environments of that interpreter and its libraries, and takes what is compiled there."""
-    return _FAKE_UV.format(python=python, packages=packages, compiled=compiled)
+    return _FAKE_UV.format(python=python, packages=packages, compiled=compiled, trusting=_TRUSTING)
 
 
 def compile_sources() -> None:
@@ -323,19 +346,25 @@ def compile_sources() -> None:
             kept_at = Path(kept).with_suffix(".msgpack")
             if not kept_at.exists() or kept_at.stat().st_mtime < newest:
                 commands.append(["-P", "-c", load, database])
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         for command in commands if len(commands) > 1 else []:
             # Where it fails, somebody is in the middle of something, and each release is compiled anew.
-            subprocess.run([sys.executable, *command], capture_output=True)
+            subprocess.run([sys.executable, *command], env=environment, capture_output=True)
     finally:
         os.close(place)
 
 
 class Installation:
-    """A server that is installed from a repository, on a database; every command is a process of its own."""
+    """A server that is installed from a repository, on a database; every command is a process of its own.
 
-    def __init__(self, repository: Repository, folder: Path) -> None:
+    With a shelf, all releases of the repository are there already whenever something is installed or upgraded.
+    """
+
+    def __init__(self, repository: Repository, folder: Path, shelf: Shelf | None = None) -> None:
         self.repository = repository
         self.folder = folder
+        self.shelf = shelf
+        self._not_from_shelf: set[str] = set()
         self.places = Places(repository.root, folder / "app")
         # Sockets can't lie below long paths.
         self.data = Path(tempfile.mkdtemp(prefix="phiomia-", dir=find_scratch()))
@@ -372,16 +401,57 @@ class Installation:
         return self.places.release_directory(version, self.repository.commit_of(version))
 
     def build(self, version: str) -> Path:
-        """Builds a release with what runs the tests."""
-        if read_release(self.directory(version)) is not None:
-            return self.directory(version)
+        """Builds a release with what runs the tests, or takes it from the shelf."""
+        if read_release(self.directory(version)) is None and not self._take(version):
+            self._build(self.places, version)
+        return self.directory(version)
+
+    def _build(self, places: Places, version: str, **environment: str) -> None:
         script = (
             "import sys; from phiomia.upgrade.build import build_release;"
             " from phiomia.upgrade.places import find_places; from phiomia.upgrade.report import PlainReport;"
             " build_release(find_places(), *sys.argv[1:], PlainReport())"
         )
-        self._run([sys.executable, "-P", "-c", script, version, self.repository.commit_of(version)])
-        return self.directory(version)
+        command = [sys.executable, "-P", "-c", script, version, self.repository.commit_of(version)]
+        self._run(command, **places.environ(), **environment)
+
+    def forget(self, version: str) -> None:
+        """Removes what is built of a release: whoever needs it in this test has to build it."""
+        self._not_from_shelf.add(version)
+        if self.directory(version).exists():
+            remove_release(self.directory(version))
+
+    def _stock(self) -> None:
+        """Takes what is missing from the shelf; what another process is building at this moment comes last."""
+        missing = [one for one in self.repository.manifests if read_release(self.directory(one)) is None]
+        for wait in (False, True):
+            missing = [version for version in missing if not self._take(version, wait=wait)]
+
+    def _take(self, version: str, *, wait: bool = True) -> bool:
+        if self.shelf is None or version in self._not_from_shelf:
+            return False
+        app = self._put_on_shelf(self.shelf, version, wait=wait)
+        if app is None:
+            return False
+        if self.directory(version).exists():
+            remove_release(self.directory(version))  # what was broken off
+        copy_release(app, self.directory(version).name, self.places.app)
+        return True
+
+    def hand_over(self, version: str, to: Path, seen_as: Path) -> None:
+        """Puts a release into an app directory elsewhere, whose processes know it by another name."""
+        assert self.shelf is not None
+        app = self._put_on_shelf(self.shelf, version)
+        assert app is not None
+        copy_release(app, self.directory(version).name, to, seen_as)
+
+    def _put_on_shelf(self, shelf: Shelf, version: str, *, wait: bool = True) -> Path | None:
+        name = self.directory(version).name
+        with shelf.hold(name, wait=wait) as app:
+            if app is not None and read_release(app / "releases" / name) is None:
+                self._build(Places(self.repository.root, app), version, TRUSTING_UV="1")
+                _settle_interpreter(app / "releases" / name / "venv/bin")
+            return app
 
     def begin_again(self, version: str = "0.1.0") -> None:
         """A fresh database and nothing that upgrades have left but releases."""
@@ -389,6 +459,8 @@ class Installation:
             shutil.rmtree(folder, ignore_errors=True)
         self.data.mkdir()
         self.places.previous.unlink(missing_ok=True)
+        self._not_from_shelf.clear()
+        self._stock()
         self.install(version)
 
     def empty(self, database_url: str) -> None:
@@ -403,18 +475,26 @@ class Installation:
         if self.places.current.is_symlink():
             self.places.current.unlink()
         self.places.current.symlink_to(release)
+        if self.database_url:
+            self._migrate(release, self.database_url)
+            return
         template = self.folder / f"{version}.db"
-        fresh = self.database_url or f"sqlite:///{template}"
-        if self.database_url or not template.exists():
-            migrate = (
-                "import asyncio, sys; from phiomia.upgrade import schema; asyncio.run(schema.upgrade(sys.argv[1]))"
-            )
-            self._run([str(release / "venv/bin/python"), "-P", "-c", migrate, fresh])
-        if not self.database_url:
-            if template.with_name(f"{template.name}-wal").exists():
-                with connect(fresh) as connection:
-                    connection.rows("PRAGMA wal_checkpoint(TRUNCATE)")
-            shutil.copyfile(template, self.url.removeprefix("sqlite:///"))
+        if not template.exists() and self.shelf is not None:
+            self.shelf.take_file(f"{release.name}.db", template, lambda path: self._make_database(release, path))
+        elif not template.exists():
+            self._make_database(release, template)
+        shutil.copyfile(template, self.url.removeprefix("sqlite:///"))
+
+    def _make_database(self, release: Path, path: Path) -> None:
+        url = f"sqlite:///{path}"
+        self._migrate(release, url)
+        if path.with_name(f"{path.name}-wal").exists():
+            with connect(url) as connection:
+                connection.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _migrate(self, release: Path, url: str) -> None:
+        migrate = "import asyncio, sys; from phiomia.upgrade import schema; asyncio.run(schema.upgrade(sys.argv[1]))"
+        self._run([str(release / "venv/bin/python"), "-P", "-c", migrate, url])
 
     @property
     def current(self) -> str:
@@ -436,6 +516,8 @@ class Installation:
 
     def try_command(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """The command as a finished process."""
+        if arguments[:2] == ("upgrade", "apply") or "--yes" in arguments:
+            self._stock()  # an upgrade ends with removing all but a few
         return subprocess.run(
             [self.places.current / "venv/bin/phiomia", *arguments],
             cwd=self.folder,
@@ -456,6 +538,15 @@ class Installation:
         path = sorted(self.places.journal.glob("*.jsonl"))[-1]
         return [json.loads(line) for line in path.read_text().splitlines()]
 
-    def _run(self, command: list[str]) -> None:
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, cwd=self.folder)
+    def _run(self, command: list[str], **environment: str) -> None:
+        done = subprocess.run(
+            command, env=self.environment | environment, capture_output=True, text=True, cwd=self.folder
+        )
         assert done.returncode == 0, done.stderr
+
+
+def _settle_interpreter(folder: Path) -> None:
+    if (folder / "python3").exists():
+        folder.chmod(0o755)
+        (folder / "python3").replace(folder / "python")
+        folder.chmod(0o555)

@@ -188,7 +188,7 @@ def test_by_hand(installation: Installation, repository: Repository) -> None:
 
 
 def test_ctrl_c_stops_after_the_step(installation: Installation) -> None:
-    shutil.rmtree(installation.directory("0.1.1"), ignore_errors=True)
+    installation.forget("0.1.1")
     running = subprocess.Popen(
         [installation.places.current / "venv/bin/phiomia", "upgrade", "apply", "0.1.1"],
         env=installation.environment,
@@ -210,7 +210,7 @@ def test_ctrl_c_stops_after_the_step(installation: Installation) -> None:
 
 
 def test_killed_while_it_builds(installation: Installation) -> None:
-    shutil.rmtree(installation.directory("0.1.2"), ignore_errors=True)
+    installation.forget("0.1.2")
     installation.extra["SLOW_UV"] = "1"
     running = subprocess.Popen(
         [installation.places.current / "venv/bin/phiomia", "upgrade", "apply", "0.1.2"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import threading
 import time
@@ -228,7 +227,6 @@ def test_announcements_of_whole_upgrades(
     assert quiet.seen == {} and quiet.refused == []
     assert not {"announced", "notice_over"} & {entry["kind"] for entry in installation.journal()}
 
-    shutil.rmtree(installation.directory("0.1.3"), ignore_errors=True)
     rough = Reader(server, member)
     rough.start()
     try:
