@@ -23,6 +23,8 @@ from typing import Any, NamedTuple
 
 import uvloop
 
+from bench.watched import empty
+
 HOST = "host-{}.peers.test"
 _PATIENCE = 180.0
 
@@ -57,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--away", type=int, default=300)
     parser.add_argument("--latency", type=float, default=0.05, help="seconds each answer takes")
     parser.add_argument("--rounds", type=int, default=4, help="how often they are told, each way")
+    parser.add_argument("--database", default="", help="postgresql://…, emptied before each run (default: SQLite)")
     options = parser.parse_args(arguments)
     there = options.hosts - options.away
     well = Ways(f"{options.hosts} servers, all there", options.hosts, 0)
@@ -100,10 +103,13 @@ def _show(name: str, run: Run) -> None:
 def _measure(options: argparse.Namespace, ways: Ways) -> tuple[Run, Run]:
     """Two statuses one after the other."""
     with tempfile.TemporaryDirectory(prefix="phiomia-bench-") as folder:
-        return uvloop.run(_play(Path(folder), options.latency, ways, options.hosts - options.away))
+        url = options.database or f"sqlite:///{folder}/phiomia.sqlite3"
+        if options.database:
+            empty(url)
+        return uvloop.run(_play(Path(folder), url, options.latency, ways, options.hosts - options.away))
 
 
-async def _play(folder: Path, latency: float, ways: Ways, watched: int) -> tuple[Run, Run]:
+async def _play(folder: Path, url: str, latency: float, ways: Ways, watched: int) -> tuple[Run, Run]:
     from bench.delivery_stage import open_sender
 
     certificate = certify(folder)
@@ -122,7 +128,6 @@ async def _play(folder: Path, latency: float, ways: Ways, watched: int) -> tuple
         # Deliveries begin in the order of the names: those that are away shall stand among the others.
         random.Random(1).shuffle(names)
         trust = ssl.create_default_context(cafile=str(certificate))
-        url = f"sqlite:///{folder / 'phiomia.sqlite3'}"
         async with open_sender(url, dict(zip(names, ports, strict=True)), trust) as sender:
             return (
                 await _tell(sender, process, names[:watched], (len(names), ways.there)),

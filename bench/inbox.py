@@ -12,7 +12,6 @@ import contextlib
 import json
 import os
 import socket
-import sqlite3
 import ssl
 import statistics
 import sys
@@ -34,6 +33,7 @@ from bench.figures import Figure
 from bench.report import print_report, write_json
 from bench.seed import Facts, seed
 from bench.server import Server
+from bench.watched import Watched
 from phiomia.activitypub.signatures import cavage
 from phiomia.activitypub.signatures.keys import load_private
 from phiomia.domain.accounts.models import accounts
@@ -60,12 +60,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status: 1 with --check when a budget is not kept."""
     parser = argparse.ArgumentParser(prog="python -m bench.inbox", description=__doc__)
     parser.add_argument("--number", type=int, default=1_000, help="of each kind of request (default 1000)")
+    parser.add_argument("--database", default="", help="postgresql://… of an empty database (default: SQLite)")
     parser.add_argument("--json", type=Path, help="write the figures to a file, too")
     parser.add_argument("--check", action="store_true", help="fail when a budget is not kept")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="phiomia-bench-") as folder:
-        figures = _measure(Path(folder), options.number)
-    title = f"{options.number} of each, load average {os.getloadavg()[0]:.1f}"
+        url = options.database or f"sqlite:///{folder}/phiomia.sqlite3"
+        with Watched(url) as watched:
+            figures = _measure(Path(folder), watched, options.number)
+    title = f"{options.number} of each on {url.partition(':')[0]}, load average {os.getloadavg()[0]:.1f}"
     print_report(figures, title)
     if options.json:
         write_json(figures, {"load": os.getloadavg()[0], "at": int(time.time())}, options.json)
@@ -146,33 +149,31 @@ async def _prepare(url: str, signers: Sequence[Signer]) -> Facts:
     return facts
 
 
-def _measure(folder: Path, number: int) -> list[Figure]:
+def _measure(folder: Path, watched: Watched, number: int) -> list[Figure]:
     data, signers = folder / "data", _make_signers()
-    data.mkdir()
-    file = data / "phiomia.sqlite3"
-    asyncio.run(_prepare(f"sqlite:///{file}", signers))
-    member, status = _ask(file, _OWN_STATUS)
+    asyncio.run(_prepare(watched.url, signers))
+    member, status = watched.first(_OWN_STATUS)
     page = f"/users/{member}/statuses/{status}"
     with _open_silent(folder) as (silent, peer):
         pins = [f"{urlsplit(one.uri).netloc}=127.0.0.1:{silent}" for one in signers]
         pins += [f"bad-{n}.peers.test=127.0.0.1:{silent}" for n in range(4)] + [f"new.peers.test=127.0.0.1:{peer.port}"]
         settings = {"PHIOMIA_PUBLIC_URL": BASE, "PHIOMIA_ALLOW_PRIVATE": "127.0.0.0/8",
                     "PHIOMIA_PINNED_HOSTS": ",".join(pins), "SSL_CERT_FILE": str(peer.certificate)}  # fmt: skip
-        server = Server(data, settings=settings)
+        server = Server(data, watched.url, settings=settings)
         server.start()
         try:
-            _warm_up(server, signers, member, page, file)
+            _warm_up(server, signers, member, page, watched)
             figures = [
                 _measure_accepting(server, signers, number),
-                *_measure_mentions(server, signers, member, number // 2, file),
+                *_measure_mentions(server, signers, member, number // 2, watched),
                 _measure_farewells(server, signers, 2 * number),
                 _measure_questions(server, signers, page, 3 * number, "signed GETs of one object"),
-                _measure_bad_peer(server, signers, member, number // 2, file),
+                _measure_bad_peer(server, signers, member, number // 2, watched),
                 _measure_first_follow(server, peer, member, signers[0]),
             ]
         finally:
             server.stop()
-        server = Server(data, settings=settings | {"PHIOMIA_FEDERATION_AUTHORIZED_FETCH": "on"})
+        server = Server(data, watched.url, settings=settings | {"PHIOMIA_FEDERATION_AUTHORIZED_FETCH": "on"})
         server.start()
         try:
             figures.append(_measure_questions(server, signers, page, 3 * number, "the same, signatures checked"))
@@ -181,10 +182,10 @@ def _measure(folder: Path, number: int) -> list[Figure]:
     return figures
 
 
-def _warm_up(server: Server, signers: Sequence[Signer], member: str, page: str, file: Path) -> None:
+def _warm_up(server: Server, signers: Sequence[Signer], member: str, page: str, watched: Watched) -> None:
     _send(server, [one.post(one.like(-n)) for n, one in enumerate(signers)] * 2, 202)
     _send(server, [one.post(one.create(-n, member)) for n, one in enumerate(signers, 1)], 202)
-    _until(lambda: _count(file) >= SIGNERS, "what was sent to warm up is here")
+    _until(lambda: _count(watched) >= SIGNERS, "what was sent to warm up is here")
     _send(server, [signers[0].get(page)] * 40, 200)
 
 
@@ -206,25 +207,27 @@ def _measure_accepting(server: Server, signers: Sequence[Signer], number: int) -
     return Figure("inbox", "accepted, key known", number / spent, "1/CPU s", 500.0, better="more", more=more)
 
 
-def _measure_mentions(server: Server, signers: Sequence[Signer], member: str, number: int, file: Path) -> list[Figure]:
+def _measure_mentions(
+    server: Server, signers: Sequence[Signer], member: str, number: int, watched: Watched
+) -> list[Figure]:
     time.sleep(2.0)  # what came before is carried out meanwhile
-    known = _count(file)
+    known = _count(watched)
     requests = [signers[n % SIGNERS].post(signers[n % SIGNERS].create(n + 1, member)) for n in range(number)]
     before = count_cpu_seconds([server.pid])
     _send(server, requests, 202)
-    _until(lambda: _count(file) >= known + number, "every post is here")
+    _until(lambda: _count(watched) >= known + number, "every post is here")
     time.sleep(1.0)
     spent = (count_cpu_seconds([server.pid]) - before) / number * 1000
     waits = []
     line = load.Line(server.address)
     for n in range(20):
-        known = _count(file)
+        known = _count(watched)
         sent = signers[n].post(signers[n].create(10**6 + n, member))
         begun = time.perf_counter()
         line.send(sent)
         while not line.receive():
             pass
-        _until(lambda known=known: _count(file) > known, "a post is here", 0.002)
+        _until(lambda known=known: _count(watched) > known, "a post is here", 0.002)
         waits.append((time.perf_counter() - begun) * 1000)
     return [
         Figure("inbox", "Create with a mention, every role", spent, "CPU ms", 8.0),
@@ -257,31 +260,31 @@ def _measure_questions(server: Server, signers: Sequence[Signer], page: str, num
     return Figure("documents", name, spent, "CPU ms", 0.5, more={"1/s": round(passed.per_second)})
 
 
-def _measure_bad_peer(server: Server, signers: Sequence[Signer], member: str, number: int, file: Path) -> Figure:
+def _measure_bad_peer(server: Server, signers: Sequence[Signer], member: str, number: int, watched: Watched) -> Figure:
     """How much longer posts take while another server lets us wait for answers to everything it has sent."""
     took = []
     for turn in range(3):
         if turn == 2:
-            _defer_hanging(file, number)
-        known = _count(file)
+            _defer_hanging(watched.url, number)
+        known = _count(watched)
         requests = [
             signers[n % SIGNERS].post(signers[n % SIGNERS].create(2 * 10**6 + turn * 10**6 + n, member))
             for n in range(number)
         ]
         begun = time.perf_counter()
         _send(server, requests, 202)
-        _until(lambda known=known: _count(file) >= known + number, "every post is here", 0.01)
+        _until(lambda known=known: _count(watched) >= known + number, "every post is here", 0.01)
         took.append(time.perf_counter() - begun)
     return Figure("inbox", "the same beside a server that hangs", took[2] / statistics.mean(took[:2]), "x", 1.5)
 
 
-def _defer_hanging(file: Path, number: int) -> None:
+def _defer_hanging(url: str, number: int) -> None:
     """Follows by people whose servers take connections and say nothing, as the inbox would have accepted them."""
     from phiomia.federation.inbox.jobs import TakeActivity
     from phiomia.platform.jobs import defer
 
     async def write() -> None:
-        db = open_database(f"sqlite:///{file}")
+        db = open_database(url)
         await db.start()
         try:
             for n in range(number):
@@ -359,13 +362,8 @@ def _open_silent(folder: Path) -> Iterator[tuple[int, Peer]]:
         yield silent.getsockname()[1], Peer(certify(folder))
 
 
-def _ask(file: Path, sql: str) -> Any:
-    with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=10)) as found:
-        return found.execute(sql).fetchone()
-
-
-def _count(file: Path) -> int:
-    return int(_ask(file, "SELECT count(*) FROM statuses WHERE uri LIKE 'https://host-%'")[0])
+def _count(watched: Watched) -> int:
+    return int(watched.first("SELECT count(*) FROM statuses WHERE uri LIKE 'https://host-%'")[0])
 
 
 def _until(condition: Callable[[], bool], what: str, pause: float = 0.05) -> None:
