@@ -1,5 +1,6 @@
 """The command `phiomia`. Each command's module is loaded when it is called for."""
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -21,6 +22,8 @@ def main() -> None:
     """Runs the command in `sys.argv`; says in one line what went wrong, with exit status 1 (2: wrong usage)."""
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
+    # Nearly all that a command makes are the modules that it loads, among which there is nothing to be found.
+    gc.set_threshold(10_000, 10, 10)
     try:
         if len(arguments) == 2 and arguments[0] == "child" and arguments[1] in ROLES:
             # Children of the supervisor live long: the command line's libraries would stay in their memory.
@@ -88,6 +91,10 @@ def build() -> Any:
     import typer
     from typer.core import TyperGroup
     from typer.main import get_command
+
+    from phiomia.cli.plain_values import take_plain_values
+
+    take_plain_values()
 
     class Commands(TyperGroup):
         """Finds commands by their name alone."""

@@ -3,12 +3,14 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from phiomia.domain.users.queries import UserView, find_user
 from phiomia.platform.config import Config, load_config
-from phiomia.platform.db import Database, open_database
 from phiomia.platform.unreachable import hide_password
+
+if TYPE_CHECKING:
+    from phiomia.domain.users.queries import UserView
+    from phiomia.platform.db import Database
 
 T = TypeVar("T")
 
@@ -21,7 +23,7 @@ class Open(NamedTuple):
     """What a command works with."""
 
     config: Config
-    db: Database
+    db: "Database"
 
 
 def run(work: Callable[[Open], Awaitable[T]], *, create: bool = False) -> T:
@@ -32,8 +34,10 @@ def run(work: Callable[[Open], Awaitable[T]], *, create: bool = False) -> T:
     return asyncio.run(_run(load_config(), work, create))
 
 
-async def load_member(opened: Open, name: str) -> UserView:
+async def load_member(opened: Open, name: str) -> "UserView":
     """The user with that name. Raises CommandError."""
+    from phiomia.domain.users.queries import find_user
+
     async with opened.db.read() as session:
         found = await find_user(session, name)
     if found is None:
@@ -42,15 +46,16 @@ async def load_member(opened: Open, name: str) -> UserView:
 
 
 async def _run(config: Config, work: Callable[[Open], Awaitable[T]], create: bool) -> T:
+    from phiomia.cli.follow_up import FollowUp
+    from phiomia.platform.db import open_database
     from phiomia.platform.events import Services
-    from phiomia.side_effects import SIDE_EFFECTS
     from phiomia.upgrade.compat_session import check_session
 
     await _prepare_schema(config, create)
     options = {"synchronous": config.database.synchronous, "busy_seconds": config.database.busy_seconds}
     db = open_database(config.database_url, pool=1, **options)
     bus = await open_bus(config)
-    db.services = Services(side_effects=SIDE_EFFECTS, bus=bus, config=config)
+    db.services = Services(side_effects=FollowUp(db), bus=bus, config=config)
     try:
         await db.start()
         async with db.read() as session:

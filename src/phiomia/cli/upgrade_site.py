@@ -26,14 +26,14 @@ def load_backfills() -> Sequence[Backfill]:
 @asynccontextmanager
 async def open_for_steps(config: Config) -> AsyncIterator[Database]:
     """The database as steps get it."""
+    from phiomia.cli.follow_up import FollowUp
     from phiomia.cli.open import open_bus
     from phiomia.platform.db import open_database
     from phiomia.platform.events import Services
-    from phiomia.side_effects import SIDE_EFFECTS
 
     db = open_database(config.database_url, synchronous=config.database.synchronous, pool=2)
     bus = await open_bus(config)
-    db.services = Services(side_effects=SIDE_EFFECTS, bus=bus, config=config)
+    db.services = Services(side_effects=FollowUp(db), bus=bus, config=config)
     try:
         await db.start()
         yield db

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import (
     ARRAY,
@@ -29,10 +29,6 @@ from sqlalchemy import (
     bindparam,
     text,
 )
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
-from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
-from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.expression import ClauseElement, Executable
 from sqlalchemy.types import TypeEngine
@@ -41,24 +37,10 @@ from phiomia.platform.db.compiled import Compiled
 from phiomia.platform.db.functions import sql_function
 from phiomia.platform.db.kept_statements import KeptStatements
 
-
-class _SqliteCompiler(SQLiteCompiler):
-    """SQLite's compiler adds a bound OFFSET 0 to every LIMIT; ours has none."""
-
-    def limit_clause(self, select: Any, **kw: Any) -> str:
-        text = ""
-        if select._limit_clause is not None:
-            text += "\n LIMIT " + self.process(select._limit_clause, **kw)
-        if select._offset_clause is not None:
-            text += " OFFSET " + self.process(select._offset_clause, **kw)
-        return text
-
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
 
 _TYPES: dict[type, TypeEngine[Any]] = {int: BigInteger(), str: Text(), bool: Boolean()}
-_SQLITE: Dialect = sqlite.dialect(paramstyle="qmark")
-_SQLITE.statement_compiler = _SqliteCompiler
-_SQLITE.supports_native_boolean = True  # else "x IN (…)" becomes "x IN (…) = 1", which no index serves
-_POSTGRESQL: Dialect = PGDialect_asyncpg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 
 _COLLECT_EVERY = 20
 
@@ -132,13 +114,17 @@ class Query:
     def for_sqlite(self) -> Compiled:
         """The statement as apsw takes it."""
         if self.sqlite is None:
-            self.sqlite = self._compile(_SQLITE, sqlite.insert)
+            from phiomia.platform.db import sqlite_dialect  # each process needs one of them, and none for what is kept
+
+            self.sqlite = self._compile(sqlite_dialect.DIALECT, sqlite_dialect.insert)
         return self.sqlite
 
     def for_postgresql(self) -> Compiled:
         """The statement as asyncpg takes it."""
         if self.postgresql is None:
-            self.postgresql = self._compile(_POSTGRESQL, postgresql.insert)
+            from phiomia.platform.db import postgresql_dialect
+
+            self.postgresql = self._compile(postgresql_dialect.DIALECT, postgresql_dialect.insert)
         return self.postgresql
 
     def _keep_text_only(self, made_in: FrameType) -> None:
@@ -221,7 +207,7 @@ def _raise_revision(statement: Any) -> Any:
 
 def _numbered(compiled: Compiled, dialect: Dialect) -> Compiled:
     """For SQLite each parameter once, however often it stands in the text: it then also computes once what is alike."""
-    if dialect is not _SQLITE:
+    if dialect.name != "sqlite":
         return compiled
     names = list(dict.fromkeys(compiled.names))
     order = iter(compiled.names)
