@@ -312,6 +312,31 @@ def test_commands_load_little_and_never_show_where_they_fail(shell: Shell) -> No
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
 
 
+# What takes as long to load as the rest of a command.
+HEAVY = ("pydantic", "phiomia.side_effects", "phiomia.jobs", "phiomia.app", "sqlalchemy.dialects.postgresql")
+LOADED = f"""
+import atexit, sys
+atexit.register(lambda: print("loaded:", *[name for name in {HEAVY} if name in sys.modules]))
+from phiomia.cli.main import main
+main()
+"""
+
+
+def test_only_who_records_an_event_loads_what_follows_it(server: Shell) -> None:
+    server("accounts", "create", "alice", "--email", "a@mail.example", "--confirmed")
+    dialect = ["sqlalchemy.dialects.postgresql"] if "postgresql" in server.environ["PHIOMIA_DATABASE_URL"] else []
+    for command, loaded in (
+        (("config", "show"), []),
+        (("accounts", "list"), dialect),
+        (("tokens", "create", "alice", "--scopes", "read"), dialect),
+        (("accounts", "modify", "alice", "--reset-password"), ["phiomia.side_effects", *dialect]),
+    ):
+        done = run_process("-c", LOADED, server, *command)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.partition("loaded:")[2].split() == loaded, command
+    assert server.one("SELECT count(*) FROM jobs WHERE type = 'users.send_notice'")[0] == 1, "once, though tried twice"
+
+
 def run_process(flag: str, what: str, shell: Shell, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, flag, what, *arguments]
     return subprocess.run(command, env=shell.environ, capture_output=True, text=True, timeout=60)

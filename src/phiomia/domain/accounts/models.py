@@ -2,12 +2,18 @@
 
 from sqlalchemy import BigInteger, Column, Index, Integer, PrimaryKeyConstraint, Table, text
 
-from phiomia.platform.db.tables import count, flag, id_column, metadata, moment, reference, revision, small, words
-
-
-def _remote(name: str, *columns: str, where: str) -> Index:
-    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
-
+from phiomia.platform.db.tables import (
+    PartialIndex,
+    count,
+    flag,
+    id_column,
+    metadata,
+    moment,
+    reference,
+    revision,
+    small,
+    words,
+)
 
 accounts = Table(
     "accounts",
@@ -71,9 +77,9 @@ accounts = Table(
     count("followers_count"),
     count("following_count"),
     Index("uq_accounts_handle", "username_key", "domain", unique=True),
-    _remote("ix_accounts_domain", "domain", "id", where="domain <> ''"),
-    _remote("ix_accounts_key", "key_id", where="key_id <> ''"),
-    Index("uq_accounts_uri", "uri", unique=True, sqlite_where=text("uri <> ''"), postgresql_where=text("uri <> ''")),
+    PartialIndex("ix_accounts_domain", "domain", "id", where="domain <> ''"),
+    PartialIndex("ix_accounts_key", "key_id", where="key_id <> ''"),
+    PartialIndex("uq_accounts_uri", "uri", unique=True, where="uri <> ''"),
 )
 
 # How much room the avatars and headers of members take; `key` says of which one that was measured.

@@ -1,8 +1,18 @@
 """Tables of collections."""
 
-from sqlalchemy import BigInteger, Column, Index, Table, text
+from sqlalchemy import BigInteger, Column, Index, Table
 
-from phiomia.platform.db.tables import flag, id_column, metadata, moment, reference, revision, small, words
+from phiomia.platform.db.tables import (
+    PartialIndex,
+    flag,
+    id_column,
+    metadata,
+    moment,
+    reference,
+    revision,
+    small,
+    words,
+)
 
 collections = Table(
     "collections",
@@ -22,7 +32,7 @@ collections = Table(
     moment("created_at"),
     moment("updated_at"),
     Index("ix_collections_account", "account_id", "id"),
-    Index("uq_collections_uri", "uri", unique=True, sqlite_where=text("uri <> ''"), postgresql_where=text("uri <> ''")),
+    PartialIndex("uq_collections_uri", "uri", unique=True, where="uri <> ''"),
 )
 
 collection_items = Table(

@@ -1,8 +1,8 @@
 """The tables of media attachments, and of copies of what other servers show."""
 
-from sqlalchemy import BigInteger, Column, Index, Integer, SmallInteger, Table, UniqueConstraint, text
+from sqlalchemy import BigInteger, Column, Index, Integer, SmallInteger, Table, UniqueConstraint
 
-from phiomia.platform.db.tables import count, id_column, metadata, moment, reference, small, words
+from phiomia.platform.db.tables import PartialIndex, count, id_column, metadata, moment, reference, small, words
 
 media = Table(
     "media",
@@ -30,12 +30,7 @@ media = Table(
     Column("scheduled_id", BigInteger, nullable=True),  # the status that waits for its time with it
     Index("ix_media_status_id_position", "status_id", "position"),
     Index("ix_media_account_id_id", "account_id", "id"),
-    Index(
-        "ix_media_scheduled",
-        "scheduled_id",
-        sqlite_where=text("scheduled_id IS NOT NULL"),
-        postgresql_where=text("scheduled_id IS NOT NULL"),
-    ),
+    PartialIndex("ix_media_scheduled", "scheduled_id", where="scheduled_id IS NOT NULL"),
 )
 
 # A copy is no part of what it shows: it comes when somebody looks and goes when room is needed.

@@ -1,8 +1,8 @@
 """Tables of what moderators look after."""
 
-from sqlalchemy import Index, Table, text
+from sqlalchemy import Index, Table
 
-from phiomia.platform.db.tables import flag, id_column, metadata, moment, reference, small, words
+from phiomia.platform.db.tables import PartialIndex, flag, id_column, metadata, moment, reference, small, words
 
 reports = Table(
     "reports",
@@ -22,13 +22,8 @@ reports = Table(
     moment("resolved_at", nullable=True),
     reference("resolved_by_id", "accounts.id", nullable=True, on_delete="SET NULL"),
     Index("ix_reports_account", "account_id"),
-    Index(
-        "ix_reports_open",
-        "id",
-        sqlite_where=text("resolved_at IS NULL"),
-        postgresql_where=text("resolved_at IS NULL"),
-    ),
-    Index("uq_reports_uri", "uri", unique=True, sqlite_where=text("uri <> ''"), postgresql_where=text("uri <> ''")),
+    PartialIndex("ix_reports_open", "id", where="resolved_at IS NULL"),
+    PartialIndex("uq_reports_uri", "uri", unique=True, where="uri <> ''"),
 )
 
 account_warnings = Table(

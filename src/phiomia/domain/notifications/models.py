@@ -1,8 +1,8 @@
 """Tables of notifications: what members are told, what waits until they ask for it, and whom it is pushed to."""
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, PrimaryKeyConstraint, Table, text
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, PrimaryKeyConstraint, Table
 
-from phiomia.platform.db.tables import count, flag, id_column, metadata, moment, reference, small, words
+from phiomia.platform.db.tables import PartialIndex, count, flag, id_column, metadata, moment, reference, small, words
 
 notifications = Table(
     "notifications",
@@ -19,13 +19,7 @@ notifications = Table(
     Index("ix_notifications_account", "account_id", "id"),
     Index("ix_notifications_from", "from_account_id", "account_id"),
     Index("ix_notifications_status", "status_id"),
-    Index(
-        "ix_notifications_filtered",
-        "account_id",
-        "from_account_id",
-        sqlite_where=text("filtered"),
-        postgresql_where=text("filtered"),
-    ),
+    PartialIndex("ix_notifications_filtered", "account_id", "from_account_id", where="filtered"),
 )
 
 # Who has no row has the defaults. The numbers are those of `policy.Answer`.

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from sqlalchemy import Column, Index, PrimaryKeyConstraint, Table, text
+from sqlalchemy import Column, Index, PrimaryKeyConstraint, Table
 
-from phiomia.platform.db.tables import count, flag, id_column, metadata, moment, reference, small, words
+from phiomia.platform.db.tables import PartialIndex, count, flag, id_column, metadata, moment, reference, small, words
 
 
 def _pair(name: str, *more: Column[Any]) -> Table:
@@ -99,12 +99,5 @@ severances = Table(
     moment("created_at"),
     flag("open"),  # still being counted
     Index("ix_severances_account", "account_id"),
-    Index(
-        "ix_severances_open",
-        "target_name",
-        "kind",
-        "account_id",
-        sqlite_where=text("open"),
-        postgresql_where=text("open"),
-    ),
+    PartialIndex("ix_severances_open", "target_name", "kind", "account_id", where="open"),
 )

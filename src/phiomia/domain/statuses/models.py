@@ -4,16 +4,22 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, PrimaryKeyConstraint, SmallInteger, Table, text
 
-from phiomia.platform.db.tables import count, flag, id_column, metadata, moment, reference, revision, small, words
+from phiomia.platform.db.tables import (
+    PartialIndex,
+    count,
+    flag,
+    id_column,
+    metadata,
+    moment,
+    reference,
+    revision,
+    small,
+    words,
+)
 
 # Conditions of the partial indexes. Queries that want an index repeat its condition.
 PUBLIC = "visibility = 0 AND reblog_of_id IS NULL"
 PUBLIC_LOCAL = "visibility = 0 AND reblog_of_id IS NULL AND local"
-
-
-def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
-    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
-
 
 statuses = Table(
     "statuses",
@@ -50,12 +56,12 @@ statuses = Table(
     Index("ix_statuses_account", "account_id", "id"),
     Index("ix_statuses_reply", "in_reply_to_id"),
     Index("ix_statuses_conversation", "conversation_id", "id"),
-    _partial("uq_statuses_boost", "reblog_of_id", "account_id", where="reblog_of_id IS NOT NULL", unique=True),
-    _partial("uq_statuses_uri", "uri", where="uri <> ''", unique=True),
-    _partial("ix_statuses_public", "id", where=PUBLIC),
-    _partial("ix_statuses_public_local", "id", where=PUBLIC_LOCAL),
-    _partial("ix_statuses_card", "card_id", "id", where="card_id IS NOT NULL"),
-    _partial("ix_statuses_account_media", "account_id", "id", where="media_count > 0"),
+    PartialIndex("uq_statuses_boost", "reblog_of_id", "account_id", where="reblog_of_id IS NOT NULL", unique=True),
+    PartialIndex("uq_statuses_uri", "uri", where="uri <> ''", unique=True),
+    PartialIndex("ix_statuses_public", "id", where=PUBLIC),
+    PartialIndex("ix_statuses_public_local", "id", where=PUBLIC_LOCAL),
+    PartialIndex("ix_statuses_card", "card_id", "id", where="card_id IS NOT NULL"),
+    PartialIndex("ix_statuses_account_media", "account_id", "id", where="media_count > 0"),
 )
 
 status_mentions = Table(
@@ -91,7 +97,7 @@ polls = Table(
     moment("notified_at", nullable=True),
     moment("fetched_at", nullable=True),  # when a remote one was last asked for
     # Of a poll whose end has been announced nobody asks when it was.
-    _partial("ix_polls_expires", "expires_at", where="notified_at IS NULL"),
+    PartialIndex("ix_polls_expires", "expires_at", where="notified_at IS NULL"),
 )
 
 poll_options = Table(
@@ -200,7 +206,7 @@ quotes = Table(
     words("request_uri"),  # by what name it was asked for, if another server did
     moment("created_at"),
     Index("ix_quotes_quoted", "quoted_id", "status_id"),
-    _partial("ix_quotes_approval", "approval_uri", where="approval_uri <> ''"),
+    PartialIndex("ix_quotes_approval", "approval_uri", where="approval_uri <> ''"),
 )
 
 scheduled_statuses = Table(

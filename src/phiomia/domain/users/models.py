@@ -2,7 +2,18 @@
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, text
 
-from phiomia.platform.db.tables import count, flag, id_column, metadata, moment, reference, revision, small, words
+from phiomia.platform.db.tables import (
+    PartialIndex,
+    count,
+    flag,
+    id_column,
+    metadata,
+    moment,
+    reference,
+    revision,
+    small,
+    words,
+)
 
 users = Table(
     "users",
@@ -30,13 +41,7 @@ users = Table(
     moment("last_active_at", nullable=True),
     Column("mail_alerts", Integer, nullable=False, server_default=text("7")),  # bits: see mail_alerts.py
     words("new_email"),  # not confirmed yet
-    Index(
-        "ix_users_created_by_app",
-        "created_by_app_id",
-        "id",
-        sqlite_where=text("created_by_app_id IS NOT NULL"),
-        postgresql_where=text("created_by_app_id IS NOT NULL"),
-    ),
+    PartialIndex("ix_users_created_by_app", "created_by_app_id", "id", where="created_by_app_id IS NOT NULL"),
     Index("uq_users_email_key", "email_key", unique=True),
 )
 

@@ -4,9 +4,9 @@ A job is ready when `run_at` has passed. Claiming pushes `run_at` to the end of 
 whose worker died is ready again by itself, and one index serves everything.
 """
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, text
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
 
-from phiomia.platform.db.tables import id_column, metadata, moment, small, words
+from phiomia.platform.db.tables import PartialIndex, id_column, metadata, moment, small, words
 
 jobs = Table(
     "jobs",
@@ -25,7 +25,7 @@ jobs = Table(
     words("host"),  # the server it speaks with or came from; empty: none
     moment("created_at"),
     Index("ix_jobs_ready", "queue", "priority", "run_at"),
-    Index("ix_jobs_host", "host", "run_at", sqlite_where=text("host <> ''"), postgresql_where=text("host <> ''")),
+    PartialIndex("ix_jobs_host", "host", "run_at", where="host <> ''"),
     Index("uq_jobs_unique_key", "unique_key", unique=True),
 )
 
