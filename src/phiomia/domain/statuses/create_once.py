@@ -9,8 +9,10 @@ from phiomia.platform.clock import SECOND, now_ms
 from phiomia.platform.db import P, Query, WriteSession, put_into
 from phiomia.platform.limits import IDEMPOTENCY_SECONDS
 
-# Of two requests at the same moment, the second waits to see the first. SQLite has but one writer.
-_LOCK = Query.raw(sqlite="SELECT 1", postgresql="SELECT pg_advisory_xact_lock(hashtextextended(:of_key, :account))")
+# Of two requests at the same moment, the second waits to see the first; other posts of the author don't.
+_LOCK = Query.raw(
+    sqlite="SELECT 1", postgresql="SELECT pg_advisory_xact_lock(7417004, hashtext(CAST(:account_and_key AS text)))"
+)
 _KNOWN = Query(
     select(idempotency_keys.c.status_id).where(
         idempotency_keys.c.account_id == P("account"),
@@ -28,8 +30,8 @@ async def create_status_once(session: WriteSession, draft: StatusDraft, key: str
     Raises NotFound, Invalid.
     """
     now = now_ms()
-    if session.dialect == "postgresql":
-        await session.one(_LOCK, account=draft.account_id, of_key=key)
+    if session.dialect == "postgresql":  # SQLite has but one writer
+        await session.one(_LOCK, account_and_key=f"{draft.account_id} {key}")
     known = await session.value(_KNOWN, account=draft.account_id, of_key=key, since=now - IDEMPOTENCY_SECONDS * SECOND)
     if known is not None:
         return int(known)

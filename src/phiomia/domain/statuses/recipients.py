@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, case, or_, select, union
 from phiomia.domain.accounts.models import accounts
 from phiomia.domain.accounts.state import AccountState, StateOrigin
 from phiomia.domain.relationships.models import follows
-from phiomia.domain.statuses.models import favourites, poll_votes, polls, status_mentions, statuses
+from phiomia.domain.statuses.models import favourites, poll_votes, polls, statuses
 from phiomia.domain.statuses.visibility import Visibility
 from phiomia.platform.db import P, Query, ReadSession, any_of, listed
 
@@ -37,7 +37,6 @@ _FOLLOWERS = Query(
     .where(follows.c.target_id == P("account"), *_REACHABLE)
 )
 _ALL = Query(select(_INBOX).distinct().where(*_REACHABLE))
-_MENTIONED = Query(select(status_mentions.c.account_id).where(status_mentions.c.status_id == P("status")))
 _IS_STATUS = Query(select(statuses.c.id).where(statuses.c.id == P("status")))
 _boost, _reply = statuses.alias("boost"), statuses.alias("reply")
 _TOUCHED = Query(
@@ -84,11 +83,6 @@ async def list_follower_inboxes(session: ReadSession, account_id: int) -> list[s
 async def list_known_inboxes(session: ReadSession) -> list[str]:
     """An inbox for everybody elsewhere whom we know."""
     return await session.column(_ALL)
-
-
-async def list_mentioned(session: ReadSession, status_id: int) -> list[int]:
-    """The accounts that a status is addressed to."""
-    return await session.column(_MENTIONED, status=status_id)
 
 
 async def list_touched(session: ReadSession, status_id: int) -> list[int]:

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from phiomia.domain.peers.relays import list_relay_inboxes
 from phiomia.domain.peers.rules import DomainRules
+from phiomia.domain.statuses.documents import NoteView
 from phiomia.domain.statuses.recipients import (
     list_follower_inboxes,
     list_inboxes_of,
-    list_mentioned,
     list_touched,
 )
 from phiomia.domain.statuses.visibility import Visibility
@@ -26,12 +26,12 @@ class Envelope(NamedTuple):
     touched: Sequence[int] = ()
 
 
-async def load_envelope(session: ReadSession, status_id: int, author_id: int, visibility: int) -> Envelope:
-    """Who has to know of a status that is there, and of its changes."""
-    people = await list_mentioned(session, status_id)
+async def load_envelope(session: ReadSession, view: NoteView, *, known: bool) -> Envelope:
+    """Who has to know of a status that is there; if it is `known` elsewhere, also who has a copy for another reason."""
+    row = view.status.row
     # What is not for everybody stays with those it was written for.
-    touched = await list_touched(session, status_id) if visibility <= Visibility.UNLISTED else []
-    return Envelope(author_id, visibility, people, touched)
+    touched = await list_touched(session, row.id) if known and row.visibility <= Visibility.UNLISTED else []
+    return Envelope(row.account_id, row.visibility, [one.id for one in view.addressed], touched)
 
 
 async def list_inboxes(session: ReadSession, envelope: Envelope) -> list[str]:

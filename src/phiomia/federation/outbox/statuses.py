@@ -48,16 +48,13 @@ class SendDelete(Job, frozen=True):
 async def send_status(context: Context, job: SendStatus) -> None:
     """Handler of SendStatus."""
     outbox = context.outbox
+    known = job.edited or job.counted
 
     async def load(session: ReadSession) -> tuple[NoteView, list[str]] | None:
         view = (await load_documents(session, [job.status_id])).get(job.status_id)
         if not isinstance(view, NoteView):
             return None
-        row = view.status.row
-        envelope = await load_envelope(session, row.id, row.account_id, row.visibility)
-        if not (job.edited or job.counted):
-            envelope = envelope._replace(touched=[])
-        return view, await list_inboxes(session, envelope)
+        return view, await list_inboxes(session, await load_envelope(session, view, known=known))
 
     found = await scan(outbox, load)
     if found is None or not found[1]:
@@ -65,7 +62,6 @@ async def send_status(context: Context, job: SendStatus) -> None:
     view, inboxes = found
     row = view.status.row
     note = render_note(view, outbox.links)
-    known = job.edited or job.counted
     document = activities.update(note, row.rev) if known else activities.create(note)
     post = Post(
         document,
