@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
@@ -14,9 +17,9 @@ import pytest
 import requests
 from supervised import make_release, serving, supervised, switch
 
-from phiomia.platform import control
+from phiomia.platform import control, maintenance
 from phiomia.platform.downtime import FILE, OVERTIME_S, SOON_S, read_notice, remove_notice, write_notice
-from phiomia.platform.maintenance import Notice, answer, wants_page
+from phiomia.platform.maintenance import Notice, answer, serve, wants_page
 from phiomia.platform.spawn import FOREVER, Process
 from phiomia.platform.stand_in import StandIn
 from phiomia.platform.topology import Child, Settings
@@ -95,6 +98,26 @@ def test_who_is_ready_but_not_let_in_serves_nobody(tmp_path: Path) -> None:
     waiting.admit()
     stand_in.look()
     assert stand_in.wakes_at == FOREVER
+
+
+def test_who_comes_while_the_stand_in_leaves_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.socket() as client:
+        listening.setblocking(False)
+
+        def come() -> None:
+            client.connect(listening.getsockname())
+            client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            client.shutdown(socket.SHUT_WR)
+
+        def ready(*_: object) -> None:
+            # It has been told to leave, and will see who has come in the last turn of the loop in which it looks.
+            os.kill(os.getpid(), signal.SIGTERM)
+            asyncio.get_running_loop().call_soon(come)
+
+        monkeypatch.setattr(maintenance.os, "write", ready)
+        asyncio.run(serve([listening], tmp_path / FILE, 0))
+        client.settimeout(30)
+        assert client.recv(100).startswith(b"HTTP/1.1 503 ")
 
 
 def test_what_an_upgrade_says_is_believed_for_a_while(tmp_path: Path) -> None:

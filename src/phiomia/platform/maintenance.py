@@ -20,6 +20,7 @@ HEAD_S = 10.0
 # A body that nobody reads would break the connection before the answer was read.
 BODY_BYTES = 64 * 1024 * 1024
 BODY_S = 10.0
+ACCEPTED_GRACE_S = 0.2
 _USUAL = "This server can't answer at the moment. Please try again soon."
 _OVER = b"\r\n\r\n"
 
@@ -84,9 +85,9 @@ async def _pass_over(reader: asyncio.StreamReader) -> None:
 
 async def serve(sockets: list[socket.socket], path: Path, ready_fd: int) -> None:
     """Answers on these sockets until told to end."""
-    enough = asyncio.Event()
+    loop, enough = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, enough.set)
+        loop.add_signal_handler(number, enough.set)
     at_work: set[asyncio.Task[None]] = set()
 
     def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -98,6 +99,10 @@ async def serve(sockets: list[socket.socket], path: Path, ready_fd: int) -> None
     if ready_fd >= 0:
         os.write(ready_fd, b"READY\n")
     await enough.wait()
+    for sock in sockets:
+        loop.remove_reader(sock)
+    # A closed server forgets whoever it has just accepted.
+    await asyncio.sleep(ACCEPTED_GRACE_S)
     for server in servers:
         server.close()
     if at_work:
