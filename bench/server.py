@@ -87,7 +87,8 @@ class Server:
 
     def _serves(self) -> bool:
         children = self._children()
-        if not children or any(child["state"] != "ready" for child in children):
+        # After a slow start somebody who only says 503 may still take connections.
+        if not children or any(child["state"] != "ready" or child["role"].startswith("stand-in") for child in children):
             return False
         try:
             socket.create_connection(self.address, timeout=1).close()

@@ -180,7 +180,9 @@ class RunningServer:
     def _is_ready(self) -> bool:
         try:
             # The supervisor listens from the beginning: the answer comes when the first process serves.
-            return requests.get(f"{self.url}/health/ready", timeout=START_SECONDS).ok
+            serves = requests.get(f"{self.url}/health/ready", timeout=START_SECONDS).ok
+            # After a slow start somebody who only says 503 may still take connections.
+            return serves and not any(child["role"].startswith("stand-in") for child in self.status["children"])
         except requests.RequestException:
             return False
 
