@@ -15,6 +15,8 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
+from phiomia.platform.db.kept_statements import hash_sources
+
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src"
 TOY = ROOT / "tests" / "platform"
@@ -36,7 +38,7 @@ def make_toy(folder: Path, mark: str, dependency: str = "1.0", interpreter: str 
 def make_application(folder: Path, version: str, interpreter: str = "", broken: bool = False) -> Path:
     """Phiomia under another version; one that is broken can't be imported."""
     release = _new(folder, version)
-    shutil.copytree(SOURCE, release / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(SOURCE, release / "src")
     told = release / "src" / "phiomia" / "__init__.py"
     told.write_text(f'"""A release of the bench."""\n\n__version__ = "{version}"\n')
     if broken:
@@ -47,7 +49,15 @@ def make_application(folder: Path, version: str, interpreter: str = "", broken: 
     _run(
         str(release / "venv" / "bin" / "python"), "-m", "compileall", "-q", str(release / "src"), str(release / "venv")
     )
+    _keep_statements(release / "src" / "phiomia")
     return release
+
+
+def _keep_statements(package: Path) -> None:
+    """Lets the copy have the SQL that is kept for the original: all that makes statements is the same."""
+    before, now = (hash_sources(one).encode() for one in (SOURCE / "phiomia", package))
+    for kept in (package / "__pycache__").glob("statements-*.msgpack"):
+        kept.write_bytes(kept.read_bytes().replace(before, now, 1))
 
 
 def switch(folder: Path, release: Path) -> Path:

@@ -20,6 +20,7 @@ import tarfile
 import tempfile
 import tomllib
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -142,12 +143,14 @@ class Bench:
         self._python = _make_interpreter(tests.python, self.root / "src", folder / "venv")
 
     def run(self, which: Sequence[str] = TESTS, *, sample: int = 0, skipped: Sequence[str] = ()) -> Outcome:
-        """Runs its tests, or so many of them."""
+        """Runs its tests, or so many of them, which then say less of why they fail."""
         with tempfile.TemporaryDirectory(dir=self.folder) as own:
             failures = Path(own, "failures")
             sampler = _SAMPLER.format(wanted=sample, skipped=tuple(skipped), failures=str(failures))
             Path(own, "sampled.py").write_text(sampler, "utf-8")
-            options = ("-q", "-p", "sampled", "-p", "no:schemathesis", "-p", "no:cacheprovider")
+            options: tuple[str, ...] = ("-q", "-p", "sampled", "-p", "no:schemathesis", "-p", "no:cacheprovider")
+            # Reading all assertions takes longer than running a few tests.
+            options += ("--assert=plain",) if sample else ()
             there = [name for name in which if (self.root / name.partition("::")[0]).exists()]
             done = subprocess.run(
                 [self._python, "-m", "pytest", *options, f"--basetemp={own}/tmp", *there],
@@ -179,11 +182,16 @@ class Check:
 
     def __init__(self, name: str, tests: Tree, older: Tree, newer: Tree, folder: Path) -> None:
         self.name, self.tests, self.folder = name, tests, folder
-        both, own = folder / "both", folder / "own"
+        both = folder / "both"
         both.mkdir(parents=True)
-        own.mkdir()
         self._both = Bench(tests, [(older, "upgrade"), (newer, "apply_expand")], both)
-        self._own = Bench(tests, [(tests, "upgrade")], own)
+
+    @cached_property
+    def _own(self) -> Bench:
+        # A copy of its own, which nobody needs as long as nothing fails.
+        own = self.folder / "own"
+        own.mkdir()
+        return Bench(self.tests, [(self.tests, "upgrade")], own)
 
     def run(self, *, sample: int = SAMPLE, which: Sequence[str] = TESTS, mistakes: Sequence[str] = ()) -> list[str]:
         """What is wrong. With no sample the mistakes are looked at as well."""
@@ -235,7 +243,12 @@ def _copy_of_this(to: Path, root: Path) -> Tree:
     for name in filter(None, listed.stdout.decode().split("\0")):
         if (root / name).is_file():
             (to / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(root / name, to / name)
+            shutil.copy2(root / name, to / name)
+    for path in (root / "src").rglob("*.pyc"):
+        # With the times of the sources, so that nothing need be compiled again.
+        if (copied := to / path.relative_to(root)).parent.parent.is_dir():
+            copied.parent.mkdir(exist_ok=True)
+            shutil.copy2(path, copied)
     return Tree(to)
 
 

@@ -21,6 +21,7 @@ from bench.proxy import find_nginx, run_nginx
 from bench.releases import SOURCE, find_other_python, make_application, make_toy, switch
 from bench.supervised import TOY, Supervised, describe_application, run_application, run_toy
 from bench.traffic import Mix, Seen, Traffic
+from release_world import compile_sources
 
 from phiomia.platform import control
 from phiomia.platform.notify import read_status
@@ -98,10 +99,11 @@ def test_reloads_under_traffic_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_the_application_reloads_under_traffic_and_refuses_what_is_broken(tmp_path: Path) -> None:
+    compile_sources()
     releases = [make_application(tmp_path, "1.0.0"), make_application(tmp_path, "1.1.0")]
     broken = make_application(tmp_path, "1.2.0", broken=True)
     switch(tmp_path, releases[0])
-    mix = MIX._replace(slow=1)
+    mix = MIX._replace(slow=1, think_s=0.1)
     with run_application(tmp_path) as running, addresses(tmp_path, running) as places:
         site = describe_application(running.make_member())
         before = {child["pid"] for child in running.status["children"]}
