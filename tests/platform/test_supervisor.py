@@ -348,7 +348,7 @@ def test_a_second_supervisor_of_the_same_roles_is_refused(tmp_path: Path) -> Non
     with serving(tmp_path) as running:
         with supervised(tmp_path) as second:
             assert second.process.wait(15) == 1
-        assert "another supervisor runs here" in running.output()
+        assert f"another supervisor runs here, process {running.process.pid}," in running.output()
         assert running.status["pid"] == running.process.pid
 
 

@@ -6,6 +6,7 @@ import time
 from phiomia.platform.crew import Steps
 from phiomia.platform.listen import open_listeners
 from phiomia.platform.locks import try_lock
+from phiomia.platform.notify import read_status
 from phiomia.platform.supervisor_signals import catch_signals
 from phiomia.platform.supervisor_state import Supervisor
 from phiomia.platform.supervisor_stop import stop_children
@@ -34,11 +35,21 @@ def _take_place(one: Supervisor) -> None:
     while (lock := try_lock(f"{path}.lock")) is None:
         # Whoever looks whether we run holds it for a moment.
         if time.monotonic() > deadline:
-            raise FileExistsError(f"another supervisor runs here: it keeps {path}")
+            raise FileExistsError(
+                f"another supervisor runs here, process {_find_other(path)}, which keeps {path}:"
+                " end that one first, or give this one another PHIOMIA_DATA"
+            )
         time.sleep(0.05)
     one.lock = lock
     # Whoever sees the lock believes the file, which may still be that of somebody who has gone.
     one.publish()
+
+
+def _find_other(path: str) -> str:
+    try:
+        return str(read_status(path)["pid"])
+    except (OSError, ValueError, KeyError):
+        return "unknown"  # it has only just begun
 
 
 def _start(one: Supervisor) -> Steps:
