@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from phiomia.backfills import BACKFILLS
 from phiomia.domain.accounts.keys import MakeKeys, make_keys
 from phiomia.domain.accounts.peers import forget_peers
 from phiomia.domain.accounts.resolver import Lookup
@@ -33,7 +34,6 @@ from phiomia.domain.timelines.deliver import FanOut, run_fan_out
 from phiomia.domain.timelines.feeds import trim_feeds
 from phiomia.domain.trends.rank import HANDLERS as TRENDS
 from phiomia.domain.trends.rank import PERIODIC as TRENDS_PERIODIC
-from phiomia.domain.users.fill_app_of_users import find_apps_of_users
 from phiomia.domain.users.jobs import HANDLERS as NOTICES
 from phiomia.domain.users.jobs import SendConfirmation, SendPasswordReset, send_confirmation, send_password_reset
 from phiomia.domain.users.mail import Mailer, OutboxMailer
@@ -61,7 +61,6 @@ from phiomia.platform.jobs.handlers import Handler
 from phiomia.platform.jobs.periodic import Periodic
 from phiomia.platform.storage import Storage
 from phiomia.upgrade.backfill_job import make_handler, make_periodic
-from phiomia.upgrade.backfills import Backfill
 from phiomia.upgrade.news_job import PERIODIC as NEWS_PERIODIC
 from phiomia.upgrade.news_job import make_handler as make_news_handler
 
@@ -125,8 +124,6 @@ async def run_tidy(context: Any, _job: Tidy) -> None:
     await db.write(trim_sessions)
     await db.write(trim_codes)
 
-
-BACKFILLS: tuple[Backfill, ...] = (Backfill("app-of-users@1", "users", 200, find_apps_of_users, until="c0001"),)
 
 _HANDLERS = (
     Handler(FanOut, run_fan_out),

@@ -74,7 +74,7 @@ async def bring_up_schema(config: Config) -> list[str]:
 
 
 async def _skip_backfills(config: Config) -> None:
-    from phiomia.jobs import BACKFILLS
+    from phiomia.backfills import BACKFILLS
     from phiomia.platform.clock import now_ms
     from phiomia.platform.db import open_database
     from phiomia.upgrade import backfills

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from phiomia.backfills import BACKFILLS
 from phiomia.domain.oauth.apps import draft_app, register_app
 from phiomia.domain.oauth.tokens import issue_token
 from phiomia.domain.users.create import UserDraft, create_user
 from phiomia.domain.users.queries import load_user
-from phiomia.jobs import BACKFILLS
 from phiomia.platform.db import Database, Query, WriteSession, open_database
 from phiomia.upgrade import backfills, schema
 from phiomia.upgrade.revisions import PLACE

@@ -251,7 +251,7 @@ def test_the_command_lists_them(migrated_database_url: str, tmp_path: Path) -> N
 def test_a_fresh_database_has_nothing_to_fill_in(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     config = load_config({"PHIOMIA_DATABASE_URL": database_url})
     made_up = (Backfill("made-up@1", "accounts", 10, _never),)
-    monkeypatch.setattr("phiomia.jobs.BACKFILLS", made_up)
+    monkeypatch.setattr("phiomia.backfills.BACKFILLS", made_up)
     assert "e0001" in asyncio.run(bring_up_schema(config))
 
     async def look() -> list[str]:

@@ -6,8 +6,8 @@ from typing import Annotated, NoReturn
 import msgspec
 import typer
 
+from phiomia.backfills import BACKFILLS
 from phiomia.cli.open import Open, run
-from phiomia.jobs import BACKFILLS
 from phiomia.upgrade import backfills
 
 app = typer.Typer(name="backfills", help="What upgrades have left to be filled in.", invoke_without_command=True)

@@ -18,7 +18,7 @@ def open_site(places: Places | None = None) -> Site:
 
 def load_backfills() -> Sequence[Backfill]:
     """The backfills of this release."""
-    from phiomia.jobs import BACKFILLS  # costs as much as the whole server
+    from phiomia.backfills import BACKFILLS
 
     return BACKFILLS
 
