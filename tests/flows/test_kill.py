@@ -15,7 +15,7 @@ import requests
 from server import PATIENCE, Member, RunningServer
 
 POSTERS = 2
-PAUSE_SECONDS = 0.03
+PAUSE_SECONDS = 0.1
 
 
 class Poster:

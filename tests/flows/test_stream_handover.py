@@ -99,7 +99,7 @@ def posting(server: RunningServer, member: Member) -> Iterator[list[str]]:
                 )
                 assert answer.ok, answer.text
                 ids.append(answer.json()["id"])
-                ended.wait(0.05)
+                ended.wait(0.1)
 
     thread = threading.Thread(target=post)
     thread.start()
