@@ -18,7 +18,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from order import spread
+from order import find_unit, spread
 from postgresql import URL_VARIABLE, NotInstalled, Server, find_free_port, run_cluster
 from scratch import find_scratch
 from server import phiomia, servers  # noqa: F401 (fixtures)
@@ -35,7 +35,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "postgresql_url" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.postgresql)
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    items[:] = spread(items, lambda item: item.path.relative_to(TESTS).as_posix(), processes)
+    items[:] = spread(items, _unit_of, processes)
+
+
+def _unit_of(item: pytest.Item) -> str:
+    return find_unit(item.path.relative_to(TESTS).as_posix(), getattr(item, "fixturenames", ()))
 
 
 def pytest_collection_finish() -> None:

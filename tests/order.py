@@ -1,7 +1,8 @@
 """The order of the tests: what takes long is begun first, and by each process of pytest-xdist some of it.
 
 Else one of them would still be at it when the others are done. Each process gets an equal share of the list and takes
-from the others' ends when it is through (`--dist worksteal`).
+from the others' ends when it is through (`--dist worksteal`). What starts the same servers is done by one process, for
+each would start all of them.
 """
 
 from __future__ import annotations
@@ -11,13 +12,19 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-# In seconds, by file below tests/, as a full run has shown; of those that take more than half a minute.
+# Fixtures that start servers for all tests of a process.
+SHARED = ("running_peers", "servers")
+# In seconds, by file below tests/ or shared fixture, as a full run has shown; of those that take more than half a
+# minute, or as long to prepare in each process that begins them.
 SECONDS = {
     "upgrade/test_rollback_by_itself.py": 250,
+    "running_peers": 150,
     "systemd/test_page.py": 145,
     "upgrade/test_apply.py": 140,
     "federation/test_outage.py": 140,
     "systemd/test_streams.py": 130,
+    "servers": 120,
+    "test_package.py": 100,
     "upgrade/test_previous.py": 80,
     "systemd/test_one_command.py": 80,
     "fuzz/test_fuzz.py": 65,
@@ -28,6 +35,11 @@ SECONDS = {
 }
 # Of files that are not named, in these folders and elsewhere.
 FOLDERS = {"systemd": 20, "upgrade": 15, "flows": 15, "clients": 15, "fuzz": 15}
+
+
+def find_unit(file: str, fixtures: Iterable[str]) -> str:
+    """What a test stays together with: all that share its servers, or else its file."""
+    return next((name for name in SHARED if name in fixtures), file)
 
 
 def spread(items: Sequence[T], file_of: Callable[[T], str], processes: int) -> list[T]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from order import SECONDS, spread
+from order import SECONDS, SHARED, find_unit, spread
 
 
 def _file(item: str) -> str:
@@ -29,3 +29,14 @@ def test_nothing_is_lost_when_little_is_asked_for() -> None:
         items = [f"upgrade/test_apply.py::{n}" for n in range(count)]
         assert sorted(spread(items, _file, 4)) == items
     assert spread([], _file, 1) == []
+
+
+def test_what_shares_servers_is_done_by_one_process() -> None:
+    sharing = [(f"clients/test_{n}.py", ("phiomia", "servers")) for n in range(4)]
+    quick = [(f"api/test_{n}.py", ("tmp_path",)) for n in range(50)]
+    tests = [test for pair in zip(sharing, quick, strict=False) for test in pair] + quick[4:]
+    found = spread(tests, lambda test: find_unit(*test), 3)
+    assert sorted(found) == sorted(tests)
+    assert all(name in SECONDS for name in SHARED)
+    size = len(found) // 3
+    assert len({found.index(test) // size for test in sharing}) == 1
