@@ -2,7 +2,7 @@
 
 import importlib
 
-from phiomia.platform.db.query import compiled_when_made
+from phiomia.platform.db.statement import compiled_when_made
 
 
 def preload(database: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from phiomia.platform.db import Query, query
+from phiomia.platform.db import Query, statement
 from phiomia.platform.db.compiled import Compiled
 from phiomia.platform.db.kept_statements import KeptStatements, hash_sources
 
@@ -62,7 +62,7 @@ def load_with_hashes(seed: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_a_second_start_makes_no_sql(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(query, "KeptStatements", partial(KeptStatements, folder=tmp_path))
+    monkeypatch.setattr(statement, "KeptStatements", partial(KeptStatements, folder=tmp_path))
     made = load_module(database)
     with monkeypatch.context() as patched:
         patched.setattr(Query, "_compile", lambda *_: pytest.fail("it is made again"))
@@ -76,7 +76,7 @@ def test_a_second_start_makes_no_sql(database: str, tmp_path: Path, monkeypatch:
 def load_module(database: str) -> dict[str, Compiled]:
     """What a module's statements are as text."""
     names: dict[str, Any] = {"__name__": "things"}
-    with query.compiled_when_made(database):
+    with statement.compiled_when_made(database):
         exec(compile(MODULE, "things.py", "exec"), names)
     queries = {**names["BY"], "put": names["PUT"], "count": names["COUNT"]}
     assert all(one._source is None for one in queries.values())

@@ -14,8 +14,6 @@ from typing import NamedTuple
 
 from phiomia.platform.clock import MINUTE, SECOND, now_ms
 from phiomia.platform.db import Database, Query, ReadSession, TooSlow, Unavailable, WriteSession
-from phiomia.platform.jobs.handlers import describe_error
-from phiomia.platform.jobs.lease import release_lease, take_lease
 
 Report = Callable[[str], None]
 
@@ -190,6 +188,9 @@ class _Run:
 
     async def work(self) -> bool:
         """True when it is done."""
+        from phiomia.platform.jobs.handlers import describe_error  # who asks how far it is does without the queue
+        from phiomia.platform.jobs.lease import release_lease
+
         total = await _count(self._db, self._backfill.table)
         now = now_ms()
         await self._db.write(lambda session: session.execute(_START, id=self._backfill.id, now=now, total=total))
@@ -224,6 +225,8 @@ class _Run:
         raise AssertionError("unreachable")
 
     async def _step(self, session: WriteSession) -> _Step:
+        from phiomia.platform.jobs.lease import take_lease
+
         now = now_ms()
         if not await take_lease(session, self._lease, self._holder, now=now, until=now + _LEASE_MS):
             return _Step("elsewhere", 0)

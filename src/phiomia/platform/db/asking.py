@@ -4,8 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from phiomia.platform.db.query import Query
 from phiomia.platform.db.session import Row
+from phiomia.platform.db.statement import Query
 
 T = TypeVar("T")
 

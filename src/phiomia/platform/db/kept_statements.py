@@ -17,7 +17,6 @@ from pathlib import Path
 from types import FrameType
 
 import msgspec
-import sqlalchemy
 
 from phiomia.platform.db.compiled import Compiled
 
@@ -81,6 +80,8 @@ class KeptStatements:
 
 def hash_sources(package: Path) -> str:
     """Changes with whatever statements are made from: the sources of a package, SQLAlchemy and Python."""
+    import sqlalchemy  # which need not be loaded where nothing is made
+
     digest = hashlib.blake2b(f"{sys.version} {sqlalchemy.__version__}".encode(), digest_size=16)
     for path in _list_sources(package):
         content = path.read_bytes()

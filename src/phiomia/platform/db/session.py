@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
-from phiomia.platform.db.query import Query
+from phiomia.platform.db.statement import Query
 
 T = TypeVar("T")
 Row = Sequence[Any]

@@ -20,9 +20,10 @@ import apsw
 import msgspec
 
 from phiomia.platform.db.asking import Asking
+from phiomia.platform.db.compiled import Compiled
 from phiomia.platform.db.errors import Conflict, TooSlow, Unavailable
-from phiomia.platform.db.query import Compiled, Query
 from phiomia.platform.db.session import ReadSession, Row, WriteSession, run_calls
+from phiomia.platform.db.statement import Query
 from phiomia.platform.db.wal import Mover
 from phiomia.platform.sqlite_failures import UNUSABLE
 

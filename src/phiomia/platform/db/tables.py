@@ -70,7 +70,7 @@ def count(name: str) -> Column[int]:
 
 
 def revision() -> Column[int]:
-    """The revision that every UPDATE of the row raises (see `query.py`): caches are keyed by it."""
+    """The revision that every UPDATE of the row raises (see `statement.py`): caches are keyed by it."""
     return Column("rev", Integer, nullable=False, server_default=sql_text("1"))
 
 
