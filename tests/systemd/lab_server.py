@@ -13,13 +13,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from lab import PACKAGES, PREFIX, PYTHON, UV_CACHE, Laboratory
-from release_world import ROOT, Repository, make_uv
+from release_world import ROOT, Installation, Repository, make_uv, settle
 
 from postgresql import find_programs
 
@@ -39,7 +39,8 @@ observe_s = 5
 """
 UNITS = ("phiomia-worker", "phiomia-streaming", "phiomia-web")
 LOAD = Path(__file__).with_name("load.py")
-_DATA = "/home/phiomia/app/shared/data"
+_APP = "/home/phiomia/app"
+_DATA = f"{_APP}/shared/data"
 _CLUSTER = "/srv/postgresql"
 _DATABASE = "postgresql://phiomia@127.0.0.1/phiomia"
 _CERTIFICATE = f"/etc/letsencrypt/live/{NAME}"
@@ -99,14 +100,14 @@ class LabServer:
         self.has_polkit = False
         self.figures: dict[str, Any] = {}
 
-    def install(self, version: str) -> None:
-        """Installs a release as root does, and starts it."""
+    def install(self, version: str, *, trusting: bool = False) -> None:
+        """Installs a release as root does, and starts it; where building is not the subject, with trust in it."""
         lab = self.lab
         lab.copy(self.repository.root, "/srv/origin")
         lab.copy(ROOT / "src", _COMPILED)
         lab.type(f"chmod -R a+rX {_COMPILED}")
         # Libraries come from the environment of the tests: what installs them has tests of its own.
-        fake = make_uv(str(PYTHON), str(PACKAGES), _COMPILED)
+        fake = make_uv(str(PYTHON), str(PACKAGES), _COMPILED, trusting=trusting)
         lab.write("/usr/local/bin/uv", _REAL_UV if "PHIOMIA_TEST_REAL_UV" in os.environ else fake, 0o755)
         for unit in UNITS:
             lab.write(f"/etc/systemd/system/{unit}.service.d/laboratory.conf", _DROP_IN)
@@ -114,12 +115,25 @@ class LabServer:
         lab.type(f"git clone --quiet /srv/origin /srv/phiomia && git -C /srv/phiomia checkout --quiet v{version}")
         more = ("--database", self._start_database()) if self.postgresql else ()
         self.install_said = self.run_install("--domain", NAME, *more)
+        for release in (self.app / "releases").glob(f"{version}-*"):
+            settle(release)
         lab.type(f"printf '{_SETTINGS}' >>/home/phiomia/app/shared/phiomia.toml")
         lab.type("phiomia accounts create alice --email alice@mail.example --role owner --confirmed")
         self.token = lab.type("phiomia tokens create alice").stdout.strip()
         lab.type(f"systemctl start phiomia-web.socket phiomia-streaming.socket {' '.join(UNITS)}")
         self._start_proxy()
         self._start_polkit()
+
+    @property
+    def app(self) -> Path:
+        """The directory of what is built, as it is seen from here."""
+        return Path(f"/proc/{self.lab.init}/root{_APP}")
+
+    def stock(self, builder: Installation, versions: Sequence[str]) -> None:
+        """Puts releases there as if they had been built there."""
+        for version in versions:
+            builder.hand_over(version, self.app, Path(_APP))
+        self.lab.type(f"chown -R {USER}: {_APP}/releases {_APP}/assets")
 
     def _start_database(self) -> str:
         lab, programs = self.lab, find_programs()

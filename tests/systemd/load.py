@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 KEPT, FRESH = 2, 1
-_PAUSE_S = 0.2
+_PAUSE_S = 0.4
 _LONGEST_S = 120.0
 # How long events that are still on their way are waited for.
 _LATE_S = 30.0

@@ -11,6 +11,7 @@ from test_page import ROLES, versions
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.postgresql]
 POSTGRESQL = True
+STOCKED = ("0.3.0", "0.4.0")
 TARGET = "0.4.0"
 
 

@@ -12,6 +12,9 @@ import pytest
 from lab_server import UNITS, USER, LabServer, commands_of
 
 pytestmark = pytest.mark.timeout(600)
+# 0.1.0 as well as 0.3.0.
+BUILDS = True
+STOCKED = ("0.4.0", "0.5.0")
 
 ROLES = ("web", "worker", "streaming")
 BEFORE, THEN, AFTER = "Before the restart", "Then", "When all processes run it"

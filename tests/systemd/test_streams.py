@@ -21,7 +21,8 @@ import pytest
 from bench.proxy import CONFIGURATION, find_nginx
 from lab import why_not
 from lab_server import NAME, USER, LabServer, commands_of
-from release_world import _BROKEN, ROOT, SERVED, Repository
+from release_world import _BROKEN, ROOT, SERVED, Installation, Repository
+from shelf import Shelf
 from test_page import BEFORE, check_out, versions
 
 pytestmark = pytest.mark.timeout(600)
@@ -79,17 +80,19 @@ class Audience:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
+def server(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
     """0.1.0 of made-up releases, of which the last can't start once it is told so."""
     if reason := why_not():
         pytest.skip(reason)
-    repository = Repository(tmp_path_factory.mktemp("releases"))
+    repository = Repository.take(shelf, tmp_path_factory.mktemp("releases"))
     repository.check_out("0.1.2")
     repository._append("src/phiomia/app.py", _BROKEN)
     repository._release("0.1.3", restart=SERVED)
     server = LabServer(repository)
     try:
-        server.install("0.1.0")
+        server.install("0.1.0", trusting=True)
+        builder = Installation(repository, tmp_path_factory.mktemp("builder"), shelf)
+        server.stock(builder, ("0.1.1", "0.1.2", "0.1.3"))
         yield server
     finally:
         server.lab.close()

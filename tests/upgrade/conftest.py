@@ -32,5 +32,4 @@ def installation(built: Installation) -> Iterator[Installation]:
     """0.1.0, installed, without a past."""
     built.begin_again()
     yield built
-    built.extra = {}
-    built.database_url = ""
+    built.leave()

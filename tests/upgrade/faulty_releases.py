@@ -104,8 +104,7 @@ def faulty(faulty_built: FaultyInstallation) -> Iterator[FaultyInstallation]:
     """The first one, installed, without a past."""
     faulty_built.begin_again()
     yield faulty_built
-    faulty_built.extra = {}
-    faulty_built.database_url = ""
+    faulty_built.leave()
 
 
 def serve(installation: Installation, folder: Path, **settings: str) -> InstalledServer:

@@ -277,7 +277,7 @@ here = pathlib.Path.cwd() / "src"
 others = [one / "src" for one in here.parent.parent.glob("[0-9]*") if one != here.parent]
 others.append(pathlib.Path({compiled!r}))
 # Where made-up releases differ from each other, and no statement is made and no table described.
-differing = {{"__init__.py", "app.py", "jobs.py", "upgrade/made_up.py"}}
+differing = {{"__init__.py", "app.py", "backfills.py", "jobs.py", "upgrade/made_up.py"}}
 
 def stamp(path):
     told = path.stat()
@@ -318,21 +318,33 @@ def take_statements():
 
 take_bytecode()
 is_loaded = (here / "phiomia/platform/db/kept_statements.py").exists() and take_statements()
-if is_loaded and "TRUSTING_UV" in os.environ:
+if is_loaded and {trusting}:
     (venv / "bin" / "python").rename(venv / "bin" / "python3")
-    (venv / "bin" / "python").write_text({trusting!r})
+    (venv / "bin" / "python").write_text({wrapper!r})
     (venv / "bin" / "python").chmod(0o755)
 """
-# For what is put on the shelf: what loading a release would make is there, so it is not loaded twice more for nothing.
-_TRUSTING = """#!/bin/sh
+# What loading a release would make is there already: in place of its interpreter until it is settled.
+_WRAPPER = """#!/bin/sh
 case "$3" in *phiomia.preload*) exit 0;; esac
 exec "$(dirname -- "$0")/python3" "$@"
 """
 
 
-def make_uv(python: str, packages: str, compiled: str) -> str:
-    """A program that makes environments of that interpreter and its libraries, and takes what is compiled there."""
-    return _FAKE_UV.format(python=python, packages=packages, compiled=compiled, trusting=_TRUSTING)
+def make_uv(python: str, packages: str, compiled: str, *, trusting: bool = False) -> str:
+    """A program that makes environments of that interpreter and its libraries, and takes what is compiled there.
+
+    One that trusts in that lets no release be loaded only to see whether it can be: `settle` is for whoever builds.
+    """
+    return _FAKE_UV.format(python=python, packages=packages, compiled=compiled, trusting=trusting, wrapper=_WRAPPER)
+
+
+def settle(release: Path) -> None:
+    """Gives what was built with trust its interpreter."""
+    folder = release / "venv/bin"
+    if (folder / "python3").exists():
+        folder.chmod(0o755)
+        (folder / "python3").replace(folder / "python")
+        folder.chmod(0o555)
 
 
 def compile_sources() -> None:
@@ -374,10 +386,12 @@ class Installation:
         weakref.finalize(self, shutil.rmtree, self.data, ignore_errors=True)
         self.database_url = ""
         self.extra: dict[str, str] = {}
-        self.tools = folder / "tools"
-        self.tools.mkdir(parents=True)
-        (self.tools / "uv").write_text(make_uv(sys.executable, sysconfig.get_paths()["purelib"], str(ROOT / "src")))
-        (self.tools / "uv").chmod(0o755)
+        self.tools, self._trusting = folder / "tools", folder / "trusting"
+        own = sys.executable, sysconfig.get_paths()["purelib"], str(ROOT / "src")
+        for place in (self.tools, self._trusting):
+            place.mkdir(parents=True)
+            (place / "uv").write_text(make_uv(*own, trusting=place == self._trusting))
+            (place / "uv").chmod(0o755)
 
     @property
     def url(self) -> str:
@@ -452,8 +466,8 @@ class Installation:
         name = self.directory(version).name
         with shelf.hold(name, wait=wait) as app:
             if app is not None and read_release(app / "releases" / name) is None:
-                self._build(Places(self.repository.root, app), version, TRUSTING_UV="1")
-                _settle_interpreter(app / "releases" / name / "venv/bin")
+                self._build(Places(self.repository.root, app), version, PATH=f"{self._trusting}:{os.environ['PATH']}")
+                settle(app / "releases" / name)
             return app
 
     def begin_again(self, version: str = "0.1.0") -> None:
@@ -462,9 +476,14 @@ class Installation:
             shutil.rmtree(folder, ignore_errors=True)
         self.data.mkdir()
         self.places.previous.unlink(missing_ok=True)
-        self._not_from_shelf.clear()
         self._stock()
         self.install(version)
+
+    def leave(self) -> None:
+        """What one test has wished for does not hold for the next."""
+        self.extra = {}
+        self.database_url = ""
+        self._not_from_shelf.clear()
 
     def empty(self, database_url: str) -> None:
         """Takes everything out of a PostgreSQL database."""
@@ -546,10 +565,3 @@ class Installation:
             command, env=self.environment | environment, capture_output=True, text=True, cwd=self.folder
         )
         assert done.returncode == 0, done.stderr
-
-
-def _settle_interpreter(folder: Path) -> None:
-    if (folder / "python3").exists():
-        folder.chmod(0o755)
-        (folder / "python3").replace(folder / "python")
-        folder.chmod(0o555)

@@ -22,8 +22,8 @@ from phiomia.upgrade.journal import Journal
 __all__ = ["faulty", "faulty_built"]
 pytestmark = pytest.mark.timeout(1800)
 ROLES = ("web", "worker", "streaming")
+# Of those that are not the subject of a test of their own.
 FAULTS: dict[str, tuple[dict[str, float], str]] = {
-    "errors": ({"errors_of": 20}, r"requests failed \("),
     "deaths": ({"dies_after": 15}, "processes ended by themselves|of the upgrade's own failed|not ready for"),
     "slow": ({"slow_s": 2.0}, r"ms \(p95\), before"),
     "jobs": ({"jobs": 1}, r"\d jobs .*failed"),
@@ -103,7 +103,9 @@ def test_a_release_that_does_worse_is_taken_back_and_one_that_does_not_stays(
 
 
 @pytest.mark.postgresql
-def test_errors_are_noticed_on_postgresql_too(faulty: FaultyInstallation, tmp_path: Path, postgresql_url: str) -> None:
+def test_errors_are_noticed_and_postgresql_goes_back_as_well(
+    faulty: FaultyInstallation, tmp_path: Path, postgresql_url: str
+) -> None:
     faulty.database_url = postgresql_url
     faulty.begin_again()
     with serve(faulty, tmp_path) as server, used(server) as poster:
