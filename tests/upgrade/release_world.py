@@ -440,7 +440,8 @@ class Installation:
 
     def _stock(self) -> None:
         """Takes what is missing from the shelf; what another process is building at this moment comes last."""
-        missing = [one for one in self.repository.manifests if read_release(self.directory(one)) is None]
+        known = self.repository.manifests if self.shelf is not None else ()
+        missing = [one for one in known if read_release(self.directory(one)) is None]
         for wait in (False, True):
             missing = [version for version in missing if not self._take(version, wait=wait)]
 
