@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from release_world import Installation, Repository
+from release_world import SERVED, Installation, Repository, _step
+from shelf import Shelf
 from trust_world import Key, World
 
 from phiomia.upgrade import bundle as bundle_maker
@@ -202,6 +203,10 @@ class Provided(Repository):
         digest = hashlib.sha256(make_wheel(self.wheels).read_bytes()).hexdigest()
         (self.root / "uv.lock").write_text(_LOCK.format(digest=digest))
 
+    def _make_releases(self, heads: tuple[str, ...]) -> None:
+        self._release("0.1.0")
+        self._release("0.1.1", steps=(_step("tidy", "config"),), restart=SERVED)
+
 
 def make_wheel(folder: Path) -> Path:
     """A library that only leads to others."""
@@ -231,7 +236,8 @@ def test_from_one_machine_to_another(tmp_path: Path) -> None:
     Provided.wheels = tmp_path / "mirror"
     Provided.wheels.mkdir()
     repository = Provided(tmp_path / "origin")
-    installation = Installation(repository, tmp_path / "server")
+    installation = Installation(repository, tmp_path / "server", Shelf(tmp_path / "shelf"))
+    installation.forget("0.1.1")
     live = tmp_path / "live"
     git = ["git", "-C", str(live)]
     subprocess.run(["git", "init", "--quiet", live], check=True)
