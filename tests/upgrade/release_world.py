@@ -41,7 +41,7 @@ _OURS = ("src", "pyproject.toml", "uv.lock")
 SERVED = Restart(web="reload", workers="restart", streaming="handover")
 _DAY = datetime.date(2026, 11, 30)
 # The same releases are the same commits wherever they are made, so that one build of them will do.
-_WHEN = "2026-11-30T12:00:00Z"
+_WHEN = "2020-01-01T12:00:00Z"
 
 _STEPS = '''
 """Instructions of made-up releases: each leaves a line in the data directory."""
