@@ -1,14 +1,14 @@
 """`phiomia backfills`: what upgrades have left to be filled in, and how far that is."""
 
 import sys
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import msgspec
 import typer
 
-from phiomia.backfills import BACKFILLS
-from phiomia.cli.open import Open, run
-from phiomia.upgrade import backfills
+if TYPE_CHECKING:
+    from phiomia.cli.open import Open
+    from phiomia.upgrade.backfills import Progress
 
 app = typer.Typer(name="backfills", help="What upgrades have left to be filled in.", invoke_without_command=True)
 
@@ -21,6 +21,8 @@ def list_backfills(context: typer.Context, as_json: AsJson = False) -> None:
     """Show every backfill with its state and the rows that are done. Workers do them by themselves."""
     if context.invoked_subcommand is not None:
         return
+    from phiomia.cli.open import run
+
     listed = run(_load)
     if as_json:
         print(msgspec.json.encode([one._asdict() for one in listed]).decode())
@@ -37,12 +39,16 @@ def run_now(
     again: Annotated[bool, typer.Option("--again", help="From the beginning, also what is done.")] = False,
 ) -> None:
     """Do now what is not done, instead of leaving it to the workers. May be interrupted at any time."""
+    from phiomia.backfills import BACKFILLS
+    from phiomia.cli.open import run
+    from phiomia.upgrade import backfills
+
     known = {one.id: one for one in BACKFILLS}
     if unknown := [id_ for id_ in ids or () if id_ not in known]:
         _fail(f"There is no backfill {', '.join(unknown)}; there is {', '.join(known) or 'none'}.")
     chosen = [known[id_] for id_ in ids] if ids else list(BACKFILLS)
 
-    async def work(opened: Open) -> bool:
+    async def work(opened: "Open") -> bool:
         if again:
             for one in chosen:
                 await opened.db.write(lambda session, id_=one.id: backfills.restart(session, id_))  # type: ignore[misc]
@@ -56,7 +62,10 @@ def run_now(
         _fail("Another process is at it: `phiomia backfills` shows how far it is.")
 
 
-async def _load(opened: Open) -> list[backfills.Progress]:
+async def _load(opened: "Open") -> "list[Progress]":
+    from phiomia.backfills import BACKFILLS
+    from phiomia.upgrade import backfills
+
     async with opened.db.read() as session:
         listed = await backfills.progress(session)
     begun = {one.id for one in listed}

@@ -3,25 +3,17 @@
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import msgspec
 import typer
 
 from phiomia.platform.clock import iso
 from phiomia.platform.config import ConfigError, load_config
-from phiomia.platform.db import Database, Unavailable, WriteSession, open_database
-from phiomia.platform.jobs.view import (
-    DeadJob,
-    QueueCounts,
-    count_dead,
-    count_jobs,
-    discard_dead,
-    discard_some_dead,
-    find_dead,
-    retry_dead,
-    retry_some_dead,
-)
+
+if TYPE_CHECKING:
+    from phiomia.platform.db import Database, WriteSession
+    from phiomia.platform.jobs.view import DeadJob, QueueCounts
 
 T = TypeVar("T")
 _SCAN_SECONDS = 60.0
@@ -77,20 +69,28 @@ def dead(
 @app.command()
 def retry(id_: DeadId = None, all_: All = False, as_json: AsJson = False) -> None:
     """Put a dead job, or all of them, back into the queue with all its attempts."""
+    from phiomia.platform.jobs.view import retry_dead, retry_some_dead
+
     _report("retried", _change(id_, all_, retry_dead, retry_some_dead), as_json)
 
 
 @app.command()
 def discard(id_: DeadId = None, all_: All = False, as_json: AsJson = False) -> None:
     """Forget a dead job, or all of them, for good."""
+    from phiomia.platform.jobs.view import discard_dead, discard_some_dead
+
     _report("discarded", _change(id_, all_, discard_dead, discard_some_dead), as_json)
 
 
-async def _count(db: Database) -> tuple[list[QueueCounts], int]:
+async def _count(db: "Database") -> "tuple[list[QueueCounts], int]":
+    from phiomia.platform.jobs.view import count_dead, count_jobs
+
     return await db.scan(count_jobs, _SCAN_SECONDS), await db.scan(count_dead, _SCAN_SECONDS)
 
 
-async def _find_dead(db: Database, before: int | None, limit: int) -> list[DeadJob]:
+async def _find_dead(db: "Database", before: int | None, limit: int) -> "list[DeadJob]":
+    from phiomia.platform.jobs.view import find_dead
+
     async with db.read() as session:
         return await find_dead(session, before=before, limit=limit)
 
@@ -98,8 +98,8 @@ async def _find_dead(db: Database, before: int | None, limit: int) -> list[DeadJ
 def _change(
     id_: int | None,
     all_: bool,
-    change_one: Callable[[WriteSession, int], Awaitable[bool]],
-    change_some: Callable[[WriteSession], Awaitable[int]],
+    change_one: "Callable[[WriteSession, int], Awaitable[bool]]",
+    change_some: "Callable[[WriteSession], Awaitable[int]]",
 ) -> int:
     if (id_ is None) is not all_:
         _fail("Say which: an id, or --all.", 2)
@@ -110,15 +110,16 @@ def _change(
     return 1
 
 
-async def _change_all(db: Database, change_some: Callable[[WriteSession], Awaitable[int]]) -> int:
+async def _change_all(db: "Database", change_some: "Callable[[WriteSession], Awaitable[int]]") -> int:
     total = 0
     while changed := await db.write(change_some):  # in steps, so that nobody waits long for the writer
         total += changed
     return total
 
 
-def _with_database(work: Callable[[Database], Awaitable[T]]) -> T:
+def _with_database(work: "Callable[[Database], Awaitable[T]]") -> T:
     from phiomia.cli.open import CommandError, require_schema
+    from phiomia.platform.db import Unavailable, open_database
 
     async def run() -> T:
         config = load_config()
@@ -164,7 +165,7 @@ def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right
     Console(markup=False, highlight=False).print(table)
 
 
-def _show_wait(queue: QueueCounts) -> str:
+def _show_wait(queue: "QueueCounts") -> str:
     seconds = queue.oldest_ready_ms // 1000
     if not queue.ready:
         return "-"

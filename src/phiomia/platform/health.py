@@ -3,14 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy import func, select
-
 from phiomia.platform.config import Config
 from phiomia.platform.db import Database, Query, TooSlow, Unavailable
-from phiomia.platform.jobs.models import leases
 
 # Touches a real table: a database that answers SELECT 1 may still lack the schema.
-TOUCH = Query(select(func.count()).select_from(leases))
+TOUCH = Query.raw(sqlite="SELECT count(*) FROM leases")
 NO_DATABASE = "the database does not answer"
 
 # What is in the way of a role, beside the database; empty when nothing is.
