@@ -25,11 +25,14 @@ import tarfile
 import tempfile
 import warnings
 import weakref
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, Self
+from unittest.mock import patch
 
 from shelf import Shelf, copy_release
 
+from phiomia.cli.main import main
 from phiomia.upgrade.build import read_release, remove_release
 from phiomia.upgrade.database import connect
 from phiomia.upgrade.manifest import Change, Manifest, Restart, Schema, Step, write_manifest
@@ -537,6 +540,27 @@ class Installation:
         assert (done.returncode == 0) == ok, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout if ok else done.stdout + done.stderr
 
+    def ask(self, *arguments: str, ok: bool | None = True, **environment: str) -> str:
+        """What `phiomia …` prints, without a process of its own: for commands that only look, whose code is the same.
+
+        `ok` says whether it goes well; None, that it does not matter.
+        """
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            chdir(self.folder),
+            patch.dict(os.environ, self.environment | environment, clear=True),
+            patch.multiple(sys, argv=["phiomia", *arguments], stdin=io.StringIO()),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            try:
+                main()
+                status = 0
+            except SystemExit as end:
+                status = int(end.code or 0)
+        assert ok is None or (status == 0) == ok, f"{arguments}: {status}\n{out.getvalue()}\n{err.getvalue()}"
+        return out.getvalue() if ok is not False else out.getvalue() + err.getvalue()
+
     def try_command(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """The command as a finished process."""
         if arguments[:2] == ("upgrade", "apply") or "--yes" in arguments:
@@ -553,7 +577,7 @@ class Installation:
 
     def status(self) -> dict[str, Any]:
         """What `phiomia upgrade status` says."""
-        told: dict[str, Any] = json.loads(self.try_command("upgrade", "status", "--json").stdout)
+        told: dict[str, Any] = json.loads(self.ask("upgrade", "status", "--json", ok=None))
         return told
 
     def journal(self) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ def check_out(installation: Installation, version: str) -> str:
     """Moves the checkout, as git does it for the user; gives the instructions."""
     git = ["git", "-C", str(installation.places.checkout), "checkout", "--quiet"]
     subprocess.run([*git, f"v{version}"], check=True)
-    return installation.try_command("upgrade", "instructions").stdout
+    return installation.ask("upgrade", "instructions", ok=None)
 
 
 def reload_web(installation: Installation) -> str:
@@ -144,11 +144,11 @@ def test_what_is_to_come_is_left_to_do(installation: Installation) -> None:
     with connect(installation.url) as connection:
         connection.rows("INSERT INTO backfills (id, seen_at) VALUES ('made-up@1', 0)")
     try:
-        left = installation.try_command("upgrade", "instructions").stdout
+        left = installation.ask("upgrade", "instructions", ok=None)
         assert "Left to do:\n  phiomia backfills run" in left and "made-up@1" in left
         [pending] = installation.status()["pending"]
         assert (pending["id"], pending["command"]) == ("backfills", "phiomia backfills run")
-        said = installation.try_command("upgrade", "status").stdout
+        said = installation.ask("upgrade", "status", ok=None)
         assert "made-up@1; waits until workers have done it. Now: phiomia backfills run" in said
         assert "still fills in made-up@1; wait" in check_out(installation, "0.3.0")
     finally:

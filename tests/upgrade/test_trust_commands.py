@@ -49,13 +49,13 @@ def key(installation: Installation, tmp_path: Path) -> Iterator[Key]:
 def test_refused_everywhere(installation: Installation, key: Key) -> None:
     """Plan, apply, instructions, steps and units say the same, and nothing is built."""
     reason = "v0.1.1 is not signed, and the installed release asks for a signature."
-    told = json.loads(installation.command("upgrade", "plan", "0.1.1", "--json", ok=False))
+    told = json.loads(installation.ask("upgrade", "plan", "0.1.1", "--json", ok=False))
     assert {"code": "unsigned", "reason": reason} in told["refusals"]
     assert reason in installation.command("upgrade", "apply", "0.1.1", ok=False)
     now = time.time_ns()
     os.utime(installation.places.current, ns=(now, now), follow_symlinks=False)
     git(installation, "checkout", "--quiet", "refs/tags/v0.1.1")
-    assert reason in installation.command("upgrade", "instructions", ok=False)
+    assert reason in installation.ask("upgrade", "instructions", ok=False)
     assert reason in installation.command("step", "tidy", ok=False)
     assert reason in installation.command("run", "web", "--reload", ok=False)
     assert any(reason in problem for problem in installation.status()["problems"])
@@ -64,12 +64,12 @@ def test_refused_everywhere(installation: Installation, key: Key) -> None:
 
 def test_signed_and_applied(installation: Installation, key: Key) -> None:
     """The plan says who has signed; what is another tag by the time of fetching is not built."""
-    said = installation.command("upgrade", "plan", "0.1.1", PHIOMIA_UPGRADE_SIGNATURES="off")
+    said = installation.ask("upgrade", "plan", "0.1.1", PHIOMIA_UPGRADE_SIGNATURES="off")
     assert "Mind: Nobody looks at signatures" in said
     signing = ("-c", "gpg.format=ssh", "-c", f"user.signingkey={key.path}")
     commit = installation.repository.commit_of("0.1.1")
     git(installation, *signing, "tag", "--sign", "--force", "--message", "0.1.1", "v0.1.1", commit)
-    said = installation.command("upgrade", "plan", "0.1.1")
+    said = installation.ask("upgrade", "plan", "0.1.1")
     assert "Signed: v0.1.1: releases@phiomia, ED25519 SHA256:" in said
     signed = git(installation, "rev-parse", "refs/tags/v0.1.1").strip()
     assert (
@@ -86,18 +86,18 @@ def test_signed_and_applied(installation: Installation, key: Key) -> None:
 
 def test_not_signed_is_said(installation: Installation) -> None:
     """While a release names nobody, nothing is asked."""
-    assert "Mind: Releases are not signed: 0.1.0 names nobody" in installation.command("upgrade", "plan", "0.1.1")
-    said = installation.command("upgrade", "plan", "0.1.1", ok=False, PHIOMIA_UPGRADE_SIGNATURES="require")
+    assert "Mind: Releases are not signed: 0.1.0 names nobody" in installation.ask("upgrade", "plan", "0.1.1")
+    said = installation.ask("upgrade", "plan", "0.1.1", ok=False, PHIOMIA_UPGRADE_SIGNATURES="require")
     assert "upgrade.signatures is require, but 0.1.0 names nobody" in said
-    said = installation.command("upgrade", "plan", "0.7.0", ok=False)
+    said = installation.ask("upgrade", "plan", "0.7.0", ok=False)
     assert "There is no release 0.7.0" in said
     git(installation, "branch", "v0.7.0", "refs/tags/v0.2.0")
     try:
-        said = installation.command("upgrade", "plan", "0.7.0", ok=False)
+        said = installation.ask("upgrade", "plan", "0.7.0", ok=False)
         assert "v0.7.0 is a branch. There is no tag of that name" in said
         git(installation, "checkout", "--quiet", "v0.7.0")
         git(installation, "commit", "--quiet", "--allow-empty", "--message", "no release")
-        said = installation.command("upgrade", "instructions", ok=False)
+        said = installation.ask("upgrade", "instructions", ok=False)
         assert "it is the branch v0.7.0, and no release" in said
     finally:
         git(installation, "checkout", "--quiet", "--detach", "refs/tags/v0.1.0")
@@ -109,8 +109,8 @@ def test_not_fetched_is_said(installation: Installation) -> None:
     git(installation, "remote", "add", "origin", "/nowhere/phiomia.git")
     try:
         for version in ("0.1.1", "0.1.0"):
-            assert "Mind: new releases could not be fetched (git" in installation.command("upgrade", "plan", version)
-            assert "fetched" not in installation.command("upgrade", "plan", version, "--offline")
+            assert "Mind: new releases could not be fetched (git" in installation.ask("upgrade", "plan", version)
+            assert "fetched" not in installation.ask("upgrade", "plan", version, "--offline")
     finally:
         git(installation, "remote", "remove", "origin")
 
@@ -120,20 +120,20 @@ def test_what_is_kept_back_or_played_back(installation: Installation, tmp_path: 
     now = int(time.time())
     stale = News(newest="0.9.0", urgency="security", issued=now - 20 * 86_400, expires=now - 6 * 86_400)
     write_news(installation.url, stale)
-    said = installation.command("upgrade", "plan", "0.1.1")
+    said = installation.ask("upgrade", "plan", "0.1.1")
     assert "Mind: There is 0.9.0, which mends a weakness. This checkout lacks it" in said
     assert "Mind: The feed of releases was not renewed since " in said
-    said = installation.command("doctor", ok=False)
+    said = installation.ask("doctor", ok=False)
     assert "FAIL  releases: 0.9.0 mends a weakness" in said and "was not renewed since" in said
     feed = {"format": 1, "issued": now, "expires": now + 86_400, "branches": []}
     entry = {"version": "0.1.1", "date": "2026-11-30"}
     feed["branches"] = [{"name": "0.1", "latest": entry, "commit": "0" * 40}]
     write_news(installation.url, News(newest="0.1.1", urgency="routine", feed=seal(json.dumps(feed), "")))
-    said = installation.command("upgrade", "plan", "0.1.1", ok=False)
+    said = installation.ask("upgrade", "plan", "0.1.1", ok=False)
     assert "and 000000000000 in the feed of releases: find out which one is right" in said
     write_news(installation.url, News())
     see(installation.places.state, "0.2.0")
-    said = installation.command("upgrade", "plan", "0.1.2", ok=False)
+    said = installation.ask("upgrade", "plan", "0.1.2", ok=False)
     assert "0.1.2 is older than 0.2.0, which this server has seen." in said
 
 
