@@ -74,7 +74,7 @@ def test_code_that_is_no_release(installation: Installation, repository: Reposit
     try:
         mark.write_text(json.dumps({**told, "commit": parent}))
         assert "which is no release" in refusals(installation, "0.2.0")["unreleased"]
-        plan = json.loads(installation.command("upgrade", "plan", "0.2.0", "--allow-unreleased", "--json"))
+        plan = json.loads(installation.ask("upgrade", "plan", "0.2.0", "--allow-unreleased", "--json"))
         assert plan["refusals"] == [] and plan["warnings"]
     finally:
         mark.write_text(json.dumps(told))
@@ -102,7 +102,7 @@ def test_a_missing_pg_dump_is_noticed_before(installation: Installation, postgre
     (tools / "pg_dump").write_text("#!/bin/sh\necho 'pg_dump (PostgreSQL) 9.6.1'\n")
     (tools / "pg_dump").chmod(0o755)
     assert "9" in refusals(installation, "0.2.0", PATH=str(tools))["backup"]
-    told = json.loads(installation.command("upgrade", "plan", "0.2.0", "--backup", "never", "--json", PATH=str(tools)))
+    told = json.loads(installation.ask("upgrade", "plan", "0.2.0", "--backup", "never", "--json", PATH=str(tools)))
     assert told["refusals"] == []
 
 
@@ -172,7 +172,7 @@ def test_going_back_before_anything_was_removed(installation: Installation) -> N
 def test_by_hand(installation: Installation, repository: Repository) -> None:
     repository.check_out("0.3.0")
     try:
-        listed = json.loads(installation.command("step", "--list", "--json"))
+        listed = json.loads(installation.ask("step", "--list", "--json"))
         assert [one["id"] for one in listed] == ["tidy@1", "polish@1", "paint@1"]
         installation.command("step", "tidy@1")
         assert "was executed before" in installation.command("step", "tidy@1", ok=False)
