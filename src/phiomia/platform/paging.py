@@ -51,9 +51,9 @@ class Paged:
     __slots__ = ("_nearest", "_newest")
 
     def __init__(self, statement: Select[Any], column: ColumnElement[int]) -> None:
-        bounded = statement.where(column < P("page_below"), column > P("page_above")).limit(P("page_limit"))
-        self._newest = Query(bounded.order_by(column.desc()))
-        self._nearest = Query(bounded.order_by(column.asc()))
+        # Made when they are asked: a start makes none of those whose SQL is kept.
+        self._newest = Query(lambda _insert: _bounded(statement, column).order_by(column.desc()))
+        self._nearest = Query(lambda _insert: _bounded(statement, column).order_by(column.asc()))
 
     async def rows(self, session: ReadSession, page: Page, **parameters: Any) -> list[Row]:
         """The rows of the page, newest first."""
@@ -66,3 +66,7 @@ class Paged:
     async def views(self, session: ReadSession, kind: Callable[..., T], page: Page, **parameters: Any) -> list[T]:
         """`kind(*row)` for the rows of the page, newest first."""
         return [kind(*row) for row in await self.rows(session, page, **parameters)]
+
+
+def _bounded(statement: Select[Any], column: ColumnElement[int]) -> Select[Any]:
+    return statement.where(column < P("page_below"), column > P("page_above")).limit(P("page_limit"))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, and_, false, func, not_, or_, select
+from sqlalchemy import ColumnElement, FromClause, Select, and_, false, func, not_, or_, select
 
 from phiomia.domain.accounts.models import accounts
 from phiomia.domain.accounts.state import AccountState
@@ -40,8 +40,13 @@ def recipients_query(chosen: ColumnElement[bool]) -> Query:
     notifications they mute, of a conversation they mute, of a status they may not see, what their policy drops, or
     twice.
     """
+    # It is longer than any other statement, and made only where it is asked.
+    return Query(lambda _insert: _select_recipients(chosen))
+
+
+def _select_recipients(chosen: ColumnElement[bool]) -> Select[Any]:
     account, status = accounts.alias("recipient"), statuses.alias("status")
-    return Query(
+    return (
         select(recipient, _meets(Answer.FILTER, status))
         .join(account, account.c.id == recipient)
         .outerjoin(status, status.c.id == about)

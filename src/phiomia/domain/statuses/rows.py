@@ -26,8 +26,11 @@ def page_query(
     without_suspended: bool = False,
 ) -> Query:
     """The statement of `select_page`."""
+    # Made when it is asked: a start makes none of those whose SQL is kept.
     return Query(
-        select_page(ids, oldest_first=oldest_first, anonymous=anonymous, more=more, without_suspended=without_suspended)
+        lambda _insert: select_page(
+            ids, oldest_first=oldest_first, anonymous=anonymous, more=more, without_suspended=without_suspended
+        )
     )
 
 

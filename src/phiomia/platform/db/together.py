@@ -56,7 +56,8 @@ class Together:
 
     def __init__(self, parts: Mapping[str, Select[Any]]) -> None:
         self._names = tuple(parts)
-        self._query = Query(select(*[_as_column(part).label(name) for name, part in parts.items()]))
+        # Made when it is asked: a start makes none of those whose SQL is kept.
+        self._query = Query(lambda _insert: select(*[_as_column(part).label(name) for name, part in parts.items()]))
 
     def text(self, dialect: str) -> str:
         """The statement as a database gets it."""
