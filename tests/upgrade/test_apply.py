@@ -162,7 +162,7 @@ def test_nobody_notices_an_upgrade(server: InstalledServer, installation: Instal
     assert installation.status()["pending"] == []
     assert "has removed from the schema" in installation.command("upgrade", "rollback", ok=False)
     assert installation.current == "0.3.0"
-    (told_of,) = json.loads(installation.command("upgrade", "history", "--json"))
+    (told_of,) = json.loads(installation.ask("upgrade", "history", "--json"))
     assert (told_of["start"], told_of["target"], told_of["state"]) == ("0.1.0", "0.3.0", "finished")
     noticed = told_of["noticed"]
     assert noticed["failures"] == 0 and noticed["reasons"] == []
@@ -172,7 +172,7 @@ def test_nobody_notices_an_upgrade(server: InstalledServer, installation: Instal
     assert set(noticed["job_age_s"]) >= {"before", "after"} and noticed["absent"] == {}
     parts = [noticed[when]["requests"] for when in ("before", "during", "after")]
     assert all(parts) and sum(parts) == noticed["requests"]
-    assert f"{noticed['requests']} requests, 0 failed" in installation.command("upgrade", "history")
+    assert f"{noticed['requests']} requests, 0 failed" in installation.ask("upgrade", "history")
     assert not list(installation.places.journal.glob("*.probe*"))
 
 
@@ -194,7 +194,7 @@ def test_a_release_that_cannot_serve_changes_nothing(
     for role in ("web", "worker", "streaming"):
         assert server.versions(role) == {"0.4.0"}
     assert installation.journal()[-1]["kind"] == "failed"
-    assert "failed" in installation.command("upgrade", "status", ok=False)
+    assert "failed" in installation.ask("upgrade", "status", ok=False)
 
     marker.unlink()
     installation.command("upgrade", "resume")
@@ -213,7 +213,7 @@ def test_a_patch_is_quick(begins_with: str, server: InstalledServer, installatio
     began = time.monotonic()
     installation.command("upgrade", "apply", "0.1.2")
     print(f"a patch took {time.monotonic() - began:.1f} s")
-    assert "0.1.2" in installation.command("upgrade", "history", "last")
+    assert "0.1.2" in installation.ask("upgrade", "history", "last")
     assert steps_of(installation.journal()) == ["fetch", "build", "backup", "switch", "restart-web", "cleanup"]
     assert server.versions("web") == {"0.1.2"}
     assert server.versions("worker") == {"0.1.1"}

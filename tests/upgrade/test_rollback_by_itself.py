@@ -87,7 +87,7 @@ def test_a_release_that_does_worse_is_taken_back_and_one_that_does_not_stays(
             assert_went_back(faulty, server, said, reason)
             # Whatever went wrong, it does no longer, on a database that both know.
             assert can_post(server, poster.headers, 25)
-        told = json.loads(faulty.command("upgrade", "history", "--json"))
+        told = json.loads(faulty.ask("upgrade", "history", "--json"))
         assert [one["state"] for one in told] == ["rolled back"] * len(FAULTS)
         assert "No upgrade is waiting" in faulty.command("upgrade", "resume", ok=False)
         with connect(faulty.url) as connection:
@@ -134,7 +134,7 @@ def test_a_watch_that_was_broken_off_goes_on(faulty: FaultyInstallation, tmp_pat
         process.kill()
         process.wait()
         server.until(lambda: server.versions("web") == server.versions("worker") == {PATCH}, "it serves all the same")
-        assert "was broken off" in faulty.command("upgrade", "status", ok=False)
+        assert "was broken off" in faulty.ask("upgrade", "status", ok=False)
         faulty.command("upgrade", "resume")
         journal = faulty.journal()
         assert [entry["seconds"] for entry in journal if entry["kind"] == "observing"] == [8]
