@@ -344,7 +344,7 @@ def make_uv(python: str, packages: str, compiled: str, *, trusting: bool = False
 def settle(release: Path) -> None:
     """Gives what was built with trust its interpreter."""
     folder = release / "venv/bin"
-    if (folder / "python3").exists():
+    if not (folder / "python").is_symlink():
         folder.chmod(0o755)
         (folder / "python3").replace(folder / "python")
         folder.chmod(0o555)
