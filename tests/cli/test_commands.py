@@ -314,7 +314,6 @@ def test_commands_load_little_and_never_show_where_they_fail(shell: Shell) -> No
 
 # What takes as long to load as the rest of a command.
 HEAVY = (
-    "pydantic",
     "sqlalchemy",
     "phiomia.side_effects",
     "phiomia.jobs",

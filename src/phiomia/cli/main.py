@@ -92,10 +92,6 @@ def build() -> Any:
     from typer.core import TyperGroup
     from typer.main import get_command
 
-    from phiomia.cli.plain_values import take_plain_values
-
-    take_plain_values()
-
     class Commands(TyperGroup):
         """Finds commands by their name alone."""
 
