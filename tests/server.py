@@ -181,10 +181,15 @@ class RunningServer:
         try:
             # The supervisor listens from the beginning: the answer comes when the first process serves.
             serves = requests.get(f"{self.url}/health/ready", timeout=START_SECONDS).ok
-            # After a slow start somebody who only says 503 may still take connections.
-            return serves and not any(child["role"].startswith("stand-in") for child in self.status["children"])
+            return serves and not self._has_stand_in()
         except requests.RequestException:
             return False
+
+    def _has_stand_in(self) -> bool:
+        """Whether, after a slow start, somebody who only says 503 may still take connections."""
+        if not (self.data / "run" / "status.json").exists():  # roles that are started alone
+            return False
+        return any(child["role"].startswith("stand-in") for child in self.status["children"])
 
     def command(self, *arguments: str, **environment: str) -> str:
         """What `phiomia …` prints."""
