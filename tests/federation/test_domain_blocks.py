@@ -87,6 +87,23 @@ async def test_new_people_of_silenced_servers_are_limited(here: Here) -> None:
     assert found.state == AccountState.LIMITED
 
 
+@receiving
+async def test_who_is_met_is_judged_by_the_rule_of_that_moment(here: Here) -> None:
+    """By what the process has last read, people would stay limited though their server is free again."""
+    peer = here.peer()
+    alice, bob, carol, dora = (peer.add_actor(name) for name in ("alice", "bob", "carol", "dora"))
+    resolver = here.exchange.resolver
+    here.exchange.rules._look_every_s = 3600.0
+    assert (await resolver.account(alice.uri)).state == AccountState.ACTIVE
+    await _rule(here.world, peer.domain, Severity.SILENCE)
+    assert (await resolver.account(bob.uri)).state == AccountState.LIMITED
+    await here.world.write(lambda session: unblock_domain(session, peer.domain))
+    assert (await resolver.account(carol.uri)).state == AccountState.ACTIVE
+    await _rule(here.world, peer.domain, Severity.SUSPEND)
+    with pytest.raises(Unresolved):
+        await resolver.account(dora.uri)
+
+
 @story("instance_domain_blocks", effects=True)
 async def test_accounts_that_are_here_follow_the_rule(world: World) -> None:
     me = await world.account("me")

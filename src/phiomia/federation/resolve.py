@@ -24,7 +24,7 @@ from phiomia.federation.parse.policies import weigh_policy
 from phiomia.federation.parse.values import Rejected, address, host_of, id_of, same_host, types
 from phiomia.federation.unresolved import Document, Gone, Unresolved
 from phiomia.platform.clock import DAY, HOUR, now_ms
-from phiomia.platform.db import Conflict, Database
+from phiomia.platform.db import Conflict, Database, WriteSession
 from phiomia.platform.jobs import defer
 from phiomia.platform.limits import THREAD_DEPTH
 
@@ -194,34 +194,38 @@ class RemoteResolver:
             username, domain = known.username, known.domain
         if domain in (self._links.domain.lower(), host_of(self._links.base)):
             raise Unresolved(f"{draft.uri} claims a handle of ours")
-        if await self._rules.is_blocked(domain):
+        actor = await self._write_account(draft, make_profile(draft, username, domain))
+        await self._count_later(actor)
+        return actor
+
+    async def _write_account(self, draft: ActorDraft, profile: RemoteProfile) -> Actor:
+        try:
+            account_id = await self._db.write(lambda session: self._store(session, draft, profile))
+        except Conflict:
+            # Another process has written the same account at this moment.
+            account_id = await self._db.write(lambda session: self._store(session, draft, profile))
+        async with self._db.read() as session:
+            actor = await load_actor(session, account_id)
+        if actor is None:
+            raise Gone(f"{profile.uri} was deleted")
+        return actor
+
+    async def _store(self, session: WriteSession, draft: ActorDraft, profile: RemoteProfile) -> int:
+        domain, host = profile.domain, host_of(draft.uri)
+        await self._rules.refresh_for(session)
+        if self._rules.blocks(domain):
             raise Unresolved(f"nothing is exchanged with {domain}")
-        without_pictures = self._rules.rejects_media(domain) or self._rules.rejects_media(host_of(draft.uri))
-        profile = make_profile(draft, username, domain)
+        without_pictures = self._rules.rejects_media(domain) or self._rules.rejects_media(host)
         if without_pictures:
             profile = msgspec.structs.replace(profile, avatar_remote_url="", header_remote_url="", emojis=[])
         more = Circumstances(
             emojis=[] if without_pictures else draft.emojis,
             created_at=draft.created_at,
             suspended=draft.suspended,
-            silenced=self._rules.silences(domain) or self._rules.silences(host_of(draft.uri)),
+            silenced=self._rules.silences(domain) or self._rules.silences(host),
             moved_to=draft.moved_to,
         )
-        actor = await self._write_account(profile, more)
-        await self._count_later(actor)
-        return actor
-
-    async def _write_account(self, profile: RemoteProfile, more: Circumstances) -> Actor:
-        try:
-            account_id = await self._db.write(lambda session: store_remote_account(session, profile, more))
-        except Conflict:
-            # Another process has written the same account at this moment.
-            account_id = await self._db.write(lambda session: store_remote_account(session, profile, more))
-        async with self._db.read() as session:
-            actor = await load_actor(session, account_id)
-        if actor is None:
-            raise Gone(f"{profile.uri} was deleted")
-        return actor
+        return await store_remote_account(session, profile, more)
 
     async def _refresh_later(self, actor: Actor) -> None:
         # At most one wish in an hour, however many activities come.

@@ -32,6 +32,8 @@ _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 _CHUNK: Final = 64 * 1024
 _CONTROLS: Final = re.compile(r"[\x00-\x20\\\x7f]")
 _NAME: Final = re.compile(r"[0-9A-Za-z._-]+")
+# Many servers close what is idle for five seconds. Who sends at that moment gets no answer and takes them for away.
+_IDLE_SECONDS: Final = 4.0
 _PRIVATE: Final = frozenset(("authorization", "signature", "signature-input"))
 
 Headers = Mapping[str, str]
@@ -240,6 +242,7 @@ class Fetcher:
             # How much is asked at once is for callers to say: here hosts that are away would hold up the others.
             limit=0,
             limit_per_host=options.per_host,
+            keepalive_timeout=_IDLE_SECONDS,
             socket_factory=opener,
             resolver=options.resolver() if options.resolver else None,
             ssl=options.ssl_context or True,

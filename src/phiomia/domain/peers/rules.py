@@ -19,7 +19,9 @@ from phiomia.platform.ids import new_id
 
 LOOK_EVERY_S: Final = 2.0
 _FACT: Final = "domain_rules"
-_REVISION = Query(select(server_facts.c.value).where(server_facts.c.name == P("name", str)))
+_OF_RULES = select(server_facts.c.value).where(server_facts.c.name == P("name", str))
+_REVISION = Query(_OF_RULES)
+_HELD_REVISION = Query(_OF_RULES.with_for_update(read=True))
 _RAISE = put_into(server_facts, ["name"], ["value"])
 
 
@@ -59,10 +61,20 @@ class DomainRules:
         if now - self._looked_at < self._look_every_s:
             return
         async with self._db.read() as session:
-            revision = bytes(await session.value(_REVISION, name=_FACT) or b"")
-            if revision != self._known.revision:
-                self._known = await _load(session, revision)
+            await self._look(session, _REVISION)
         self._looked_at = now
+
+    async def refresh_for(self, session: WriteSession) -> None:
+        """Reads the rules if they have changed, for a decision that is kept; who changes them waits for its end.
+
+        Whoever changes them decides anew for all that is there by then, and must find what was decided before.
+        """
+        await self._look(session, _HELD_REVISION)
+
+    async def _look(self, session: ReadSession, query: Query) -> None:
+        revision = bytes(await session.value(query, name=_FACT) or b"")
+        if revision != self._known.revision:
+            self._known = await _load(session, revision)
 
     async def is_blocked(self, host: str) -> bool:
         """Whether nothing is taken from a server, and nothing given."""
