@@ -146,7 +146,9 @@ class MastodonPy(Hands):
     @contextmanager
     def listen(self) -> Iterator[Stream]:
         stream = Stream()
-        handle = self.client.stream_user(_Ears(stream), run_async=True, timeout=PATIENCE)
+        # With connections of its own: closing a stream takes the connection from whoever has got it next.
+        client = Mastodon(access_token=self.client.access_token, api_base_url=self.url)
+        handle = client.stream_user(_Ears(stream), run_async=True, timeout=PATIENCE)
         try:
             yield stream
         finally:
