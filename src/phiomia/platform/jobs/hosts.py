@@ -28,7 +28,7 @@ _COUNT = Query(select(func.count()).select_from(_some).where(_some.c.queue == P(
 
 
 async def count_waiting(session: ReadSession, host: str, queue: str) -> int:
-    """How many jobs of a host are in a queue, running ones included, among the 10,000 that are due first."""
+    """How many jobs of a host are in a queue, running ones included, among 10,000 of its jobs."""
     return int(await session.value(_COUNT, of_host=host, queue=queue))
 
 
