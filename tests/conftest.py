@@ -18,7 +18,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from order import find_unit, spread
+from order import SHARING, ByUnit, estimate
 from postgresql import URL_VARIABLE, NotInstalled, Server, find_free_port, run_cluster
 from scratch import find_scratch
 from server import phiomia, servers  # noqa: F401 (fixtures)
@@ -32,14 +32,18 @@ os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", find_scratch())
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks what asks for PostgreSQL without being parametrised over it; puts first what takes long."""
     for item in items:
-        if "postgresql_url" in getattr(item, "fixturenames", ()):
+        fixtures, file = getattr(item, "fixturenames", ()), item.path.relative_to(TESTS).as_posix()
+        if "postgresql_url" in fixtures:
             item.add_marker(pytest.mark.postgresql)
-    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    items[:] = spread(items, _unit_of, processes)
+        for shared, files in SHARING.items():
+            if shared in fixtures and file not in files:
+                raise pytest.UsageError(f"{file} asks for {shared}: it has to stand among SHARING in tests/order.py")
+    items.sort(key=lambda item: estimate(item.path.relative_to(TESTS).as_posix()), reverse=True)
 
 
-def _unit_of(item: pytest.Item) -> str:
-    return find_unit(item.path.relative_to(TESTS).as_posix(), getattr(item, "fixturenames", ()))
+def pytest_xdist_make_scheduler(config: pytest.Config) -> ByUnit:
+    """Who does which tests, when several processes do."""
+    return ByUnit(config)
 
 
 def pytest_collection_finish() -> None:

@@ -1,74 +1,81 @@
-"""The order of the tests: what takes long is begun first, and by each process of pytest-xdist some of it.
+"""Which tests belong together, and their order: what takes long is begun first.
 
-Else one of them would still be at it when the others are done. Each process gets an equal share of the list and takes
-from the others' ends when it is through (`--dist worksteal`). What starts the same servers is done by one process, for
-each would start all of them.
+A file is done by one process of pytest-xdist, for what its tests share; so are files that share servers, for each
+process would start all of them. Whoever is through takes the next, so that at the end only what is short is left.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+import pytest
+from xdist.scheduler import LoadFileScheduling
 
-T = TypeVar("T")
-
-# Fixtures that start servers for all tests of a process.
-SHARED = ("running_peers", "servers")
-# In seconds, by file below tests/ or shared fixture, as a full run has shown; of those that take more than half a
-# minute, or as long to prepare in each process that begins them.
+# Files below tests/ that ask for servers of the whole run.
+SHARING = {
+    "running_peers": (
+        "federation/test_leaving.py",
+        "federation/test_quotes.py",
+        "federation/test_suspended.py",
+        "federation/test_two_servers.py",
+    ),
+    "servers": (
+        "clients/test_masto.py",
+        "clients/test_mastodon_py.py",
+        "clients/test_mastodon_py_surface.py",
+        "clients/test_recorder.py",
+        "clients/test_toot.py",
+        "federation/test_documents.py",
+        "flows/test_answers.py",
+        "flows/test_filters.py",
+        "platform/test_health.py",
+        "upgrade/test_probe.py",
+    ),
+}
+_UNITS = {file: fixture for fixture, files in SHARING.items() for file in files}
+# In seconds, by unit, as a full run has shown; of those that take more than half a minute.
 SECONDS = {
-    "upgrade/test_rollback_by_itself.py": 250,
-    "running_peers": 150,
-    "systemd/test_page.py": 145,
-    "upgrade/test_apply.py": 140,
-    "federation/test_outage.py": 140,
-    "systemd/test_streams.py": 130,
-    "servers": 120,
-    "test_package.py": 100,
-    "upgrade/test_previous.py": 80,
-    "systemd/test_one_command.py": 80,
-    "fuzz/test_fuzz.py": 65,
-    "flows/test_kill.py": 60,
+    "upgrade/test_rollback_by_itself.py": 205,
+    "servers": 200,
+    "running_peers": 180,
+    "systemd/test_page.py": 170,
+    "federation/test_outage.py": 135,
+    "clients/test_story.py": 135,
+    "upgrade/test_previous.py": 115,
+    "systemd/test_streams.py": 105,
+    "systemd/test_one_command.py": 90,
+    "upgrade/test_apply.py": 85,
+    "upgrade/test_apply_refusals.py": 75,
+    "fuzz/test_fuzz.py": 75,
+    "platform/test_supervisor.py": 70,
     "upgrade/test_reload.py": 60,
-    "upgrade/test_notice.py": 55,
-    "upgrade/test_bundle.py": 35,
+    "flows/test_demo.py": 45,
+    "federation/test_snac.py": 45,
+    "flows/test_faults.py": 40,
+    "flows/test_kill.py": 40,
+    "upgrade/test_notice.py": 40,
+    "upgrade/test_real_releases.py": 40,
+    "systemd/test_streams_one_unit.py": 35,
 }
 # Of files that are not named, in these folders and elsewhere.
-FOLDERS = {"systemd": 20, "upgrade": 15, "flows": 15, "clients": 15, "fuzz": 15}
+FOLDERS = {"systemd": 20, "upgrade": 15, "flows": 15, "clients": 15, "federation": 10}
 
 
-def find_unit(file: str, fixtures: Iterable[str]) -> str:
-    """What a test stays together with: all that share its servers, or else its file."""
-    return next((name for name in SHARED if name in fixtures), file)
+def find_unit(file: str) -> str:
+    """What a file stays together with: all that share its servers, or itself. The path is from tests/ on."""
+    return _UNITS.get(file, file)
 
 
-def spread(items: Sequence[T], file_of: Callable[[T], str], processes: int) -> list[T]:
-    """The items so that each of as many equal shares begins with files that take long, the longest first."""
-    files: dict[str, list[T]] = {}
-    for item in items:
-        files.setdefault(file_of(item), []).append(item)
-    long = sorted((name for name in files if _estimate(name)), key=_estimate, reverse=True)
-    heads: list[list[T]] = [[] for _ in range(processes)]
-    loads = [0] * processes
-    for name in long:
-        least = loads.index(min(loads))
-        loads[least] += _estimate(name)
-        heads[least] += files.pop(name)
-    rest = iter([item for members in files.values() for item in members])
-    return [item for share in _fill(heads, rest, len(items)) for item in share]
+def estimate(file: str) -> int:
+    """How long the unit of a file takes at most, in seconds; 0 for what is quick."""
+    unit = find_unit(file)
+    return SECONDS.get(unit, FOLDERS.get(unit.partition("/")[0], 0))
 
 
-def _fill(heads: Iterable[list[T]], rest: Iterable[T], count: int) -> list[list[T]]:
-    """As xdist deals them out."""
-    shares, left = list(heads), list(rest)
-    for place, share in enumerate(shares):
-        missing = max(count // (len(shares) - place) - len(share), 0)
-        share += left[:missing]
-        del left[:missing]
-        count -= len(share)
-    shares[-1] += left
-    return shares
+class ByUnit(LoadFileScheduling):  # type: ignore[misc]  # its types are not there
+    """Hands units to processes, in the order in which they were collected."""
 
+    def __init__(self, config: pytest.Config) -> None:
+        config.option.loadscopereorder = False  # it would begin with those of the most tests
+        super().__init__(config)
 
-def _estimate(file: str) -> int:
-    return SECONDS.get(file, FOLDERS.get(file.partition("/")[0], 0))
+    def _split_scope(self, nodeid: str) -> str:
+        return find_unit(nodeid.partition("::")[0].removeprefix("tests/"))

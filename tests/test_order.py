@@ -1,42 +1,66 @@
-"""What takes long is begun first, by all."""
+"""Tests that share servers are done by one process, and what takes long is begun first."""
 
 from __future__ import annotations
 
-from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
-from order import SECONDS, SHARED, find_unit, spread
+from order import SECONDS, SHARING, ByUnit, estimate, find_unit
 
-
-def _file(item: str) -> str:
-    return item.partition("::")[0]
-
-
-def test_every_share_begins_with_what_takes_long() -> None:
-    quick = [f"api/test_{n}.py::{m}" for n in range(10) for m in range(7)]
-    long = [f"{name}::{m}" for name in sorted(SECONDS) for m in range(2)]
-    found = spread([*quick, *long], _file, 3)
-    assert sorted(found) == sorted([*quick, *long])
-    size = len(found) // 3
-    begun = [SECONDS[_file(found[start])] for start in (0, size, 2 * size)]
-    assert begun == sorted(SECONDS.values(), reverse=True)[:3]
-    # Files stay together, for what their tests share.
-    files = [_file(item) for item in found]
-    assert sum(one != other for one, other in pairwise(files)) <= len(set(files)) + 2
+TESTS = Path(__file__).parent
 
 
-def test_nothing_is_lost_when_little_is_asked_for() -> None:
-    for count in range(5):
-        items = [f"upgrade/test_apply.py::{n}" for n in range(count)]
-        assert sorted(spread(items, _file, 4)) == items
-    assert spread([], _file, 1) == []
+class _Node:
+    """A process, as xdist sees it."""
+
+    shutting_down = False
+    gateway = SimpleNamespace(id="gw")
+
+    def __init__(self) -> None:
+        self.given: list[int] = []
+
+    def send_runtest_some(self, indices: list[int]) -> None:
+        self.given += indices
+
+    def shutdown(self) -> None:
+        self.shutting_down = True
 
 
-def test_what_shares_servers_is_done_by_one_process() -> None:
-    sharing = [(f"clients/test_{n}.py", ("phiomia", "servers")) for n in range(4)]
-    quick = [(f"api/test_{n}.py", ("tmp_path",)) for n in range(50)]
-    tests = [test for pair in zip(sharing, quick, strict=False) for test in pair] + quick[4:]
-    found = spread(tests, lambda test: find_unit(*test), 3)
-    assert sorted(found) == sorted(tests)
-    assert all(name in SECONDS for name in SHARED)
-    size = len(found) // 3
-    assert len({found.index(test) // size for test in sharing}) == 1
+def _deal(pytestconfig: Any, monkeypatch: Any, tests: list[str], processes: int) -> list[list[str]]:
+    """Which tests each process does; all take the same time."""
+    monkeypatch.setattr(pytestconfig.option, "tx", [f"{processes}*popen"])
+    monkeypatch.setattr(pytestconfig.option, "loadscopereorder", True)
+    scheduler, nodes = ByUnit(pytestconfig), [_Node() for _ in range(processes)]
+    for node in nodes:
+        scheduler.add_node(node)
+        scheduler.add_node_collection(node, tests)
+    scheduler.schedule()
+    for turn in range(len(tests)):
+        for node in nodes:
+            if turn < len(node.given):
+                scheduler.mark_test_complete(node, node.given[turn])
+    return [[tests[index] for index in node.given] for node in nodes]
+
+
+def test_one_process_does_what_shares_servers(pytestconfig: Any, monkeypatch: Any) -> None:
+    quick = [f"tests/api/test_{n}.py::test_{m}" for n in range(30) for m in range(5)]
+    for files in SHARING.values():
+        sharing = [f"tests/{file}::test_{n}" for file in files for n in range(3)]
+        # They may lie anywhere in the list.
+        tests = [test for n, one in enumerate(sharing) for test in (one, *quick[n * 4 : n * 4 + 4])]
+        dealt = _deal(pytestconfig, monkeypatch, tests, 3)
+        assert sorted(test for tests in dealt for test in tests) == sorted(tests)
+        assert sorted(bool(set(tests) & set(sharing)) for tests in dealt) == [False, False, True]
+
+
+def test_the_order_of_the_list_is_kept(pytestconfig: Any, monkeypatch: Any) -> None:
+    few, many = ["tests/upgrade/test_apply.py::test_1"], [f"tests/api/test_1.py::test_{n}" for n in range(9)]
+    assert _deal(pytestconfig, monkeypatch, few + many, 1) == [few + many]
+
+
+def test_what_takes_long_is_known_by_names_that_exist() -> None:
+    files = {file for name in SHARING.values() for file in name} | (set(SECONDS) - set(SHARING))
+    assert [file for file in sorted(files) if not (TESTS / file).exists()] == []
+    assert all(estimate(file) == SECONDS[unit] for unit, files in SHARING.items() for file in files)
+    assert (find_unit("api/test_1.py"), estimate("api/test_1.py")) == ("api/test_1.py", 0)

@@ -28,6 +28,8 @@ from phiomia.platform.settings import Config, RateLimits
 from phiomia.serving import prepare
 from world import make_account
 
+pytestmark = pytest.mark.timeout(600)
+
 EXAMPLES = 10
 SECONDS = 10.0
 # They end the token that everything else needs, or wait for a worker that is not there.

@@ -54,7 +54,7 @@ def assert_went_back(installation: FaultyInstallation, server: InstalledServer, 
     journal = installation.journal()
     back = last(journal, "rolled_back")
     assert re.search(reason, back["reason"]), back
-    assert back["to"] == BEFORE and back["figures"]["requests"] > 0
+    assert back["to"] == BEFORE and back["figures"]["requests"] + back["figures"]["jobs"] > 0
     assert installation.current == BEFORE
     for role in ROLES:
         assert server.versions(role) == {BEFORE}
