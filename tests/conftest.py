@@ -6,7 +6,6 @@ database to itself.
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
 import shutil
@@ -14,14 +13,15 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
-import apsw
 import pytest
 
 from order import SHARING, ByUnit, estimate
 from postgresql import URL_VARIABLE, NotInstalled, Server, find_free_port, run_cluster
 from scratch import find_scratch
 from server import phiomia, servers  # noqa: F401 (fixtures)
+from tables import close_log, make_tables
 
 TESTS = Path(__file__).parent
 NODE_MODULES = TESTS / "node" / "node_modules"
@@ -41,9 +41,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: estimate(item.path.relative_to(TESTS).as_posix()), reverse=True)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config) -> ByUnit:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByUnit:
     """Who does which tests, when several processes do."""
-    return ByUnit(config)
+    return ByUnit(config, log)
 
 
 def pytest_collection_finish() -> None:
@@ -104,7 +104,7 @@ def database_url(databases: Databases, dialect: str, tmp_path: Path) -> Iterator
 def migrated_database_url(databases: Databases, dialect: str, tmp_path: Path) -> Iterator[str]:
     """The URL of a database that has Phiomia's tables and no rows, on SQLite and on PostgreSQL in turn."""
     with ExitStack() as cleanup:
-        yield databases.create(dialect, tmp_path, cleanup, prepare=_migrate)
+        yield databases.with_tables(dialect, tmp_path, cleanup)
 
 
 @pytest.fixture
@@ -112,12 +112,6 @@ def postgresql_url(databases: Databases, tmp_path: Path) -> Iterator[str]:
     """The URL of an empty PostgreSQL database, for tests of what only PostgreSQL can do."""
     with ExitStack() as cleanup:
         yield databases.create("postgresql", tmp_path, cleanup)
-
-
-def _migrate(url: str) -> None:
-    from phiomia.upgrade import schema
-
-    asyncio.run(schema.upgrade(url))
 
 
 @pytest.fixture(scope="session")
@@ -148,11 +142,15 @@ class Databases:
             self._templates[dialect, prepare] = self._create_template(dialect, make, prepare)
         return make(folder, cleanup, self._templates[dialect, prepare])
 
+    def with_tables(self, dialect: str, folder: Path, cleanup: ExitStack) -> str:
+        """The same for one that has Phiomia's tables and no rows."""
+        return self.create(dialect, folder, cleanup, prepare=make_tables)
+
     def _create_template(self, dialect: str, make: Callable[..., str], prepare: Prepare) -> str:
         url = make(self._folder, self._cleanup, None)
         prepare(url)
         if dialect == "sqlite":
-            _close_log(Path(url.removeprefix("sqlite:///")))
+            close_log(Path(url.removeprefix("sqlite:///")))
         return url
 
     def _create_sqlite(self, folder: Path, _cleanup: ExitStack, template: str | None) -> str:
@@ -178,10 +176,3 @@ class Databases:
             self._server = Server(url)
             self._cleanup.callback(self._server.close)
         return self._server
-
-
-def _close_log(path: Path) -> None:
-    # A copy of the file alone must be the whole database.
-    connection = apsw.Connection(str(path))
-    connection.pragma("wal_checkpoint(TRUNCATE)")
-    connection.close()

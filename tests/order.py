@@ -6,6 +6,8 @@ process would start all of them. Whoever is through takes the next, so that at t
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
@@ -73,9 +75,9 @@ def estimate(file: str) -> int:
 class ByUnit(LoadFileScheduling):  # type: ignore[misc]  # its types are not there
     """Hands units to processes, in the order in which they were collected."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, log: Any) -> None:
         config.option.loadscopereorder = False  # it would begin with those of the most tests
-        super().__init__(config)
+        super().__init__(config, log)
 
     def _split_scope(self, nodeid: str) -> str:
         return find_unit(nodeid.partition("::")[0].removeprefix("tests/"))

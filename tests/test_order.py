@@ -6,6 +6,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from xdist.remote import Producer
+
 from order import SECONDS, SHARING, ByUnit, estimate, find_unit
 
 TESTS = Path(__file__).parent
@@ -31,7 +33,7 @@ def _deal(pytestconfig: Any, monkeypatch: Any, tests: list[str], processes: int)
     """Which tests each process does; all take the same time."""
     monkeypatch.setattr(pytestconfig.option, "tx", [f"{processes}*popen"])
     monkeypatch.setattr(pytestconfig.option, "loadscopereorder", True)
-    scheduler, nodes = ByUnit(pytestconfig), [_Node() for _ in range(processes)]
+    scheduler, nodes = ByUnit(pytestconfig, Producer("order", enabled=False)), [_Node() for _ in range(processes)]
     for node in nodes:
         scheduler.add_node(node)
         scheduler.add_node_collection(node, tests)

@@ -51,7 +51,7 @@ class Stage:
 
     def friend(self, name: str) -> tuple[str, Hands]:
         """Somebody who is there already: the name, and what they do by plain requests."""
-        member = self.server.create(name)
+        member = self.server.sign_up(name, lambda email: confirm(self.link_mailed_to(email)))
         return member.username, Hands(self.recorder.url, member.token)
 
     def until(self, condition: Callable[[], Any], what: str) -> Any:
@@ -91,7 +91,7 @@ def stage(request: pytest.FixtureRequest, databases: Any, tmp_path_factory: pyte
     """One server for all clients."""
     folder = tmp_path_factory.mktemp("story")
     with ExitStack() as cleanup:
-        url = "" if request.param == "sqlite" else databases.create(request.param, folder, cleanup)
+        url = "" if request.param == "sqlite" else databases.with_tables(request.param, folder, cleanup)
         push = cleanup.enter_context(run_push_service(authority().server_context("127.0.0.1")))
         port = find_free_port()
         settings = {

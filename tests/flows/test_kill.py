@@ -106,8 +106,8 @@ def hear_live(server: RunningServer, member: Member) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_nothing_answered_is_lost(database_url: str, tmp_path: Path) -> None:
-    with RunningServer(tmp_path / "server", database_url) as server:
+def test_nothing_answered_is_lost(migrated_database_url: str, tmp_path: Path) -> None:
+    with RunningServer(tmp_path / "server", migrated_database_url) as server:
         posters = [Poster(server, server.sign_up(f"poster{number}")) for number in range(POSTERS)]
 
         def go_on() -> None:
