@@ -1,4 +1,5 @@
 import asyncio
+import base64
 import os
 import struct
 import tempfile
@@ -16,6 +17,7 @@ import msgspec
 from contract import assert_entity
 from films import make_film, make_sound
 from phiomia.domain.media.jobs import HANDLERS, DiscardMedia, run_discard_media
+from phiomia.domain.media.kinds import MediaState
 from phiomia.domain.media.sources import source_of
 from phiomia.platform.clock import DAY, now_ms
 from phiomia.platform.ids import new_id
@@ -266,6 +268,39 @@ async def test_previews(world: World) -> None:
         assert answer.json["preview_url"] != entity["preview_url"]
         bad: File = ("t.png", "image/png", PNG[2][:50])
         assert (await send(world, "PUT", path, alice, files={"thumbnail": bad})).status == 422
+
+
+@story("media", "statuses")
+async def test_edits_bring_other_previews(world: World) -> None:
+    alice = await world.account("alice")
+    thumbnail = f"data:image/png;base64,{base64.b64encode(draw_png(40, 10)).decode()}"
+
+    def revise(**given: str) -> dict[str, Any]:
+        attributes = [{"id": id_, "thumbnail": url} for id_, url in given.items()]
+        return {"status": "Look", "media_ids": list(given), "media_attributes": attributes}
+
+    async with furnished(world) as context:
+        async with at_work(context):
+            entity = (await send(world, "POST", "/api/v1/media", alice, files={"file": PNG})).json
+        made = await make_status(world, alice, int(entity["id"]))
+        path = f"/api/v1/statuses/{made}"
+        answer = await world.client.put(path, alice, json=revise(**{entity["id"]: thumbnail}))
+        assert answer.status == 200 and answer.json["edited_at"], answer.body
+        (shown,) = answer.json["media_attachments"]
+        assert shown["meta"]["small"]["size"] == "40x10" and shown["meta"]["original"]["size"] == "64x48"
+        assert shown["preview_url"] != entity["preview_url"] and shown["url"] == entity["url"]
+
+        kept = sorted(path for path in Path(world.api.config.data).rglob("*") if path.is_file())
+        unfinished = await world.picture(alice, state=MediaState.PROCESSING)
+        for refused in (
+            revise(**{entity["id"]: "data:image/png;base64,AAA"}),
+            revise(**{entity["id"]: "data:text/plain;base64,aGVsbG8="}),
+            revise(**{entity["id"]: "https://phiomia.example/small.png"}),
+            revise(**{entity["id"]: thumbnail, str(unfinished): thumbnail}),
+        ):
+            answer = await world.client.put(path, alice, json=refused)
+            assert answer.status == 422 and answer.json["error"].startswith("Validation failed: "), answer.body
+        assert sorted(path for path in Path(world.api.config.data).rglob("*") if path.is_file()) == kept
 
 
 @story("media")

@@ -14,6 +14,7 @@ import typing
 import warnings
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from io import BytesIO
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -235,9 +236,14 @@ def posts(story: Story) -> None:
     picture = alice.media_update(alice.media(picture), description="a red square")
     assert alice.decode_blurhash(picture)
     post = alice.status_post(f"Hello #{story.mark}", media_ids=[picture], quote_approval_policy="public")
-    attributes = [alice.generate_media_edit_attributes(picture, description="red again")]
+    attributes = [
+        alice.generate_media_edit_attributes(
+            picture, "red again", (0.0, 0.5), BytesIO(draw([30, 200, 30])), "image/png"
+        )
+    ]
     post = alice.status_update(post, f"Hi #{story.mark}", media_attributes=attributes)
     assert post.media_attachments[0].description == "red again"
+    assert post.media_attachments[0].preview_url != picture.preview_url
     alice.toot("short")
     reply = bob.status_reply(post, "I see it")
     for act in ("reblog", "favourite", "bookmark"):

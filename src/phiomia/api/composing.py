@@ -8,7 +8,7 @@ from phiomia.api.endpoint import Call
 from phiomia.api.errors import ApiError
 from phiomia.api.params import Id
 from phiomia.domain.accounts.state import AccountState
-from phiomia.domain.media.describe import Description
+from phiomia.domain.media.describe import Description, Preview
 from phiomia.domain.media.upload import clean_description, parse_focus
 from phiomia.domain.statuses.compose import StatusText, compose, meet_mentioned
 from phiomia.domain.statuses.draft import PollDraft, StatusDraft
@@ -52,11 +52,12 @@ class PostParams(WriteParams, kw_only=True):
 
 
 class MediaAttributes(msgspec.Struct, kw_only=True):
-    """What changes in an attachment."""
+    """What changes in an attachment. `thumbnail` is a `data:` URL."""
 
     id: Id
     description: str | None = None
     focus: str | None = None
+    thumbnail: str | None = None
 
 
 class EditParams(WriteParams, kw_only=True):
@@ -130,9 +131,10 @@ def _poll(params: PollParams) -> PollDraft | None:
     return PollDraft(options, params.expires_in, params.multiple, params.hide_totals)
 
 
-def read_description(given: MediaAttributes) -> Description:
+def read_description(given: MediaAttributes, preview: Preview | None) -> Description:
     """What shall be different in an attachment."""
-    return Description(given.description is not None, clean_description(given.description), parse_focus(given.focus))
+    text, focus = clean_description(given.description), parse_focus(given.focus)
+    return Description(given.description is not None, text, focus, preview)
 
 
 async def check_mentions(call: Call, session: ReadSession, draft: StatusDraft, allowed: list[int]) -> None:

@@ -8,8 +8,9 @@ import msgspec
 from phiomia.api.endpoint import Call, endpoint
 from phiomia.api.errors import ApiError
 from phiomia.api.params import Upload
+from phiomia.api.previews import stored_previews
 from phiomia.domain.errors import Invalid, NotFound
-from phiomia.domain.media.describe import Description, describe_media, store_preview
+from phiomia.domain.media.describe import Description, describe_media
 from phiomia.domain.media.discard import discard_media
 from phiomia.domain.media.kinds import MediaKind, MediaState
 from phiomia.domain.media.process import TOPIC
@@ -85,18 +86,11 @@ async def describe(call: Call, params: MediaParams) -> object:
     media_id = call.id
     await _load(call, media_id)
     text, focus = clean_description(params.description), parse_focus(params.focus)
-    preview = None
     thumbnail = _file(call, "thumbnail")
-    if thumbnail is not None:
-        check_picture(thumbnail.path, thumbnail.content_type)
-        preview = await store_preview(call.api.storage, call.api.temporary, media_id, thumbnail.path)
-    change = Description(params.description is not None, text, focus, preview)
-    try:
+    given = {} if thumbnail is None else {media_id: (thumbnail.path, thumbnail.content_type)}
+    async with stored_previews(call.api, given) as previews:
+        change = Description(params.description is not None, text, focus, previews.get(media_id))
         await call.api.db.write(lambda session: describe_media(session, call.actor, media_id, change))
-    except Exception:
-        if preview is not None:
-            await call.api.storage.delete(preview.key)
-        raise
     return _show(call, await _load(call, media_id), unfinished=206)
 
 

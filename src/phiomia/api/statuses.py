@@ -23,6 +23,7 @@ from phiomia.api.errors import ApiError
 from phiomia.api.idempotency import find_key
 from phiomia.api.paging import Paging
 from phiomia.api.params import Id
+from phiomia.api.previews import previews_of_data
 from phiomia.api.scheduled_statuses import read_moment, show_scheduled
 from phiomia.domain.errors import NotFound
 from phiomia.domain.statuses.bookmark import bookmark, unbookmark
@@ -132,15 +133,17 @@ async def edit(call: Call, params: EditParams) -> bytes:
         if before.quoting:
             typed = msgspec.structs.replace(typed, quoted_url=await find_quoted_url(session, status_id, links))
         draft = await compose_draft(call, session, typed)
-    revision = Revision(draft, {one.id: read_description(one) for one in params.media_attributes})
-    chosen = params.quote_approval_policy
+    given, chosen = params.media_attributes, params.quote_approval_policy
+    pictures = {one.id: one.thumbnail for one in given if one.thumbnail and one.id in draft.media_ids}
+    async with previews_of_data(call.api, pictures) as previews:
+        revision = Revision(draft, {one.id: read_description(one, previews.get(one.id)) for one in given})
 
-    async def write(session: WriteSession) -> None:
-        await edit_status(session, call.actor, status_id, revision)
-        if chosen is not None:
-            await change_quote_policy(session, call.actor, status_id, CHOICES[chosen])
+        async def write(session: WriteSession) -> None:
+            await edit_status(session, call.actor, status_id, revision)
+            if chosen is not None:
+                await change_quote_policy(session, call.actor, status_id, CHOICES[chosen])
 
-    await call.api.db.write(write)
+        await call.api.db.write(write)
     return await _show(call, status_id)
 
 

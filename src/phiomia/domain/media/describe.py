@@ -1,8 +1,8 @@
-"""Changes what is said about an upload that is not posted yet: description, focus, preview."""
+"""Changes what is said about an upload, before it is posted or by an edit: description, focus, preview."""
 
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import select, update
 
@@ -11,6 +11,7 @@ from phiomia.domain.instance.files import defer_deletion
 from phiomia.domain.media.kinds import MediaState
 from phiomia.domain.media.models import media
 from phiomia.domain.media.process import FAILURES, focus_meta, picture_meta, preview_of
+from phiomia.domain.media.views import MediaView
 from phiomia.platform.db import P, Query, WriteSession
 from phiomia.platform.jail.process import process_image
 from phiomia.platform.jail.result import JailError, Picture
@@ -34,6 +35,15 @@ class Description(NamedTuple):
     preview: Preview | None = None
 
 
+class _Said(NamedTuple):
+    """What is said so far."""
+
+    state: int
+    text: str | None
+    meta: dict[str, Any]
+    preview_key: str
+
+
 _OWN = Query(
     select(media.c.state, media.c.description, media.c.meta, media.c.preview_key)
     .where(media.c.id == P("id"), media.c.account_id == P("account"), media.c.status_id.is_(None))
@@ -52,20 +62,28 @@ async def describe_media(session: WriteSession, account_id: int, media_id: int, 
     if row is None:
         raise NotFound
     state, text, meta, preview_key = row
-    meta = decode(meta) | focus_meta(change.focus)
+    await _write(session, media_id, _Said(state, text, decode(meta), preview_key), change)
+
+
+async def describe_attached(session: WriteSession, view: MediaView, change: Description) -> bool:
+    """The same for what is attached already; False if nothing is different then. Raises Invalid."""
+    said = _Said(view.state, view.description, decode(view.meta), view.preview_key)
+    return await _write(session, view.id, said, change)
+
+
+async def _write(session: WriteSession, media_id: int, said: _Said, change: Description) -> bool:
+    meta, preview_key = said.meta | focus_meta(change.focus), said.preview_key
     if change.preview is not None:
-        if state != MediaState.READY:
+        if said.state != MediaState.READY:
             raise Invalid("Validation failed: File is still being processed")
         await defer_deletion(session, preview_key)
         preview_key = change.preview.key
         meta["small"] = picture_meta(change.preview.picture)
-    await session.execute(
-        _UPDATE,
-        of_id=media_id,
-        text=change.text if change.describes else text,
-        new_meta=encode(meta),
-        new_preview_key=preview_key,
-    )
+    text = change.text if change.describes else said.text
+    if (text, meta, preview_key) == (said.text, said.meta, said.preview_key):
+        return False
+    await session.execute(_UPDATE, of_id=media_id, text=text, new_meta=encode(meta), new_preview_key=preview_key)
+    return True
 
 
 async def store_preview(storage: Storage, temporary: Path, media_id: int, source: Path) -> Preview:

@@ -1,7 +1,6 @@
 """Editing a status: the version before is kept, and readers are told that there is another."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 from sqlalchemy import delete, select, update
@@ -9,9 +8,7 @@ from sqlalchemy import delete, select, update
 from phiomia.domain.errors import NotFound
 from phiomia.domain.instance.remote_emojis import keep_emojis
 from phiomia.domain.media.attach import attach_media, detach_others, place_media
-from phiomia.domain.media.describe import Description
-from phiomia.domain.media.models import media
-from phiomia.domain.media.process import focus_meta
+from phiomia.domain.media.describe import Description, describe_attached
 from phiomia.domain.media.queries import load_media
 from phiomia.domain.media.remote import renew_remote_media
 from phiomia.domain.statuses.create import end_of_poll, write_options, write_poll, write_tags
@@ -33,7 +30,7 @@ from phiomia.platform.db import P, Query, WriteSession, insert_into
 from phiomia.platform.db.query import column_parameter
 from phiomia.platform.events import record
 from phiomia.platform.ids import new_id
-from phiomia.platform.json import decode, encode
+from phiomia.platform.json import encode
 
 _OWN = Query(
     select(statuses.c.id)
@@ -66,11 +63,6 @@ _MENTION = Query(
     )
 )
 _DROP_TAGS = Query(delete(status_tags).where(status_tags.c.status_id == P("id")))
-_DESCRIBE = Query(
-    update(media)
-    .where(media.c.id == P("of_id"))
-    .values(description=column_parameter(media, "description", "text"), meta=P("new_meta", str))
-)
 _CHANGE_POLL = Query(
     update(polls)
     .where(polls.c.id == P("id"))
@@ -98,11 +90,10 @@ async def edit_status(session: WriteSession, actor_id: int, status_id: int, revi
     now = now_ms()
     revision, renewed = await _take_remote(session, before, revision)
     described = await _describe(session, revision)
-    edited = renewed or bool(described) or _differs(before, revision.draft)
+    edited = renewed or described or _differs(before, revision.draft)
     if edited:
         await _keep(session, before)
         await _change_media(session, before, revision.draft.media_ids)
-        await session.execute_many(_DESCRIBE, described)
     poll_id = await _change_poll(session, before, revision.draft, now)
     if not edited:
         await session.execute(_RENEW, id=status_id)
@@ -134,18 +125,11 @@ async def _take_remote(session: WriteSession, before: StatusView, revision: Revi
     return msgspec.structs.replace(revision, draft=msgspec.structs.replace(draft, media_ids=ids)), changed
 
 
-async def _describe(session: WriteSession, revision: Revision) -> list[dict[str, Any]]:
-    """What has to be written for those of the media whose description or focus becomes another."""
+async def _describe(session: WriteSession, revision: Revision) -> bool:
+    """Whether something is said of the media that was not said before."""
     changes = {id_: change for id_, change in revision.descriptions.items() if id_ in revision.draft.media_ids}
-    rows = []
-    for view in (await load_media(session, sorted(changes))).values() if changes else ():
-        change = changes[view.id]
-        text = change.text if change.describes else view.description
-        meta = decode(view.meta)
-        focused = meta | focus_meta(change.focus)
-        if text != view.description or focused != meta:
-            rows.append({"of_id": view.id, "text": text, "new_meta": encode(focused)})
-    return rows
+    found = await load_media(session, sorted(changes)) if changes else {}
+    return any([await describe_attached(session, view, changes[view.id]) for view in found.values()])
 
 
 def _differs(before: StatusView, draft: StatusDraft) -> bool:
