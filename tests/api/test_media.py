@@ -270,6 +270,10 @@ async def test_previews(world: World) -> None:
         assert (await send(world, "PUT", path, alice, files={"thumbnail": bad})).status == 422
 
 
+def _files(world: World) -> list[Path]:
+    return sorted(path for path in Path(world.api.config.data).rglob("*") if path.is_file())
+
+
 @story("media", "statuses")
 async def test_edits_bring_other_previews(world: World) -> None:
     alice = await world.account("alice")
@@ -290,7 +294,7 @@ async def test_edits_bring_other_previews(world: World) -> None:
         assert shown["meta"]["small"]["size"] == "40x10" and shown["meta"]["original"]["size"] == "64x48"
         assert shown["preview_url"] != entity["preview_url"] and shown["url"] == entity["url"]
 
-        kept = sorted(path for path in Path(world.api.config.data).rglob("*") if path.is_file())
+        kept = _files(world)
         unfinished = await world.picture(alice, state=MediaState.PROCESSING)
         for refused in (
             revise(**{entity["id"]: "data:image/png;base64,AAA"}),
@@ -300,7 +304,7 @@ async def test_edits_bring_other_previews(world: World) -> None:
         ):
             answer = await world.client.put(path, alice, json=refused)
             assert answer.status == 422 and answer.json["error"].startswith("Validation failed: "), answer.body
-        assert sorted(path for path in Path(world.api.config.data).rglob("*") if path.is_file()) == kept
+        assert _files(world) == kept
 
 
 @story("media")

@@ -14,8 +14,8 @@ import typing
 import warnings
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from io import BytesIO
 from fnmatch import fnmatchcase
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
