@@ -21,7 +21,7 @@ from order import SHARING, ByUnit, estimate
 from postgresql import URL_VARIABLE, NotInstalled, Server, find_free_port, run_cluster
 from scratch import find_scratch
 from server import phiomia, servers  # noqa: F401 (fixtures)
-from tables import close_log, make_tables
+from tables import begin, close_log, make_tables
 
 TESTS = Path(__file__).parent
 NODE_MODULES = TESTS / "node" / "node_modules"
@@ -41,6 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: estimate(item.path.relative_to(TESTS).as_posix()), reverse=True)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByUnit:
     """Who does which tests, when several processes do."""
     return ByUnit(config, log)
@@ -104,7 +105,7 @@ def database_url(databases: Databases, dialect: str, tmp_path: Path) -> Iterator
 def migrated_database_url(databases: Databases, dialect: str, tmp_path: Path) -> Iterator[str]:
     """The URL of a database that has Phiomia's tables and no rows, on SQLite and on PostgreSQL in turn."""
     with ExitStack() as cleanup:
-        yield databases.with_tables(dialect, tmp_path, cleanup)
+        yield databases.create(dialect, tmp_path, cleanup, prepare=make_tables)
 
 
 @pytest.fixture
@@ -142,9 +143,9 @@ class Databases:
             self._templates[dialect, prepare] = self._create_template(dialect, make, prepare)
         return make(folder, cleanup, self._templates[dialect, prepare])
 
-    def with_tables(self, dialect: str, folder: Path, cleanup: ExitStack) -> str:
-        """The same for one that has Phiomia's tables and no rows."""
-        return self.create(dialect, folder, cleanup, prepare=make_tables)
+    def as_started(self, dialect: str, folder: Path, cleanup: ExitStack) -> str:
+        """The same for one that a server finds from its second start on."""
+        return self.create(dialect, folder, cleanup, prepare=begin)
 
     def _create_template(self, dialect: str, make: Callable[..., str], prepare: Prepare) -> str:
         url = make(self._folder, self._cleanup, None)

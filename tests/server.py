@@ -32,7 +32,7 @@ import requests
 
 from postgresql import find_free_port
 from scratch import find_scratch
-from tables import file_with_tables
+from tables import file_as_started
 
 START_SECONDS = 60.0
 STOP_SECONDS = 45.0
@@ -66,8 +66,8 @@ class RunningServer:
     folder: Path
     database_url: str = ""
     settings: dict[str, str] = field(default_factory=dict)
-    # Whether it finds tables, as from the second start on: making them is a fifth of the first one.
-    has_tables: bool = True
+    # Whether it finds a database as from the second start on: making one is a fifth of the first start.
+    has_begun: bool = True
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -111,8 +111,8 @@ class RunningServer:
     def start(self, *options: str) -> None:
         """Starts it and waits until it serves."""
         file = self.data / "phiomia.sqlite3"
-        if self.has_tables and not self.database_url and not file.exists():
-            shutil.copyfile(file_with_tables(), file)
+        if self.has_begun and not self.database_url and not file.exists():
+            shutil.copyfile(file_as_started(), file)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "phiomia", "serve", *options],
@@ -299,7 +299,7 @@ class Servers:
 def servers(databases: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """Starts a server for each database."""
     with ExitStack() as cleanup:
-        yield Servers(databases.with_tables, tmp_path_factory.mktemp("servers"), cleanup)
+        yield Servers(databases.as_started, tmp_path_factory.mktemp("servers"), cleanup)
 
 
 @pytest.fixture

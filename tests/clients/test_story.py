@@ -91,7 +91,7 @@ def stage(request: pytest.FixtureRequest, databases: Any, tmp_path_factory: pyte
     """One server for all clients."""
     folder = tmp_path_factory.mktemp("story")
     with ExitStack() as cleanup:
-        url = "" if request.param == "sqlite" else databases.with_tables(request.param, folder, cleanup)
+        url = "" if request.param == "sqlite" else databases.as_started(request.param, folder, cleanup)
         push = cleanup.enter_context(run_push_service(authority().server_context("127.0.0.1")))
         port = find_free_port()
         settings = {

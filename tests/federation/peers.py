@@ -324,7 +324,7 @@ class PeersOnDatabases:
 def running_peers(databases: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PeersOnDatabases]:
     """The two servers, for all tests of this process."""
     with ExitStack() as cleanup:
-        yield PeersOnDatabases(databases.with_tables, tmp_path_factory.mktemp("peers"), cleanup)
+        yield PeersOnDatabases(databases.as_started, tmp_path_factory.mktemp("peers"), cleanup)
 
 
 @pytest.fixture

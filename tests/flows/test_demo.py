@@ -49,7 +49,7 @@ def test_the_script_holds_together() -> None:
 def test_a_demonstration_that_can_not_be_made_keeps_no_server_from_starting_and_is_finished_later(
     tmp_path: Path,
 ) -> None:
-    server = RunningServer(tmp_path / "server", has_tables=False)
+    server = RunningServer(tmp_path / "server", has_begun=False)
     (server.data / "media").mkdir(parents=True)
     (server.data / "media" / "accounts").write_text("where pictures of people would lie")
     server.start("--first-run", "--demo")
@@ -81,7 +81,7 @@ def test_a_demonstration_that_can_not_be_made_keeps_no_server_from_starting_and_
 
 
 def test_who_breaks_it_off_is_told_how_to_go_on(tmp_path: Path) -> None:
-    server = RunningServer(tmp_path / "server", has_tables=False)
+    server = RunningServer(tmp_path / "server", has_begun=False)
     command = [sys.executable, "-m", "phiomia", "serve", "--first-run", "--demo"]
     process = subprocess.Popen(
         command, env=server.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
@@ -111,7 +111,7 @@ def _check_sign_in(server: RunningServer, email: str, password: str) -> None:
 
 
 def test_a_server_with_people(tmp_path: Path) -> None:
-    server = RunningServer(tmp_path / "server", has_tables=False)
+    server = RunningServer(tmp_path / "server", has_begun=False)
     server.start("--first-run", "--demo")
     try:
         output = server.output()
