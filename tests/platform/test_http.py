@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from phiomia.platform import http
 from phiomia.platform.http import (
     Fetcher,
     FetchFailed,
@@ -110,6 +111,26 @@ def test_an_answer() -> None:
     assert "Cookie" not in seen[1].headers
     assert seen[0].headers["User-Agent"].startswith("Phiomia/")
     assert seen[0].headers["User-Agent"].endswith("(+https://ours.example/)")
+
+
+def test_a_connection_is_left_before_the_other_side_closes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many servers close what is idle for five seconds, and what comes then is answered by nobody."""
+    assert http._IDLE_SECONDS < 5.0
+    monkeypatch.setattr(http, "_IDLE_SECONDS", 0.2)
+    ports: list[int] = []
+
+    async def note(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        ports.append(request.transport.get_extra_info("peername")[1])
+        return await _hello(request)
+
+    async def scene(fetcher: Fetcher, host: str) -> None:
+        for pause_s in (0.0, 0.4, 0.0):
+            await fetcher.fetch(f"http://{host}/", method="POST", body=b"{}")
+            await asyncio.sleep(pause_s)
+
+    _play(note, scene)
+    assert ports[0] == ports[1] != ports[2]
 
 
 def test_environment_gives_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
