@@ -36,7 +36,7 @@ from tables import file_as_started
 
 START_SECONDS = 60.0
 STOP_SECONDS = 45.0
-PATIENCE = 30.0
+PATIENCE = 60.0
 PASSWORD = "correct horse battery"
 UNFORESEEN = "unforeseen error"
 SCOPES = "read write follow push profile"
@@ -207,7 +207,7 @@ class RunningServer:
             env=self.environment | environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
         )
         assert done.returncode == 0, f"phiomia {' '.join(arguments)}: {done.stderr}"
         return done.stdout

@@ -66,7 +66,7 @@ class Running:
     def output(self) -> str:
         return (self.root / "stderr").read_text()
 
-    def until(self, condition: Callable[[], Any], limit_s: float = 8.0) -> None:
+    def until(self, condition: Callable[[], Any], limit_s: float = 20.0) -> None:
         deadline = time.monotonic() + limit_s
         while not condition():
             assert time.monotonic() < deadline, f"{self.status}\n{self.output()}"
