@@ -67,7 +67,8 @@ class DomainRules:
     async def refresh_for(self, session: WriteSession) -> None:
         """Reads the rules if they have changed, for a decision that is kept; who changes them waits for its end.
 
-        Whoever changes them decides anew for all that is there by then, and must find what was decided before.
+        Whoever changes them decides anew for all that is there by then, and must find what was decided before. Only for
+        the first rule of all nobody waits; it is applied by a job, which comes later anyway.
         """
         await self._look(session, _HELD_REVISION)
 
