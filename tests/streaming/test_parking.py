@@ -305,9 +305,9 @@ def test_what_the_service_manager_kept_is_found_by_name_among_listening_sockets(
 
 
 def _run(script: str, sockets: list[socket.socket], names: str) -> str:
-    # The descriptors of a service begin at three.
-    prepare = "import os, sys; fds = list(map(int, sys.argv[3].split(',')))\n"
-    prepare += "fds = [os.dup2(fd, 50 + place) for place, fd in enumerate(fds)]\n"
+    # The descriptors of a service begin at three. Until then they are put above, where none of them is overwritten.
+    prepare = "import os, sys; from fcntl import F_DUPFD, fcntl; fds = list(map(int, sys.argv[3].split(',')))\n"
+    prepare += "fds = [fcntl(fd, F_DUPFD, 50) for fd in fds]\n"
     prepare += "[os.dup2(fd, 3 + place) for place, fd in enumerate(fds)]\n"
     prepare += "os.execv(sys.executable, [sys.executable, '-c', sys.argv[1], sys.argv[2]])"
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
