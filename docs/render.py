@@ -114,17 +114,12 @@ def _default(value: Any) -> str:
 
 def render_commands() -> str:
     """The commands of `phiomia` with their options."""
-    typer_main = importlib.import_module("typer.main")
-    root = typer_main.get_command(importlib.import_module("phiomia.cli.main").build())
+    root = importlib.import_module("phiomia.cli.commands").phiomia
     return _page(
         "Commands",
         "`phiomia --help` and `phiomia COMMAND --help` tell the same. In a checkout it is `.venv/bin/phiomia`.",
         *(_command(path, command) for path, command in _commands(("phiomia",), root)),
     )
-
-
-# What Typer adds to every command.
-_COMMON = ("help", "install_completion", "show_completion")
 
 
 def _commands(path: tuple[str, ...], command: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -149,7 +144,7 @@ def _command(path: tuple[str, ...], command: Any) -> str:
 
 
 def _options(command: Any) -> list[Any]:
-    return [param for param in command.params if param.param_type_name == "option" and param.name not in _COMMON]
+    return [param for param in command.params if param.param_type_name == "option"]
 
 
 def _metavar(argument: Any) -> str:

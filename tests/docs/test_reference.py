@@ -11,11 +11,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from typer.main import get_command
 
 from phiomia.api.endpoint import ENDPOINTS, Endpoint
 from phiomia.api.routes import load_endpoints
-from phiomia.cli.main import build
+from phiomia.cli.commands import phiomia
 from phiomia.platform.config import Config, variables
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +42,7 @@ def test_every_setting_says_what_it_means() -> None:
 
 def test_every_command_is_named_and_says_what_it_does() -> None:
     page = (REFERENCE / "commands.md").read_text()
-    for path, command in _commands("phiomia", get_command(build())):
+    for path, command in _commands("phiomia", phiomia):
         assert command.help, f"{path} has no help"
         assert f"## {path}\n" in page
         for param in command.params:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from test_probe import note, write_samples
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from phiomia.cli.upgrade import app
 from phiomia.cli.upgrade_text import render_standing

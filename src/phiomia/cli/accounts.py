@@ -1,8 +1,10 @@
 """`phiomia accounts`: create, change and list those who may sign in."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
+
+from phiomia.cli.group import Group
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -13,22 +15,19 @@ if TYPE_CHECKING:
     from phiomia.domain.users.roles import Role
     from phiomia.platform.db import WriteSession
 
-app = typer.Typer(name="accounts", help="Those who may sign in.", no_args_is_help=True)
+app = Group("accounts", help="Those who may sign in.")
 
-Name = Annotated[str, typer.Argument(help="User name, without @ and server.")]
-Handle = Annotated[str, typer.Argument(help="Of a member the user name, of somebody elsewhere user@server.")]
+NAME = click.argument("name", help="User name, without @ and server.")
+HANDLE = click.argument("name", help="Of a member the user name, of somebody elsewhere user@server.")
 
 
 @app.command()
-def create(
-    name: Name,
-    email: Annotated[str, typer.Option(help="Address for mails, and to sign in with.")],
-    password: Annotated[
-        str | None, typer.Option(envvar="PHIOMIA_PASSWORD", help="Made and printed when left out.")
-    ] = None,
-    role: Annotated[str | None, typer.Option(help="Owner, Admin or Moderator.")] = None,
-    confirmed: Annotated[bool, typer.Option("--confirmed", help="Send no mail: the address is theirs.")] = False,
-) -> None:
+@NAME
+@click.option("--email", required=True, help="Address for mails, and to sign in with.")
+@click.option("--password", envvar="PHIOMIA_PASSWORD", help="Made and printed when left out.")
+@click.option("--role", help="Owner, Admin or Moderator.")
+@click.option("--confirmed", is_flag=True, help="Send no mail: the address is theirs.")
+def create(name: str, email: str, password: str | None, role: str | None, confirmed: bool) -> None:
     """Create somebody who may sign in."""
     from phiomia.cli.open import Open, run
     from phiomia.domain.users.passwords import make_password
@@ -52,28 +51,35 @@ def create(
 
 
 @app.command()
+@NAME
+@click.option("--role", help="Owner, Admin or Moderator.")
+@click.option("--remove-role", is_flag=True, help="Be an ordinary member again.")
+@click.option("--email", help="Another address; it counts as confirmed.")
+@click.option("--confirm", is_flag=True, help="The address is theirs.")
+@click.option("--approve", is_flag=True, help="Let in who waits for approval.")
+@click.option("--disable", is_flag=True, help="Freeze the login, with all tokens.")
+@click.option("--enable", is_flag=True, help="Thaw the login.")
+@click.option("--reset-password", is_flag=True, help="Print a new password; sign out everywhere.")
 def modify(
-    name: Name,
-    role: Annotated[str | None, typer.Option(help="Owner, Admin or Moderator.")] = None,
-    remove_role: Annotated[bool, typer.Option("--remove-role", help="Be an ordinary member again.")] = False,
-    email: Annotated[str | None, typer.Option(help="Another address; it counts as confirmed.")] = None,
-    confirm: Annotated[bool, typer.Option("--confirm", help="The address is theirs.")] = False,
-    approve: Annotated[bool, typer.Option("--approve", help="Let in who waits for approval.")] = False,
-    disable: Annotated[bool, typer.Option("--disable", help="Freeze the login, with all tokens.")] = False,
-    enable: Annotated[bool, typer.Option("--enable", help="Thaw the login.")] = False,
-    reset_password: Annotated[
-        bool, typer.Option("--reset-password", help="Print a new password; sign out everywhere.")
-    ] = False,
+    name: str,
+    role: str | None,
+    remove_role: bool,
+    email: str | None,
+    confirm: bool,
+    approve: bool,
+    disable: bool,
+    enable: bool,
+    reset_password: bool,
 ) -> None:
     """Change somebody's role, address, standing or password."""
     from phiomia.cli.open import load_member, run
     from phiomia.domain.users.roles import Role, parse_role
 
     if (role is not None and remove_role) or (disable and enable):
-        raise typer.BadParameter("these two options contradict each other")
+        raise click.BadParameter("these two options contradict each other")
     wanted = Role.NONE if remove_role else parse_role(role) if role is not None else None
     if wanted is None and email is None and not any((confirm, approve, disable, enable, reset_password)):
-        raise typer.BadParameter("say what to change; see --help")
+        raise click.BadParameter("say what to change; see --help")
 
     async def work(opened: "Open") -> str | None:
         user = await load_member(opened, name)
@@ -90,8 +96,9 @@ def modify(
         print(f"New password: {password}")
 
 
-@app.command(name="reset-password")
-def reset_password(name: Name) -> None:
+@app.command("reset-password")
+@NAME
+def reset_password(name: str) -> None:
     """Give somebody a new password, printed here; they are signed out everywhere."""
     from phiomia.cli.open import Open, load_member, run
 
@@ -102,15 +109,15 @@ def reset_password(name: Name) -> None:
 
 
 @app.command()
-def delete(
-    name: Name, yes: Annotated[bool, typer.Option("--yes", help="Don't ask: it can't be undone.")] = False
-) -> None:
+@NAME
+@click.option("--yes", is_flag=True, help="Don't ask: it can't be undone.")
+def delete(name: str, yes: bool) -> None:
     """Delete somebody for ever, with all they wrote, here and on other servers; nobody can take the name again."""
     from phiomia.cli.open import Open, load_member, run
     from phiomia.domain.moderation.leave import leave
 
     if not yes:
-        typer.confirm(f"Delete {name} for ever?", abort=True)
+        click.confirm(f"Delete {name} for ever?", abort=True)
 
     async def work(opened: Open) -> None:
         user = await load_member(opened, name)
@@ -121,9 +128,9 @@ def delete(
 
 
 @app.command()
-def warn(
-    name: Name, text: Annotated[str, typer.Argument(help="What they are told, in their apps and by mail.")]
-) -> None:
+@NAME
+@click.argument("text", help="What they are told, in their apps and by mail.")
+def warn(name: str, text: str) -> None:
     """Tell somebody what is wrong with what they do, in a notification and a mail."""
     from phiomia.cli.open import Open, load_member, run
     from phiomia.domain.moderation.warn import NewWarning, warn_account
@@ -137,10 +144,9 @@ def warn(
 
 
 @app.command()
-def suspend(
-    name: Handle,
-    text: Annotated[str | None, typer.Option(help="Why: told to a member of this server by mail.")] = None,
-) -> None:
+@HANDLE
+@click.option("--text", help="Why: told to a member of this server by mail.")
+def suspend(name: str, text: str | None) -> None:
     """Hide somebody, here or elsewhere, with all they wrote, and let them do nothing here any more."""
     from phiomia.domain.moderation.account_state import suspend_account
 
@@ -151,7 +157,8 @@ def suspend(
 
 
 @app.command()
-def unsuspend(name: Handle) -> None:
+@HANDLE
+def unsuspend(name: str) -> None:
     """Bring somebody back whom `suspend` has hidden."""
     from phiomia.domain.moderation.account_state import unsuspend_account
 
@@ -160,10 +167,9 @@ def unsuspend(name: Handle) -> None:
 
 
 @app.command()
-def limit(
-    name: Handle,
-    text: Annotated[str | None, typer.Option(help="Why: told to a member of this server, also by mail.")] = None,
-) -> None:
+@HANDLE
+@click.option("--text", help="Why: told to a member of this server, also by mail.")
+def limit(name: str, text: str | None) -> None:
     """Show somebody, here or elsewhere, only to those who follow them."""
     from phiomia.domain.moderation.account_state import limit_account
 
@@ -172,7 +178,8 @@ def limit(
 
 
 @app.command()
-def unlimit(name: Handle) -> None:
+@HANDLE
+def unlimit(name: str) -> None:
     """Show somebody to everybody again whom `limit` has hidden."""
     from phiomia.domain.moderation.account_state import unlimit_account
 
@@ -180,7 +187,7 @@ def unlimit(name: Handle) -> None:
     print(f"{account.acct} is not limited any more.")
 
 
-@app.command(name="list")
+@app.command("list")
 def list_accounts() -> None:
     """List those who may sign in, in the order of their joining."""
     from rich.console import Console
@@ -207,11 +214,10 @@ def list_accounts() -> None:
 
 
 @app.command()
-def alias(
-    name: Name,
-    handle: Annotated[str, typer.Argument(help="The former account: user@server, or its address.")],
-    remove: Annotated[bool, typer.Option("--remove", help="It was not theirs.")] = False,
-) -> None:
+@NAME
+@click.argument("handle", help="The former account: user@server, or its address.")
+@click.option("--remove", is_flag=True, help="It was not theirs.")
+def alias(name: str, handle: str, remove: bool) -> None:
     """Name an account that somebody had elsewhere, so that they can move here from it."""
     from phiomia.cli.open import Open, load_member, run
     from phiomia.cli.remote import find_remote
@@ -228,9 +234,9 @@ def alias(
 
 
 @app.command()
-def move(
-    name: Name, handle: Annotated[str, typer.Argument(help="The new account: user@server, or its address.")]
-) -> None:
+@NAME
+@click.argument("handle", help="The new account: user@server, or its address.")
+def move(name: str, handle: str) -> None:
     """Send somebody's followers to their new account elsewhere, which must name this one as its former one."""
     from phiomia.cli.open import Open, load_member, run
     from phiomia.cli.remote import find_remote

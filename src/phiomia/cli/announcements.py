@@ -1,21 +1,20 @@
 """`phiomia announcements`: what all members shall know."""
 
-from typing import Annotated
+import click
 
-import typer
+from phiomia.cli.group import Group
 
-app = typer.Typer(name="announcements", help="What all members shall know.", no_args_is_help=True)
+app = Group("announcements", help="What all members shall know.")
 
 Moment = "A moment such as 2026-05-01 or 2026-05-01T18:00+02:00; without a zone it is UTC."
 
 
 @app.command()
-def add(
-    text: Annotated[str, typer.Argument(help="Plain text; links, hashtags, @mentions and :emoji: work in it.")],
-    starts: Annotated[str, typer.Option(help=f"When what it is about begins. {Moment}")] = "",
-    ends: Annotated[str, typer.Option(help="When it is over: then nobody sees the announcement any more.")] = "",
-    all_day: Annotated[bool, typer.Option("--all-day", help="Show days only, without hours.")] = False,
-) -> None:
+@click.argument("text", help="Plain text; links, hashtags, @mentions and :emoji: work in it.")
+@click.option("--starts", default="", help=f"When what it is about begins. {Moment}")
+@click.option("--ends", default="", help="When it is over: then nobody sees the announcement any more.")
+@click.option("--all-day", is_flag=True, help="Show days only, without hours.")
+def add(text: str, starts: str, ends: str, all_day: bool) -> None:
     """Announce something; it appears at once in the apps that are open."""
     from phiomia.cli.open import CommandError, Open, run
     from phiomia.domain.moderation.announcements import NewAnnouncement, announce
@@ -56,7 +55,8 @@ def list_them() -> None:
 
 
 @app.command()
-def remove(number: Annotated[int, typer.Argument(help="As `phiomia announcements list` shows it.")]) -> None:
+@click.argument("number", type=int, help="As `phiomia announcements list` shows it.")
+def remove(number: int) -> None:
     """Take an announcement back."""
     from phiomia.cli.open import CommandError, Open, run
     from phiomia.domain.errors import NotFound

@@ -1,23 +1,25 @@
 """`phiomia backfills`: what upgrades have left to be filled in, and how far that is."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
+import click
 import msgspec
-import typer
+
+from phiomia.cli.group import Group
+from phiomia.cli.options import AS_JSON
 
 if TYPE_CHECKING:
     from phiomia.cli.open import Open
     from phiomia.upgrade.backfills import Progress
 
-app = typer.Typer(name="backfills", help="What upgrades have left to be filled in.", invoke_without_command=True)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]…", help="Only these.")]
+IDS = click.argument("ids", nargs=-1, metavar="[ID]…", help="Only these.")
 
 
-@app.callback(invoke_without_command=True)
-def list_backfills(context: typer.Context, as_json: AsJson = False) -> None:
+@click.group("backfills", cls=Group, invoke_without_command=True)
+@click.pass_context
+@AS_JSON
+def app(context: click.Context, as_json: bool) -> None:
     """Show every backfill with its state and the rows that are done. Workers do them by themselves."""
     if context.invoked_subcommand is not None:
         return
@@ -34,17 +36,16 @@ def list_backfills(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 @app.command("run")
-def run_now(
-    ids: Ids = None,
-    again: Annotated[bool, typer.Option("--again", help="From the beginning, also what is done.")] = False,
-) -> None:
+@IDS
+@click.option("--again", is_flag=True, help="From the beginning, also what is done.")
+def run_now(ids: tuple[str, ...], again: bool) -> None:
     """Do now what is not done, instead of leaving it to the workers. May be interrupted at any time."""
     from phiomia.backfills import BACKFILLS
     from phiomia.cli.open import run
     from phiomia.upgrade import backfills
 
     known = {one.id: one for one in BACKFILLS}
-    if unknown := [id_ for id_ in ids or () if id_ not in known]:
+    if unknown := [id_ for id_ in ids if id_ not in known]:
         _fail(f"There is no backfill {', '.join(unknown)}; there is {', '.join(known) or 'none'}.")
     chosen = [known[id_] for id_ in ids] if ids else list(BACKFILLS)
 

@@ -4,11 +4,13 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
-import typer
+import click
 
 from phiomia.cli.bars import show_bars
+from phiomia.cli.group import Group
+from phiomia.cli.options import AS_JSON
 from phiomia.platform.config import Config, load_config
 from phiomia.platform.unreachable import hide_password
 from phiomia.upgrade.backup import Backup, backup_folder, create_backup, list_backups, read_backup
@@ -16,24 +18,29 @@ from phiomia.upgrade.backup_database import BackupError
 from phiomia.upgrade.places import find_places
 from phiomia.upgrade.restore import restore_backup, verify_backup
 
-app = typer.Typer(
-    name="backup",
+app = Group(
+    "backup",
     help="Back up database, settings and media, prove that it is good, bring it back.",
-    no_args_is_help=True,
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Which = Annotated[Path | None, typer.Argument(metavar="[BACKUP]", help="The directory; the newest one unless given.")]
-There = Annotated[Path, typer.Argument(metavar="BACKUP", help="The directory of the backup.")]
-To = Annotated[Path | None, typer.Option("--to", metavar="DIR", help="Where backups lie, unless beside the releases.")]
+WHICH = click.argument(
+    "backup",
+    required=False,
+    type=click.Path(path_type=Path),
+    metavar="[BACKUP]",
+    help="The directory; the newest one unless given.",
+)
+THERE = click.argument("backup", type=click.Path(path_type=Path), metavar="BACKUP", help="The directory of the backup.")
+TO = click.option(
+    "--to", type=click.Path(path_type=Path), metavar="DIR", help="Where backups lie, unless beside the releases."
+)
 
 
 @app.command()
-def create(
-    to: To = None,
-    media: Annotated[bool, typer.Option("--media/--no-media", help="With or without what people uploaded.")] = True,
-    as_json: AsJson = False,
-) -> None:
+@TO
+@click.option("--media/--no-media", default=True, help="With or without what people uploaded.")
+@AS_JSON
+def create(to: Path | None, media: bool, as_json: bool) -> None:
     """Back up while the server runs, and read what was written again."""
     config = load_config()
     try:
@@ -45,7 +52,9 @@ def create(
 
 
 @app.command("list")
-def list_all(to: To = None, as_json: AsJson = False) -> None:
+@TO
+@AS_JSON
+def list_all(to: Path | None, as_json: bool) -> None:
     """List the backups, the oldest first."""
     try:
         found = list_backups(_folder(load_config(), to))
@@ -58,7 +67,9 @@ def list_all(to: To = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def verify(backup: Which = None, to: To = None) -> None:
+@WHICH
+@TO
+def verify(backup: Path | None, to: Path | None) -> None:
     """Restore a backup into an empty place, compare the rows of every table, and throw that away again."""
     config = load_config()
     try:
@@ -71,10 +82,9 @@ def verify(backup: Which = None, to: To = None) -> None:
 
 
 @app.command()
-def restore(
-    backup: There,
-    force: Annotated[bool, typer.Option("--force", help="Replace the database that is there.")] = False,
-) -> None:
+@THERE
+@click.option("--force", is_flag=True, help="Replace the database that is there.")
+def restore(backup: Path, force: bool) -> None:
     """Bring a backup back to where the settings say. The server must not run; a database with rows is refused."""
     config = load_config()
     try:

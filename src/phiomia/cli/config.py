@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-import typer
 
+from phiomia.cli.group import Group
 from phiomia.platform import config as settings
 from phiomia.platform.config import Config, load_config
 from phiomia.platform.setting_faults import SECRETS
 from phiomia.platform.unreachable import hide_password
 
-app = typer.Typer(name="config", help="The settings.", no_args_is_help=True)
+app = Group("config", help="The settings.")
 
 
 class Setting(NamedTuple):

@@ -2,42 +2,50 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 
+from phiomia.cli.group import Group
 from phiomia.cli.open import CommandError
+from phiomia.cli.options import AS_JSON
 from phiomia.platform import control
 from phiomia.platform.config import load_config
 from phiomia.platform.orders import RELOAD, RESTART
 
-app = typer.Typer(no_args_is_help=True, help="Control the running server: reload, restart, status.")
+app = Group(help="Control the running server: reload, restart, status.")
 
 ROLES = ("web", "worker", "streaming")
-Roles = Annotated[
-    list[str] | None,
-    typer.Option("--role", metavar="ROLE", help="Only this role: web, worker or streaming. May be repeated."),
-]
-Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the outcome.")]
-Limit = Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait at most.")]
+ONLY = click.option(
+    "--role", multiple=True, metavar="ROLE", help="Only this role: web, worker or streaming. May be repeated."
+)
+WAIT = click.option("--wait/--no-wait", default=True, help="Wait for the outcome.")
+LIMIT = click.option(
+    "--limit", default=180.0, show_default=True, type=float, metavar="SECONDS", help="How long to wait at most."
+)
 
 
 @app.command()
-def reload(role: Roles = None, wait: Wait = True, limit: Limit = 180.0) -> None:
+@ONLY
+@WAIT
+@LIMIT
+def reload(role: tuple[str, ...], wait: bool, limit: float) -> None:
     """Replace the processes by those of the current release without losing a request. Exit status 1 if refused."""
     _order(RELOAD, role, wait, limit)
 
 
 @app.command()
-def restart(role: Roles = None, wait: Wait = True, limit: Limit = 180.0) -> None:
+@ONLY
+@WAIT
+@LIMIT
+def restart(role: tuple[str, ...], wait: bool, limit: float) -> None:
     """End the processes, then start those of the current release; requests wait meanwhile. Exit status 1 if refused."""
     _order(RESTART, role, wait, limit)
 
 
 @app.command()
-def status(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
-) -> None:
+@AS_JSON
+def status(as_json: bool) -> None:
     """Show the supervisors and their processes. Exit status 1 when none runs."""
     found = control.find_supervisors(_run_dir())
     if as_json:
@@ -50,11 +58,11 @@ def status(
     sys.exit(0 if found else 1)
 
 
-def _order(how: str, roles: list[str] | None, wait: bool, limit_s: float) -> None:
-    unknown = set(roles or ()) - set(ROLES)
+def _order(how: str, roles: tuple[str, ...], wait: bool, limit_s: float) -> None:
+    unknown = set(roles) - set(ROLES)
     if unknown:
-        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: a role is web, worker or streaming.")
-    wanted = roles or None
+        raise click.BadParameter(f"{', '.join(sorted(unknown))}: a role is web, worker or streaming.")
+    wanted = list(roles) or None
     if not wait:
         outcome = control.ask(_run_dir(), how, wanted)
     else:

@@ -1,23 +1,20 @@
 """`phiomia deliveries`: what became of a status on its way to other servers."""
 
 import re
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 if TYPE_CHECKING:
     from phiomia.domain.peers.receipts import Receipt
 
-app = typer.Typer(name="deliveries", help="What became of a status on its way to other servers.")
-
 _NUMBER = re.compile(r"([0-9]{1,19})/?\Z")
 
 
-@app.command()
-def deliveries(
-    status: Annotated[str, typer.Argument(metavar="STATUS", help="Its id or its address.")],
-    every: Annotated[bool, typer.Option("--all", help="List also the servers that have it.")] = False,
-) -> None:
+@click.command()
+@click.argument("status", metavar="STATUS", help="Its id or its address.")
+@click.option("--all", "every", is_flag=True, help="List also the servers that have it.")
+def deliveries(status: str, every: bool) -> None:
     """Show how many servers have a status, and why others have not."""
     from rich.console import Console
     from rich.table import Table

@@ -12,12 +12,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import typer
+import click
 
 from phiomia.platform.config import Config, ConfigError, load_config
 from phiomia.platform.version import describe_version
-
-app = typer.Typer()
 
 Grade = Literal["good", "odd", "bad"]
 _MARKS: dict[Grade, str] = {"good": "ok  ", "odd": "WARN", "bad": "FAIL"}
@@ -38,7 +36,7 @@ class Finding(NamedTuple):
     mend: str = ""
 
 
-@app.command()
+@click.command()
 def doctor() -> None:
     """Look at everything the server needs. Exit status 1 when something must be mended."""
     try:

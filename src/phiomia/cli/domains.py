@@ -1,26 +1,36 @@
 """`phiomia domains`: which other servers are limited, shut out, or allowed."""
 
-from typing import Annotated, Literal
+import click
 
-import typer
+from phiomia.cli.group import Group
 
-app = typer.Typer(name="domains", help="Other servers: which are limited, shut out, allowed.", no_args_is_help=True)
+app = Group("domains", help="Other servers: which are limited, shut out, allowed.")
 
-Domain = Annotated[str, typer.Argument(help="Such as social.example; those below it are meant too.")]
+DOMAIN = click.argument("domain", help="Such as social.example; those below it are meant too.")
 
 
 @app.command()
+@DOMAIN
+@click.option(
+    "--severity",
+    default="suspend",
+    show_default=True,
+    type=click.Choice(["noop", "silence", "suspend"]),
+    help="noop: only what further options say; silence: limit its people; suspend: exchange nothing.",
+)
+@click.option("--reject-media", is_flag=True, help="Fetch no pictures from there.")
+@click.option("--reject-reports", is_flag=True, help="Take no reports from there.")
+@click.option("--comment", default="", help="Why; anybody can read it.")
+@click.option("--private-comment", default="", help="Why; for moderators.")
+@click.option("--obfuscate", is_flag=True, help="Hide part of the name in public.")
 def block(
-    domain: Domain,
-    severity: Annotated[
-        Literal["noop", "silence", "suspend"],
-        typer.Option(help="noop: only what further options say; silence: limit its people; suspend: exchange nothing."),
-    ] = "suspend",
-    reject_media: Annotated[bool, typer.Option("--reject-media", help="Fetch no pictures from there.")] = False,
-    reject_reports: Annotated[bool, typer.Option("--reject-reports", help="Take no reports from there.")] = False,
-    comment: Annotated[str, typer.Option(help="Why; anybody can read it.")] = "",
-    private_comment: Annotated[str, typer.Option(help="Why; for moderators.")] = "",
-    obfuscate: Annotated[bool, typer.Option("--obfuscate", help="Hide part of the name in public.")] = False,
+    domain: str,
+    severity: str,
+    reject_media: bool,
+    reject_reports: bool,
+    comment: str,
+    private_comment: str,
+    obfuscate: bool,
 ) -> None:
     """Limit a server or shut it out."""
     from phiomia.cli.open import Open, run
@@ -45,7 +55,8 @@ def block(
 
 
 @app.command()
-def unblock(domain: Domain) -> None:
+@DOMAIN
+def unblock(domain: str) -> None:
     """Take a block back."""
     from phiomia.cli.open import CommandError, Open, run
     from phiomia.domain.errors import NotFound
@@ -62,9 +73,9 @@ def unblock(domain: Domain) -> None:
 
 
 @app.command()
-def allow(
-    domain: Domain, remove: Annotated[bool, typer.Option("--remove", help="Allow it no longer.")] = False
-) -> None:
+@DOMAIN
+@click.option("--remove", is_flag=True, help="Allow it no longer.")
+def allow(domain: str, remove: bool) -> None:
     """Allow a server, for `federation.mode = "allowlist"`."""
     from phiomia.cli.open import CommandError, Open, run
     from phiomia.domain.errors import NotFound
@@ -108,11 +119,10 @@ def list_domains() -> None:
 
 
 @app.command()
-def purge(
-    domain: Domain,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be erased.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-) -> None:
+@DOMAIN
+@click.option("--dry-run", is_flag=True, help="Only say what would be erased.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def purge(domain: str, dry_run: bool, yes: bool) -> None:
     """Erase all accounts of a server, with everything they left here."""
     from phiomia.cli.open import Open, run
     from phiomia.domain.moderation.domain_blocks import Extent, clean_domain, measure, purge_some
@@ -127,8 +137,8 @@ def purge(
     print(f"{name}: {found.accounts} accounts, {found.statuses} posts, {found.follows} follows.")
     if dry_run or not found.accounts:
         return
-    if not yes and not typer.confirm("Erase them? They can't be brought back."):
-        raise typer.Exit(1)
+    if not yes and not click.confirm("Erase them? They can't be brought back."):
+        raise click.exceptions.Exit(1)
 
     async def work(opened: Open) -> None:
         done, last = 0, await purge_some(opened.db, name)

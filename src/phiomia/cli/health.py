@@ -4,15 +4,14 @@ import asyncio
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
-import typer
+import click
 
+from phiomia.cli.options import AS_JSON
 from phiomia.platform.config import Config, load_config
 from phiomia.platform.health import health_folder
 from phiomia.platform.health_client import GONE, ask_all, find_peers
-
-app = typer.Typer()
 
 ROLES = ("web", "worker", "streaming")
 
@@ -27,18 +26,15 @@ class State(NamedTuple):
     reason: str = ""
 
 
-@app.command()
-def health(
-    role: Annotated[
-        list[str] | None, typer.Option(metavar="ROLE", help="Expect this role only: web, worker or streaming.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
-) -> None:
+@click.command()
+@click.option("--role", multiple=True, metavar="ROLE", help="Expect this role only: web, worker or streaming.")
+@AS_JSON
+def health(role: tuple[str, ...], as_json: bool) -> None:
     """Show which processes live and can serve. Exit status 1 when one can't, or when one is missing."""
     wanted = tuple(role or ROLES)
     unknown = set(wanted) - set(ROLES)
     if unknown:
-        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: a role is web, worker or streaming.")
+        raise click.BadParameter(f"{', '.join(sorted(unknown))}: a role is web, worker or streaming.")
     states = asyncio.run(look(load_config(), wanted))
     (_print_json if as_json else _print_table)(states)
     sys.exit(0 if all(state.ready for state in states) else 1)

@@ -2,15 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from phiomia.upgrade.checkout import nearest_checkout
 from phiomia.upgrade.install import Installer, InstallError, Wishes
 from phiomia.upgrade.units import render_units
-
-app = typer.Typer()
 
 _NEXT = """
 Next:
@@ -21,21 +18,39 @@ Next:
 Upgrading is described in {checkout}/docs/operate/upgrade.md."""
 
 
-@app.command()
+@click.command()
+@click.option("--domain", default="", help="The name that people see, such as social.example.")
+@click.option(
+    "--prefix",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Put everything there and make no user; needs no root.",
+)
+@click.option("--user", default="phiomia", show_default=True, help="The user that the server belongs to.")
+@click.option(
+    "--home", type=click.Path(path_type=Path), metavar="DIR", help="That user's home; /home/USER unless given."
+)
+@click.option("--database", default="", metavar="URL", help="postgresql://…; a SQLite file unless given.")
+@click.option("--bind", default="127.0.0.1:3000", show_default=True, metavar="HOST:PORT", help="Where the web listens.")
+@click.option(
+    "--streaming-bind",
+    default="127.0.0.1:4000",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Where streaming listens.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--print-units", is_flag=True, help="Only print the units.")
 def install(
-    domain: Annotated[str, typer.Option(help="The name that people see, such as social.example.")] = "",
-    prefix: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Put everything there and make no user; needs no root.")
-    ] = None,
-    user: Annotated[str, typer.Option(help="The user that the server belongs to.")] = "phiomia",
-    home: Annotated[Path | None, typer.Option(metavar="DIR", help="That user's home; /home/USER unless given.")] = None,
-    database: Annotated[str, typer.Option(metavar="URL", help="postgresql://…; a SQLite file unless given.")] = "",
-    bind: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where the web listens.")] = "127.0.0.1:3000",
-    streaming_bind: Annotated[
-        str, typer.Option(metavar="HOST:PORT", help="Where streaming listens.")
-    ] = "127.0.0.1:4000",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
-    print_units: Annotated[bool, typer.Option("--print-units", help="Only print the units.")] = False,
+    domain: str,
+    prefix: Path | None,
+    user: str,
+    home: Path | None,
+    database: str,
+    bind: str,
+    streaming_bind: str,
+    dry_run: bool,
+    print_units: bool,
 ) -> None:
     """Install the server from this checkout: user, directories, first release, units. May be run again."""
     wishes = Wishes(
@@ -58,7 +73,7 @@ def install(
         installer.install()
     except InstallError as error:
         print(error, file=sys.stderr)
-        raise typer.Exit(1) from None
+        raise click.exceptions.Exit(1) from None
     if not dry_run:
         print(_describe_next(installer))
 

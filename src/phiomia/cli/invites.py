@@ -1,18 +1,25 @@
 """`phiomia invites`: letting people in who have a code."""
 
-from typing import Annotated
+import click
 
-import typer
+from phiomia.cli.group import Group
 
-app = typer.Typer(name="invites", help="Letting people in who have a code.", no_args_is_help=True)
+app = Group("invites", help="Letting people in who have a code.")
 
 
 @app.command()
-def add(
-    max_uses: Annotated[int, typer.Option(min=0, help="How many may join with it; 0: as many as like to.")] = 1,
-    days: Annotated[int, typer.Option(min=0, help="How long it holds; 0: for ever.")] = 7,
-    comment: Annotated[str, typer.Option(help="For whom it is.")] = "",
-) -> None:
+@click.option(
+    "--max-uses",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="How many may join with it; 0: as many as like to.",
+)
+@click.option(
+    "--days", default=7, show_default=True, type=click.IntRange(min=0), help="How long it holds; 0: for ever."
+)
+@click.option("--comment", default="", help="For whom it is.")
+def add(max_uses: int, days: int, comment: str) -> None:
     """Make an invitation. Whoever has it may join, also while registrations are closed or need approval."""
     from phiomia.cli.open import Open, run
     from phiomia.domain.users.invites import invite
@@ -51,7 +58,8 @@ def list_them() -> None:
 
 
 @app.command()
-def remove(code: Annotated[str, typer.Argument(help="As `phiomia invites list` shows it.")]) -> None:
+@click.argument("code", help="As `phiomia invites list` shows it.")
+def remove(code: str) -> None:
     """Take an invitation back. Whoever has joined with it stays."""
     from phiomia.cli.open import CommandError, Open, run
     from phiomia.domain.errors import NotFound

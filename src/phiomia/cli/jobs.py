@@ -3,11 +3,13 @@
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+import click
 import msgspec
-import typer
 
+from phiomia.cli.group import Group
+from phiomia.cli.options import AS_JSON
 from phiomia.platform.clock import iso
 from phiomia.platform.config import ConfigError, load_config
 
@@ -18,22 +20,23 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _SCAN_SECONDS = 60.0
 
-app = typer.Typer(name="jobs", help="Background jobs: what waits, what has died.")
+ALL = click.option("--all", "all_", is_flag=True, help="Every dead job.")
+DEAD_ID = click.argument(
+    "id_", required=False, type=int, metavar="[ID]", help="Which one; `phiomia jobs dead` lists them."
+)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-All = Annotated[bool, typer.Option("--all", help="Every dead job.")]
-DeadId = Annotated[int | None, typer.Argument(metavar="[ID]", help="Which one; `phiomia jobs dead` lists them.")]
 
-
-@app.callback(invoke_without_command=True)
-def begin(context: typer.Context) -> None:
+@click.group("jobs", cls=Group, invoke_without_command=True)
+@click.pass_context
+def app(context: click.Context) -> None:
     """Background jobs: what waits, what has died. Alone it shows the counts."""
     if context.invoked_subcommand is None:
-        counts()
+        context.invoke(counts)
 
 
 @app.command()
-def counts(as_json: AsJson = False) -> None:
+@AS_JSON
+def counts(as_json: bool) -> None:
     """Show how many jobs of each queue are due, wait for their time, or run."""
     queues, dead = _with_database(_count)
     if as_json:
@@ -47,11 +50,10 @@ def counts(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def dead(
-    before: Annotated[int | None, typer.Option(help="Only those with a smaller id: the next page.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1_000, help="How many.")] = 50,
-    as_json: AsJson = False,
-) -> None:
+@click.option("--before", type=int, help="Only those with a smaller id: the next page.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(min=1, max=1_000), help="How many.")
+@AS_JSON
+def dead(before: int | None, limit: int, as_json: bool) -> None:
     """List jobs that have used up their attempts, the youngest first."""
     jobs = _with_database(lambda db: _find_dead(db, before, limit))
     if as_json:
@@ -67,7 +69,10 @@ def dead(
 
 
 @app.command()
-def retry(id_: DeadId = None, all_: All = False, as_json: AsJson = False) -> None:
+@DEAD_ID
+@ALL
+@AS_JSON
+def retry(id_: int | None, all_: bool, as_json: bool) -> None:
     """Put a dead job, or all of them, back into the queue with all its attempts."""
     from phiomia.platform.jobs.view import retry_dead, retry_some_dead
 
@@ -75,7 +80,10 @@ def retry(id_: DeadId = None, all_: All = False, as_json: AsJson = False) -> Non
 
 
 @app.command()
-def discard(id_: DeadId = None, all_: All = False, as_json: AsJson = False) -> None:
+@DEAD_ID
+@ALL
+@AS_JSON
+def discard(id_: int | None, all_: bool, as_json: bool) -> None:
     """Forget a dead job, or all of them, for good."""
     from phiomia.platform.jobs.view import discard_dead, discard_some_dead
 
@@ -139,7 +147,7 @@ def _with_database(work: "Callable[[Database], Awaitable[T]]") -> T:
 
 def _fail(reason: str, status: int) -> NoReturn:
     print(reason, file=sys.stderr)
-    raise typer.Exit(status)
+    raise click.exceptions.Exit(status)
 
 
 def _report(what: str, count: int, as_json: bool) -> None:

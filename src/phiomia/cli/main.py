@@ -1,10 +1,8 @@
 """The command `phiomia`. Each command's module is loaded when it is called for."""
 
 import gc
-import os
 import sys
-from importlib import import_module
-from typing import Annotated, Any, NoReturn
+from typing import NoReturn
 
 ROLES = ("web", "worker", "streaming")
 # Errors whose text is all that has to be said; by name, because most commands do without their modules.
@@ -31,7 +29,9 @@ def main() -> None:
         elif len(arguments) > 1 and arguments[0] == "describe" and set(arguments[1:]) <= set(ROLES):
             describe(tuple(arguments[1:]))
         else:
-            build()()
+            from phiomia.cli.commands import phiomia
+
+            phiomia()
     except Exception as error:
         if debug:
             raise
@@ -52,95 +52,6 @@ def describe(roles: tuple[str, ...]) -> None:
     from phiomia.serving import print_settings
 
     print_settings(load_config(), roles)
-
-
-# Where each command lives, in the order of the help.
-_MODULES = {
-    "serve": "phiomia.cli.serve:serve_app",
-    "web": "phiomia.cli.serve:web_app",
-    "worker": "phiomia.cli.serve:worker_app",
-    "streaming": "phiomia.cli.serve:streaming_app",
-    "accounts": "phiomia.cli.accounts:app",
-    "reports": "phiomia.cli.reports:app",
-    "invites": "phiomia.cli.invites:app",
-    "texts": "phiomia.cli.texts:app",
-    "trends": "phiomia.cli.trends:app",
-    "announcements": "phiomia.cli.announcements:app",
-    "tokens": "phiomia.cli.tokens:app",
-    "domains": "phiomia.cli.domains:app",
-    "relays": "phiomia.cli.relays:app",
-    "deliveries": "phiomia.cli.deliveries:app",
-    "media": "phiomia.cli.media:app",
-    "jobs": "phiomia.cli.jobs:app",
-    "config": "phiomia.cli.config:app",
-    "doctor": "phiomia.cli.doctor:app",
-    "backfills": "phiomia.cli.backfills:app",
-    "backup": "phiomia.cli.backup:app",
-    "releases": "phiomia.cli.upgrade:releases_app",
-    "upgrade": "phiomia.cli.upgrade:app",
-    "step": "phiomia.cli.step:app",
-    "health": "phiomia.cli.health:app",
-    "ctl": "phiomia.cli.ctl:app",
-    "run": "phiomia.cli.run:app",
-    "install": "phiomia.cli.install:app",
-}
-
-
-def build() -> Any:
-    """The Typer application."""
-    import typer
-    from typer.core import TyperGroup
-    from typer.main import get_command
-
-    class Commands(TyperGroup):
-        """Finds commands by their name alone."""
-
-        def list_commands(self, ctx: Any) -> list[str]:
-            return list(_MODULES)
-
-        def get_command(self, ctx: Any, cmd_name: str) -> Any:
-            if cmd_name not in _MODULES:
-                return None
-            module, _, name = _MODULES[cmd_name].partition(":")
-            found = getattr(import_module(module), name)
-            # Typer adds options for it to each of them, though only the whole could be completed.
-            found._add_completion = False
-            command = get_command(found)
-            command.name = cmd_name
-            return command
-
-    app = typer.Typer(
-        name="phiomia",
-        cls=Commands,
-        help="A social server that speaks Mastodon's client API.",
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-    )
-
-    @app.callback()
-    def begin(
-        config: Annotated[
-            str | None, typer.Option(metavar="FILE", help="Settings, instead of <data>/phiomia.toml.")
-        ] = None,
-        debug: Annotated[bool, typer.Option(help="Show where an error came from.")] = False,
-        version: Annotated[
-            bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Print the version.")
-        ] = False,
-    ) -> None:
-        # As a variable, the choice reaches the processes that this one starts.
-        if config is not None:
-            os.environ["PHIOMIA_CONFIG"] = os.path.abspath(config)
-
-    return app
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        from phiomia.platform.version import describe_version
-
-        print(f"phiomia {describe_version()}")
-        sys.exit(0)
 
 
 def _explain(error: Exception) -> str:

@@ -2,9 +2,11 @@
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
+
+from phiomia.cli.group import Group
 
 if TYPE_CHECKING:
     from phiomia.cli.open import Open
@@ -12,12 +14,12 @@ if TYPE_CHECKING:
     from phiomia.domain.media.remote_lists import Choice, RemoteAttachment
     from phiomia.platform.storage import Storage
 
-app = typer.Typer(name="media", help="Pictures, films and sounds.", no_args_is_help=True)
+app = Group("media", help="Pictures, films and sounds.")
 
 _AT_ONCE = 2
 _SHOWN = 20
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 
 
 @app.command()
@@ -52,22 +54,21 @@ def usage() -> None:
 
 
 @app.command()
-def remove(
-    days: Annotated[int | None, typer.Option(min=0, help="Copies that nobody looked at for so many days.")] = None,
-    host: Annotated[list[str] | None, typer.Option(help="Copies of what this server has.")] = None,
-    orphans: Annotated[bool, typer.Option("--orphans", help="Copies of what is no more, or looks otherwise.")] = False,
-    dry_run: DryRun = False,
-) -> None:
+@click.option("--days", type=click.IntRange(min=0), help="Copies that nobody looked at for so many days.")
+@click.option("--host", multiple=True, help="Copies of what this server has.")
+@click.option("--orphans", is_flag=True, help="Copies of what is no more, or looks otherwise.")
+@DRY_RUN
+def remove(days: int | None, host: tuple[str, ...], orphans: bool, dry_run: bool) -> None:
     """Remove copies of what other servers show. They come back when somebody looks."""
     from phiomia.cli.open import Open, run
     from phiomia.domain.media.copies import drop_copies
     from phiomia.domain.media.tidy_copies import is_shown
 
     if days is None and not host and not orphans:
-        raise typer.BadParameter("say which: --days, --host or --orphans")
+        raise click.BadParameter("say which: --days, --host or --orphans")
 
     async def work(opened: Open) -> tuple[int, int]:
-        found = [copy for copy in await _load_copies(opened) if _is_meant(copy, days, host or [])]
+        found = [copy for copy in await _load_copies(opened) if _is_meant(copy, days, host)]
         if orphans:
             async with opened.db.read() as session:
                 found = [copy for copy in found if not await is_shown(session, copy)]
@@ -84,7 +85,8 @@ def remove(
 
 
 @app.command()
-def budget(dry_run: DryRun = False) -> None:
+@DRY_RUN
+def budget(dry_run: bool) -> None:
     """Show the room for copies, and remove what is above it. What members post never goes."""
     from phiomia.cli.open import Open, run
     from phiomia.domain.media.copies import count_copies, make_room, measure_room
@@ -110,13 +112,17 @@ def budget(dry_run: DryRun = False) -> None:
 
 
 @app.command()
-def refresh(
-    host: Annotated[str, typer.Option(help="Attachments of this server's people.")] = "",
-    account: Annotated[int, typer.Option(help="Attachments of the account with this id.")] = 0,
-    status: Annotated[int, typer.Option(help="Attachments of the status with this id.")] = 0,
-    days: Annotated[int, typer.Option(min=0, help="Only those that came in the last so many days.")] = 0,
-    dry_run: DryRun = False,
-) -> None:
+@click.option("--host", default="", help="Attachments of this server's people.")
+@click.option("--account", default=0, type=int, help="Attachments of the account with this id.")
+@click.option("--status", default=0, type=int, help="Attachments of the status with this id.")
+@click.option(
+    "--days",
+    default=0,
+    type=click.IntRange(min=0),
+    help="Only those that came in the last so many days.",
+)
+@DRY_RUN
+def refresh(host: str, account: int, status: int, days: int, dry_run: bool) -> None:
     """Fetch attachments of other servers again."""
     from phiomia.cli.open import Open, run
     from phiomia.domain.media.remote_lists import Choice
@@ -124,7 +130,7 @@ def refresh(
     from phiomia.platform.ids import id_at
 
     if not (host or account or status or days):
-        raise typer.BadParameter("say which: --host, --account, --status or --days")
+        raise click.BadParameter("say which: --host, --account, --status or --days")
     choice = Choice(host.lower(), account, status, id_at(now_ms() - days * DAY) if days else 0)
 
     async def work(opened: Open) -> tuple[int, list[str]]:
@@ -138,18 +144,17 @@ def refresh(
 
 
 @app.command()
-def move(
-    source: Annotated[str, typer.Option("--from", help="disk or s3.")],
-    target: Annotated[str, typer.Option("--to", help="disk or s3.")],
-    delete: Annotated[bool, typer.Option("--delete", help="Remove each file from where it was.")] = False,
-    dry_run: DryRun = False,
-) -> None:
+@click.option("--from", "source", required=True, help="disk or s3.")
+@click.option("--to", "target", required=True, help="disk or s3.")
+@click.option("--delete", is_flag=True, help="Remove each file from where it was.")
+@DRY_RUN
+def move(source: str, target: str, delete: bool, dry_run: bool) -> None:
     """Copy all files from one storage to the other; those that are there already are left out, so it may run again."""
     from phiomia.cli.open import CommandError, Open, run
     from phiomia.platform.storages import open_storage
 
     if {source, target} != {"disk", "s3"}:
-        raise typer.BadParameter("move --from disk --to s3, or the other way round")
+        raise click.BadParameter("move --from disk --to s3, or the other way round")
 
     async def work(opened: Open) -> tuple[int, int]:
         if not opened.config.media.s3_bucket:
@@ -204,7 +209,7 @@ async def _load_copies(opened: "Open") -> "list[Copy]":
     return found
 
 
-def _is_meant(copy: "Copy", days: int | None, hosts: list[str]) -> bool:
+def _is_meant(copy: "Copy", days: int | None, hosts: tuple[str, ...]) -> bool:
     from phiomia.domain.peers.rules import levels
     from phiomia.platform.clock import DAY, now_ms
 

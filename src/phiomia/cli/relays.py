@@ -1,21 +1,24 @@
 """`phiomia relays`: servers that pass on what is public, from and to everybody who has joined them."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
+
+from phiomia.cli.group import Group
 
 if TYPE_CHECKING:
     from phiomia.cli.open import Open
     from phiomia.domain.peers.relays import Relay
     from phiomia.platform.db import WriteSession
 
-app = typer.Typer(name="relays", help="Relays, which pass on what is public.", no_args_is_help=True)
+app = Group("relays", help="Relays, which pass on what is public.")
 
-Url = Annotated[str, typer.Argument(metavar="URL", help="The relay's inbox, or its actor if it is one of LitePub.")]
+URL = click.argument("url", metavar="URL", help="The relay's inbox, or its actor if it is one of LitePub.")
 
 
 @app.command()
-def add(url: Url) -> None:
+@URL
+def add(url: str) -> None:
     """Ask a relay to let this server in."""
     from phiomia.cli.open import Open, run
     from phiomia.domain.peers.relays import add_relay
@@ -37,7 +40,8 @@ def add(url: Url) -> None:
 
 
 @app.command()
-def remove(url: Url) -> None:
+@URL
+def remove(url: str) -> None:
     """Leave a relay."""
     from phiomia.cli.open import CommandError, Open, run
     from phiomia.domain.peers.relays import list_relays, remove_relay
@@ -61,7 +65,7 @@ def remove(url: Url) -> None:
     print(f"Left {url}.")
 
 
-@app.command(name="list")
+@app.command("list")
 def list_relays() -> None:
     """List the relays with what they have answered."""
     from phiomia.cli.open import Open, run

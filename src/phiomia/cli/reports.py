@@ -1,16 +1,15 @@
 """`phiomia reports`: whom members and other servers have complained about."""
 
-from typing import Annotated
+import click
 
-import typer
+from phiomia.cli.group import Group
 
-app = typer.Typer(name="reports", help="Whom members and other servers complain about.", no_args_is_help=True)
+app = Group("reports", help="Whom members and other servers complain about.")
 
 
 @app.command("list")
-def list_them(
-    every: Annotated[bool, typer.Option("--all", help="Show those that are resolved, too.")] = False,
-) -> None:
+@click.option("--all", "every", is_flag=True, help="Show those that are resolved, too.")
+def list_them(every: bool) -> None:
     """Show the reports that wait, the newest first."""
     from phiomia.cli.open import Open, run
     from phiomia.domain.accounts.queries import load_accounts
@@ -39,7 +38,8 @@ def list_them(
 
 
 @app.command()
-def resolve(number: Annotated[int, typer.Argument(help="As `phiomia reports list` shows it.")]) -> None:
+@click.argument("number", type=int, help="As `phiomia reports list` shows it.")
+def resolve(number: int) -> None:
     """Close a report, whatever was done about it."""
     from phiomia.cli.open import CommandError, Open, run
     from phiomia.domain.errors import NotFound

@@ -3,9 +3,9 @@
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-import typer
+import click
 
 if TYPE_CHECKING:
     from phiomia.upgrade.site import Site
@@ -22,22 +22,19 @@ from phiomia.upgrade.selector import (
 )
 from phiomia.upgrade.switch import runs_only
 
-app = typer.Typer()
-
 ROLES = ("web", "worker", "streaming")
 _NAMES = {"web": "web", "worker": "workers", "streaming": "streaming"}
 _RELOAD_S = 600.0
 
 
-@app.command()
-def run(
-    role: Annotated[str, typer.Argument(metavar="ROLE", help="web, worker or streaming.")],
-    reload: Annotated[bool, typer.Option("--reload", help="Let the running role take the release up.")] = False,
-    started: Annotated[bool, typer.Option("--started", help="Note that the role serves.")] = False,
-) -> None:
+@click.command()
+@click.argument("role", metavar="ROLE", help="web, worker or streaming.")
+@click.option("--reload", is_flag=True, help="Let the running role take the release up.")
+@click.option("--started", is_flag=True, help="Note that the role serves.")
+def run(role: str, reload: bool, started: bool) -> None:
     """Run a role of the release that is checked out, or of the one before with the reason why. For units."""
     if role not in ROLES:
-        raise typer.BadParameter("a role is web, worker or streaming.")
+        raise click.BadParameter("a role is web, worker or streaming.")
     places = find_places()
     if started:
         end_trial(places, role)
@@ -104,4 +101,4 @@ def _say(text: str) -> None:
 
 def _fail(reason: str) -> NoReturn:
     _say(reason)
-    raise typer.Exit(1)
+    raise click.exceptions.Exit(1)

@@ -2,10 +2,11 @@
 
 import json
 import sys
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
-import typer
+import click
 
+from phiomia.cli.options import AS_JSON
 from phiomia.cli.upgrade_site import open_site
 from phiomia.upgrade import ledger
 from phiomia.upgrade.ancestry import GitError
@@ -27,17 +28,14 @@ from phiomia.upgrade.status import find_beginning
 from phiomia.upgrade.steps import StepError, run_step
 from phiomia.upgrade.switch import read_links
 
-app = typer.Typer()
-
 _EXPECTED = (BuildError, GitError, Locked, ManifestError, PlanError, StepError, UpgradeError)
 
 
-@app.command()
-def step(
-    step_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="Which instruction, such as fill-in@1.")] = None,
-    list_them: Annotated[bool, typer.Option("--list", help="List those that are missing instead.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
-) -> None:
+@click.command()
+@click.argument("step_id", required=False, metavar="[ID]", help="Which instruction, such as fill-in@1.")
+@click.option("--list", "list_them", is_flag=True, help="List those that are missing instead.")
+@AS_JSON
+def step(step_id: str | None, list_them: bool, as_json: bool) -> None:
     """Execute one instruction of the checked out release, or list those that this server has not had yet.
 
     What every upgrade does can be done by hand too: backup, migrate-expand, migrate-contract, cleanup.
@@ -143,4 +141,4 @@ def _show(missing: list[PlannedStep], as_json: bool) -> None:
 
 def _fail(reason: str, status: int = 1) -> NoReturn:
     print(reason, file=sys.stderr, flush=True)
-    raise typer.Exit(status)
+    raise click.exceptions.Exit(status)

@@ -2,24 +2,26 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
 
-import typer
+import click
 
-app = typer.Typer(
-    name="texts", help="Privacy policy, terms of service, a longer description of the server.", no_args_is_help=True
+from phiomia.cli.group import Group
+
+app = Group("texts", help="Privacy policy, terms of service, a longer description of the server.")
+
+KIND = click.argument("kind", type=click.Choice(["privacy", "terms", "description"]), help="Which text.")
+EFFECTIVE = click.option(
+    "--effective", default="", help="Terms of service: from which day on they hold, such as 2026-05-01."
 )
-
-Kind = Annotated[Literal["privacy", "terms", "description"], typer.Argument(help="Which text.")]
-Effective = Annotated[str, typer.Option(help="Terms of service: from which day on they hold, such as 2026-05-01.")]
 
 
 @app.command("set")
-def set_text(
-    kind: Kind,
-    file: Annotated[Path, typer.Argument(help="Plain text, or HTML if its name ends in .html; - reads plain text.")],
-    effective: Effective = "",
-) -> None:
+@KIND
+@click.argument(
+    "file", type=click.Path(path_type=Path), help="Plain text, or HTML if its name ends in .html; - reads plain text."
+)
+@EFFECTIVE
+def set_text(kind: str, file: Path, effective: str) -> None:
     """Store a text in place of the one before; terms of service are kept in versions by their date."""
     from phiomia.cli.open import Open, run
     from phiomia.domain.moderation.texts import TextKind, write_text
@@ -55,7 +57,9 @@ def list_them() -> None:
 
 
 @app.command()
-def remove(kind: Kind, effective: Effective = "") -> None:
+@KIND
+@EFFECTIVE
+def remove(kind: str, effective: str) -> None:
     """Remove a text."""
     from phiomia.cli.open import CommandError, Open, run
     from phiomia.domain.errors import NotFound

@@ -1,25 +1,28 @@
 """`phiomia tokens`: access tokens for scripts, and the end of any token."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
+
+from phiomia.cli.group import Group
 
 if TYPE_CHECKING:
     from phiomia.domain.oauth.queries import App
     from phiomia.platform.db import WriteSession
 
-app = typer.Typer(name="tokens", help="Access tokens.", no_args_is_help=True)
+app = Group("tokens", help="Access tokens.")
 
 
 @app.command()
-def create(
-    name: Annotated[str, typer.Argument(help="User name of the one whom the token speaks for.")],
-    scopes: Annotated[str, typer.Option(help="What it may do, separated by spaces.")] = "read write follow push",
-    app_name: Annotated[
-        str, typer.Option("--app", metavar="NAME", help="Under what name it is listed.")
-    ] = "Command line",
-) -> None:
+@click.argument("name", help="User name of the one whom the token speaks for.")
+@click.option(
+    "--scopes", default="read write follow push", show_default=True, help="What it may do, separated by spaces."
+)
+@click.option(
+    "--app", "app_name", default="Command line", show_default=True, metavar="NAME", help="Under what name it is listed."
+)
+def create(name: str, scopes: str, app_name: str) -> None:
     """Make a token and print it, and nothing else. It is not shown again."""
     from phiomia.cli.open import Open, load_member, run
     from phiomia.domain.oauth.apps import OUT_OF_BAND, draft_app
@@ -43,17 +46,16 @@ def create(
 
 # A token of earlier releases may begin with a dash.
 @app.command(context_settings={"ignore_unknown_options": True})
-def revoke(
-    token: Annotated[str | None, typer.Argument(help="The token; `-` reads it from standard input.")] = None,
-    user: Annotated[str | None, typer.Option(metavar="NAME", help="Every token of somebody.")] = None,
-) -> None:
+@click.argument("token", required=False, help="The token; `-` reads it from standard input.")
+@click.option("--user", metavar="NAME", help="Every token of somebody.")
+def revoke(token: str | None, user: str | None) -> None:
     """End a token, or all of somebody: it opens nothing any more, and its streams close."""
     from phiomia.cli.open import CommandError, Open, load_member, run
     from phiomia.domain.oauth.queries import find_token
     from phiomia.domain.oauth.tokens import revoke_tokens, revoke_user_tokens
 
     if (token is None) == (user is None):
-        raise typer.BadParameter("say which: a token, or --user NAME")
+        raise click.BadParameter("say which: a token, or --user NAME")
     secret = sys.stdin.readline().strip() if token == "-" else token  # noqa: S105 (not a password)
 
     async def work(opened: Open) -> int:

@@ -1,17 +1,17 @@
 """`phiomia trends`: what is talked about, and what of it is shown."""
 
-from typing import Annotated, Literal
+import click
 
-import typer
+from phiomia.cli.group import Group
 
-app = typer.Typer(name="trends", help="What is talked about, and what of it is shown.", no_args_is_help=True)
+app = Group("trends", help="What is talked about, and what of it is shown.")
 
-Kind = Annotated[Literal["tag", "status", "link"], typer.Argument(help="What it is.")]
-Number = Annotated[int, typer.Argument(help="As `phiomia trends list` shows it.")]
+NUMBER = click.argument("number", type=int, help="As `phiomia trends list` shows it.")
 
 
 @app.command("list")
-def list_them(kind: Kind = "tag") -> None:
+@click.argument("kind", default="tag", type=click.Choice(["tag", "status", "link"]), help="What it is.")
+def list_them(kind: str) -> None:
     """Show what is talked about, the most first."""
     from phiomia.cli.open import Open, run
     from phiomia.domain.trends.kinds import TrendKind, Verdict
@@ -30,13 +30,17 @@ def list_them(kind: Kind = "tag") -> None:
 
 
 @app.command()
-def allow(kind: Kind, number: Number) -> None:
+@click.argument("kind", type=click.Choice(["tag", "status", "link"]), help="What it is.")
+@NUMBER
+def allow(kind: str, number: int) -> None:
     """Let it be shown, also where everything has to be reviewed first."""
     _decide(kind, number, "ALLOWED")
 
 
 @app.command()
-def reject(kind: Kind, number: Number) -> None:
+@click.argument("kind", type=click.Choice(["tag", "status", "link"]), help="What it is.")
+@NUMBER
+def reject(kind: str, number: int) -> None:
     """Never show it."""
     _decide(kind, number, "REJECTED")
 

@@ -4,12 +4,13 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Any, NoReturn
 
-import typer
-from typer.core import TyperGroup
+import click
 
-from phiomia.cli.upgrade_bundle import FromBundle, bundle, take_in
+from phiomia.cli.group import Group
+from phiomia.cli.options import AS_JSON
+from phiomia.cli.upgrade_bundle import FROM_BUNDLE, bundle, take_in
 from phiomia.cli.upgrade_news import check
 from phiomia.cli.upgrade_report import render_history, render_report
 from phiomia.cli.upgrade_site import open_site
@@ -49,52 +50,59 @@ _EXPECTED = (
 )
 
 
-class Upgrades(TyperGroup):
+class Upgrades(Group):
     """`phiomia upgrade 1.6.0` means `phiomia upgrade run 1.6.0`."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Finds out which command is meant."""
         if not args or (args[0] not in self.commands and args[0] not in ("--help", "--debug")):
             args = ["run", *args]
         return super().parse_args(ctx, args)
 
 
-releases_app = typer.Typer()
-app = typer.Typer(
-    name="upgrade",
-    cls=Upgrades,
+app = Upgrades(
+    "upgrade",
     help="Upgrade the server: look at the plan, agree, watch. Alone or with a version it is `run`.",
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Root = Annotated[Path | None, typer.Option("--checkout", metavar="DIR", help="The checkout, unless it is this one.")]
-Prerelease = Annotated[bool, typer.Option("--allow-prerelease", help="Let it be a release that is not finished.")]
-Target = Annotated[str | None, typer.Argument(metavar="[VERSION]", help="To which release; the newest unless given.")]
-Backup = Annotated[
-    Literal["always", "auto", "never"], typer.Option(help="auto: where only a backup could undo what is done.")
-]
-Unreleased = Annotated[bool, typer.Option("--allow-unreleased", help="Go on from code that is no release.")]
-Offline = Annotated[bool, typer.Option("--offline", help="Use only what is here already: tags and libraries.")]
-ContractNow = Annotated[
-    bool, typer.Option("--contract-now", help="Also remove from the schema at once; then only the backup goes back.")
-]
-Announce = Annotated[
-    int,
-    typer.Option(
-        metavar="MINUTES",
-        min=0,
-        help="How long before they notice anything people are told of it; where nothing will be noticed nobody is.",
-    ),
-]
-Hash = Annotated[str, typer.Option("--plan", metavar="HASH", help="Only if the plan is still this one.")]
-Past = Annotated[str | None, typer.Argument(metavar="[ID]", help="Which upgrade: its id or how it begins, or `last`.")]
-Range = Annotated[str, typer.Argument(metavar="A..B", help="Two releases; an empty A is what is checked out.")]
+ROOT = click.option(
+    "--checkout", type=click.Path(path_type=Path), metavar="DIR", help="The checkout, unless it is this one."
+)
+PRERELEASE = click.option("--allow-prerelease", is_flag=True, help="Let it be a release that is not finished.")
+TARGET = click.argument(
+    "version", required=False, metavar="[VERSION]", help="To which release; the newest unless given."
+)
+BACKUP = click.option(
+    "--backup",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["always", "auto", "never"]),
+    help="auto: where only a backup could undo what is done.",
+)
+UNRELEASED = click.option("--allow-unreleased", is_flag=True, help="Go on from code that is no release.")
+OFFLINE = click.option("--offline", is_flag=True, help="Use only what is here already: tags and libraries.")
+CONTRACT_NOW = click.option(
+    "--contract-now", is_flag=True, help="Also remove from the schema at once; then only the backup goes back."
+)
+ANNOUNCE = click.option(
+    "--announce",
+    default=5,
+    show_default=True,
+    type=click.IntRange(min=0),
+    metavar="MINUTES",
+    help="How long before they notice anything people are told of it; where nothing will be noticed nobody is.",
+)
+HASH = click.option("--plan", "wanted", default="", metavar="HASH", help="Only if the plan is still this one.")
+PAST = click.argument("name", required=False, metavar="[ID]", help="Which upgrade: its id or how it begins, or `last`.")
+RANGE = click.argument("between", metavar="A..B", help="Two releases; an empty A is what is checked out.")
 
 _NONE = "Nothing is released yet."
 
 
-@releases_app.command()
-def releases(as_json: AsJson = False, checkout: Root = None) -> None:
+@click.command()
+@AS_JSON
+@ROOT
+def releases(as_json: bool, checkout: Path | None) -> None:
     """List the releases that this checkout knows, the newest first."""
     found = _open(checkout)
     try:
@@ -124,7 +132,9 @@ def releases(as_json: AsJson = False, checkout: Root = None) -> None:
 
 
 @app.command()
-def notes(between: Range, checkout: Root = None) -> None:
+@RANGE
+@ROOT
+def notes(between: str, checkout: Path | None) -> None:
     """Print what has changed between two releases, in one piece."""
     found = _open(checkout)
     start, dots, end = between.partition("..")
@@ -141,14 +151,21 @@ def notes(between: Range, checkout: Root = None) -> None:
 
 
 @app.command("plan")
+@TARGET
+@AS_JSON
+@PRERELEASE
+@UNRELEASED
+@BACKUP
+@OFFLINE
+@ROOT
 def show_plan(
-    version: Target = None,
-    as_json: AsJson = False,
-    allow_prerelease: Prerelease = False,
-    allow_unreleased: Unreleased = False,
-    backup: Backup = "auto",
-    offline: Offline = False,
-    checkout: Root = None,
+    version: str | None,
+    as_json: bool,
+    allow_prerelease: bool,
+    allow_unreleased: bool,
+    backup: str,
+    offline: bool,
+    checkout: Path | None,
 ) -> None:
     """Print what an upgrade would do, without doing anything. Exit status 1 when it can't be done as things are."""
     if checkout is None and find_places().installed:
@@ -160,11 +177,11 @@ def show_plan(
     else:
         made = _plan_checkout(checkout, version, as_json=as_json, allow_prerelease=allow_prerelease, backup=backup)
     print(json.dumps(plan_json(made), indent=2) if as_json else render_plan(made), end="\n" if as_json else "")
-    raise typer.Exit(1 if isinstance(made, Refused) else 0)
+    raise click.exceptions.Exit(1 if isinstance(made, Refused) else 0)
 
 
-app.command()(check)
-app.command()(bundle)
+app.add_command(check)
+app.add_command(bundle)
 
 
 @app.command()
@@ -176,21 +193,31 @@ def instructions() -> None:
         print(render_way(way, list_left(site) if way.target == way.installed else ()))
     except _EXPECTED as error:
         _fail(str(error))
-    raise typer.Exit(1 if way.refusal else 0)
+    raise click.exceptions.Exit(1 if way.refusal else 0)
 
 
 @app.command("run")
+@TARGET
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@PRERELEASE
+@UNRELEASED
+@BACKUP
+@OFFLINE
+@CONTRACT_NOW
+@ANNOUNCE
+@FROM_BUNDLE
+@AS_JSON
 def run_upgrade(
-    version: Target = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
-    allow_prerelease: Prerelease = False,
-    allow_unreleased: Unreleased = False,
-    backup: Backup = "auto",
-    offline: Offline = False,
-    contract_now: ContractNow = False,
-    announce: Announce = 5,
-    bundled: FromBundle = None,
-    as_json: AsJson = False,
+    version: str | None,
+    yes: bool,
+    allow_prerelease: bool,
+    allow_unreleased: bool,
+    backup: str,
+    offline: bool,
+    contract_now: bool,
+    announce: int,
+    bundled: Path | None,
+    as_json: bool,
 ) -> None:
     """Do all of it: plan, ask, back up, build, switch, and show how it goes. Ctrl-C stops after the current step."""
     options = take_in(bundled, Options(version, allow_prerelease, allow_unreleased, backup, offline, contract_now))
@@ -200,25 +227,34 @@ def run_upgrade(
         _fail(str(error))
     print(render_plan(planned.made), end="", file=sys.stderr if as_json else sys.stdout, flush=True)
     if isinstance(planned.made, Refused):
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
     if planned.made.legs and not yes:
         if not sys.stdin.isatty():
             _fail("Nobody can be asked here. Say --yes, or: phiomia upgrade apply --plan " + planned.hash[:16], 2)
-        typer.confirm("Go on?", abort=True)
+        click.confirm("Go on?", abort=True)
     _apply(_fixed(options, planned.made), planned.hash, announce, as_json=as_json)
 
 
 @app.command("apply")
+@TARGET
+@HASH
+@PRERELEASE
+@UNRELEASED
+@BACKUP
+@OFFLINE
+@CONTRACT_NOW
+@ANNOUNCE
+@AS_JSON
 def apply_plan(
-    version: Target = None,
-    wanted: Hash = "",
-    allow_prerelease: Prerelease = False,
-    allow_unreleased: Unreleased = False,
-    backup: Backup = "auto",
-    offline: Offline = False,
-    contract_now: ContractNow = False,
-    announce: Announce = 5,
-    as_json: AsJson = False,
+    version: str | None,
+    wanted: str,
+    allow_prerelease: bool,
+    allow_unreleased: bool,
+    backup: str,
+    offline: bool,
+    contract_now: bool,
+    announce: int,
+    as_json: bool,
 ) -> None:
     """Execute a plan without asking; with --plan only the one that was looked at."""
     options = Options(version, allow_prerelease, allow_unreleased, backup, offline, contract_now)
@@ -226,7 +262,8 @@ def apply_plan(
 
 
 @app.command("resume")
-def resume_upgrade(as_json: AsJson = False) -> None:
+@AS_JSON
+def resume_upgrade(as_json: bool) -> None:
     """Go on with an upgrade that was broken off, or finish one that waits to remove from the schema."""
     try:
         journal = command.resume(open_site(), _view(as_json))
@@ -236,7 +273,8 @@ def resume_upgrade(as_json: AsJson = False) -> None:
 
 
 @app.command("continue", hidden=True)
-def continue_upgrade(journal: Annotated[Path, typer.Option(help="The journal of the upgrade.")]) -> None:
+@click.option("--journal", required=True, type=click.Path(path_type=Path), help="The journal of the upgrade.")
+def continue_upgrade(journal: Path) -> None:
     """Go on as the new release; the release before calls this."""
     try:
         opened = open_journal(journal)
@@ -247,18 +285,20 @@ def continue_upgrade(journal: Annotated[Path, typer.Option(help="The journal of 
 
 
 @app.command("status")
-def show_status(as_json: AsJson = False) -> None:
+@AS_JSON
+def show_status(as_json: bool) -> None:
     """Say what runs and whether every instruction was executed. Exit status 1 when something is not as it should be."""
     try:
         standing = read_standing(find_places(), load_config())
     except _EXPECTED as error:
         _fail(str(error))
     print(json.dumps(standing_json(standing), indent=2) if as_json else render_standing(standing))
-    raise typer.Exit(1 if standing.problems else 0)
+    raise click.exceptions.Exit(1 if standing.problems else 0)
 
 
 @app.command("rollback")
-def roll_back_upgrade(as_json: AsJson = False) -> None:
+@AS_JSON
+def roll_back_upgrade(as_json: bool) -> None:
     """Go back to the release before; the database stays as it is. Not after something was removed from the schema."""
     try:
         went = roll_back(open_site(), _view(as_json))
@@ -271,7 +311,9 @@ def roll_back_upgrade(as_json: AsJson = False) -> None:
 
 
 @app.command("history")
-def show_history(name: Past = None, as_json: AsJson = False) -> None:
+@PAST
+@AS_JSON
+def show_history(name: str | None, as_json: bool) -> None:
     """List past upgrades, or show one in full: each step, and what was seen of the server from outside meanwhile."""
     places, url = find_places(), load_config().database_url
     if name is None:
@@ -317,7 +359,7 @@ def _view(as_json: bool) -> Any:
 def _end(journal: Journal, as_json: bool) -> NoReturn:
     told = describe_journal(journal)
     print(json.dumps(told._asdict(), indent=2) if as_json else render_outcome(journal, told))
-    raise typer.Exit(STOPPED_STATUS if told.state == STOPPED else 0)
+    raise click.exceptions.Exit(STOPPED_STATUS if told.state == STOPPED else 0)
 
 
 def _plan_checkout(
@@ -332,7 +374,7 @@ def _plan_checkout(
             print(json.dumps({"installed": found.history.here.name, "target": version, "refusals": [reason]}, indent=2))
         else:
             print(f"{_NONE} There is no release to go to from {describe_version()}.")
-        raise typer.Exit(1 if version else 0)
+        raise click.exceptions.Exit(1 if version else 0)
     try:
         known = gather_facts(load_config(), find_places())
         return plan(
@@ -361,4 +403,4 @@ def _open(checkout: Path | None) -> Checkout:
 
 def _fail(reason: str, status: int = 1) -> NoReturn:
     print(reason, file=sys.stderr)
-    raise typer.Exit(status)
+    raise click.exceptions.Exit(status)

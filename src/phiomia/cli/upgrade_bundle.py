@@ -2,9 +2,9 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
-import typer
+import click
 
 from phiomia.upgrade.ancestry import GitError
 from phiomia.upgrade.bundle import BundleError, make_bundle
@@ -16,19 +16,21 @@ from phiomia.upgrade.places import find_places
 from phiomia.upgrade.report import PlainReport
 from phiomia.upgrade.take_bundle import take_bundle
 
-FromBundle = Annotated[
-    Path | None, typer.Option("--from", metavar="FILE", help="Take all that is needed from a bundle; ask no network.")
-]
+FROM_BUNDLE = click.option(
+    "--from",
+    "bundled",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Take all that is needed from a bundle; ask no network.",
+)
 
 
-def bundle(
-    version: Annotated[str, typer.Argument(metavar="VERSION", help="To which release it leads.")],
-    output: Annotated[Path, typer.Option("--output", metavar="FILE", help="Where to write it.")],
-    since: Annotated[
-        str, typer.Option(metavar="VERSION", help="For servers that have this release or a later one.")
-    ] = "",
-    checkout: Annotated[Path | None, typer.Option(metavar="DIR", help="The checkout, unless it is this one.")] = None,
-) -> None:
+@click.command()
+@click.argument("version", metavar="VERSION", help="To which release it leads.")
+@click.option("--output", required=True, type=click.Path(path_type=Path), metavar="FILE", help="Where to write it.")
+@click.option("--since", default="", metavar="VERSION", help="For servers that have this release or a later one.")
+@click.option("--checkout", type=click.Path(path_type=Path), metavar="DIR", help="The checkout, unless it is this one.")
+def bundle(version: str, output: Path, since: str, checkout: Path | None) -> None:
     """Write all that a server without a network needs to come to a release. Make it on a machine of the same kind."""
     places = find_places()
     root = checkout or (places.checkout if places.installed else source_root())
@@ -55,4 +57,4 @@ def take_in(path: Path | None, options: Options) -> Options:
 
 def _fail(reason: str) -> NoReturn:
     print(reason, file=sys.stderr)
-    raise typer.Exit(1)
+    raise click.exceptions.Exit(1)

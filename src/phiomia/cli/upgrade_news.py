@@ -3,17 +3,19 @@
 import asyncio
 import json
 import time
-from typing import Annotated
 
-import typer
+import click
 
 from phiomia import __version__
+from phiomia.cli.options import AS_JSON
 from phiomia.platform.config import Config, load_config
 from phiomia.upgrade.news import News, describe_news, read_news, write_news
 from phiomia.upgrade.places import find_places
 
 
-def check(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False) -> None:
+@click.command()
+@AS_JSON
+def check(as_json: bool) -> None:
     """Ask now whether there is a newer release. Exit status 1 when nobody says so, or the feed is too old."""
     config = load_config()
     news = asyncio.run(_look(config, read_news(config.database_url)))
@@ -25,7 +27,7 @@ def check(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for p
         print(json.dumps({"installed": __version__, **told, "said": said}, indent=2))
     else:
         print("\n".join(said) or _nothing(news))
-    raise typer.Exit(1 if news.problem or news.is_stale(now) else 0)
+    raise click.exceptions.Exit(1 if news.problem or news.is_stale(now) else 0)
 
 
 async def _look(config: Config, before: News) -> News:
