@@ -7,6 +7,7 @@ belongs to those that ask for mutes: a mute whose time is over does not count, t
 With a viewer of 0, who is nobody, nothing is blocked, muted or followed.
 """
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, Table, and_, or_, select
@@ -30,13 +31,13 @@ def not_blocked(account: AccountId, viewer: AccountId) -> ColumnElement[bool]:
 
 def not_muted(account: AccountId, viewer: AccountId) -> ColumnElement[bool]:
     """The viewer does not mute the account now. Needs the parameter `now`."""
-    muted = mutes.alias()
+    muted = _inside(mutes)
     return ~_exists(muted, viewer, account, lasts(muted))
 
 
 def not_muting_notifications(account: AccountId, recipient: AccountId) -> ColumnElement[bool]:
     """The recipient does not mute the account's notifications now. Needs the parameter `now`."""
-    muted = mutes.alias()
+    muted = _inside(mutes)
     return ~_exists(muted, recipient, account, and_(muted.c.hide_notifications, lasts(muted)))
 
 
@@ -52,7 +53,7 @@ def not_of_blocked_domain(account: AccountId, viewer: AccountId) -> ColumnElemen
 
 def is_of_blocked_domain(account: AccountId, viewer: AccountId) -> ColumnElement[bool]:
     """The viewer blocks the whole server of the account."""
-    block, there = account_domain_blocks.alias(), accounts.alias()
+    block, there = _inside(account_domain_blocks), _inside(accounts)
     found = (
         select(block.c.id)
         .select_from(block.join(there, there.c.domain == block.c.domain))
@@ -73,10 +74,16 @@ def lasts(table: FromClause) -> ColumnElement[bool]:
 
 def exists_pair(table: Table, account: AccountId, target: AccountId) -> ColumnElement[bool]:
     """`table` has a row in which `account` does it to `target`."""
-    return _exists(table.alias(), account, target)
+    return _exists(_inside(table), account, target)
+
+
+@cache
+def _inside(table: Table) -> FromClause:
+    # An alias, kept in the subquery: the statement around it may read the same table for another reason. One for all
+    # such subqueries, as none holds another: a start would copy all columns of `accounts` for each.
+    return table.alias()
 
 
 def _exists(pair: FromClause, account: AccountId, target: AccountId, *more: ColumnElement[bool]) -> ColumnElement[bool]:
-    # An alias, kept in the subquery: the statement around it may read the same table for another reason.
     found = select(pair.c.id).where(pair.c.account_id == account, pair.c.target_id == target, *more)
     return found.correlate_except(pair).exists()

@@ -15,6 +15,9 @@ from phiomia.platform.db import P, Query, ReadSession
 
 VIEWER = P("viewer")
 NOBODY = 0
+# Once for all statements: each alias is a copy of all columns.
+_status, _original, _boost = statuses.alias("s"), statuses.alias("o"), statuses.alias("b")
+_author, _original_author = accounts.alias("a"), accounts.alias("oa")
 
 
 def page_query(
@@ -52,36 +55,32 @@ def select_page(
     several are parts of one statement, each needs a `name`.
     """
     page: CTE = ids.cte(name).prefix_with("MATERIALIZED", dialect="postgresql")
-    status = statuses.alias("s")
-    original = statuses.alias("o")
-    author = accounts.alias("a")
-    original_author = accounts.alias("oa")
-    shown = func.coalesce(original.c.id, status.c.id)
-    thread = func.coalesce(original.c.conversation_id, status.c.conversation_id)
-    author_shown = func.coalesce(original.c.account_id, status.c.account_id)
+    shown = func.coalesce(_original.c.id, _status.c.id)
+    thread = func.coalesce(_original.c.conversation_id, _status.c.conversation_id)
+    author_shown = func.coalesce(_original.c.account_id, _status.c.account_id)
     marks: ColumnElement[int] = literal(0) if anonymous else _marks(shown, author_shown, thread)
     order = page.c.cursor.asc() if oldest_first else page.c.cursor.desc()
     # COALESCE also where nothing is NULL: a plain comparison would make inner joins of the outer ones.
-    states = [func.coalesce(one.c.state, 0) for one in (author, original_author)] if without_suspended else []
+    states = [func.coalesce(one.c.state, 0) for one in (_author, _original_author)] if without_suspended else []
     return (
         select(
             page.c.cursor,
-            status.c.id,
-            status.c.rev,
-            status.c.account_id,
-            author.c.rev,
-            original.c.id,
-            original.c.rev,
-            original.c.account_id,
-            original_author.c.rev,
+            _status.c.id,
+            _status.c.rev,
+            _status.c.account_id,
+            _author.c.rev,
+            _original.c.id,
+            _original.c.rev,
+            _original.c.account_id,
+            _original_author.c.rev,
             marks,
             *[page.c[name] for name in more],
         )
         .select_from(
-            page.outerjoin(status, status.c.id == page.c.id)
-            .outerjoin(author, author.c.id == status.c.account_id)
-            .outerjoin(original, original.c.id == status.c.reblog_of_id)
-            .outerjoin(original_author, original_author.c.id == original.c.account_id)
+            page.outerjoin(_status, _status.c.id == page.c.id)
+            .outerjoin(_author, _author.c.id == _status.c.account_id)
+            .outerjoin(_original, _original.c.id == _status.c.reblog_of_id)
+            .outerjoin(_original_author, _original_author.c.id == _original.c.account_id)
         )
         .where(*(state < AccountState.SUSPENDED for state in states))
         .order_by(order)
@@ -90,7 +89,6 @@ def select_page(
 
 def _marks(shown: ColumnElement[int], author: ColumnElement[int], thread: ColumnElement[int]) -> ColumnElement[int]:
     """What the viewer has done with what is shown, as a Mark. Cheap questions come first and spare most others."""
-    boost = statuses.alias("b")
     muted = conversation_mutes.c.account_id == VIEWER
     return (
         _mark(
@@ -98,7 +96,7 @@ def _marks(shown: ColumnElement[int], author: ColumnElement[int], thread: Column
             shown <= _newest(favourites),
             _one(favourites.c.id, favourites.c.account_id == VIEWER, favourites.c.status_id == shown),
         )
-        + _mark(Mark.BOOSTED, _one(boost.c.id, boost.c.account_id == VIEWER, boost.c.reblog_of_id == shown))
+        + _mark(Mark.BOOSTED, _one(_boost.c.id, _boost.c.account_id == VIEWER, _boost.c.reblog_of_id == shown))
         + _mark(
             Mark.BOOKMARKED,
             shown <= _newest(bookmarks),
