@@ -3,7 +3,6 @@
 import ctypes
 import errno
 import os
-import platform
 import struct
 from typing import Final, NamedTuple
 
@@ -70,7 +69,7 @@ class _Program(ctypes.Structure):
 
 def install_filter(libc: ctypes.CDLL) -> None:
     """Put the filter in force for good; OSError where the kernel or the machine has none."""
-    machine = _MACHINES.get(platform.machine())
+    machine = _MACHINES.get(os.uname().machine)
     if machine is None:
         raise OSError(errno.ENOSYS, "no system call filter for this machine")
     code = _assemble(machine)
