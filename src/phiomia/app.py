@@ -38,7 +38,6 @@ from phiomia.upgrade.compat_session import check_session
 
 # What `run_web`, `run_worker` and `run_streaming_role` import.
 _ROLE_MODULES = (
-    "aiohttp",
     "cryptography.hazmat.primitives.asymmetric.ec",
     "cryptography.hazmat.primitives.asymmetric.rsa",
     "cryptography.hazmat.primitives.serialization",
@@ -276,7 +275,9 @@ def load_roles(database: str) -> None:
     """Loads what the roles need on this database, `sqlite` or `postgresql`, before the process is copied for each."""
     from phiomia.api.endpoint import make_readers
     from phiomia.api.routes import load_endpoints
+    from phiomia.platform.http import load_library
 
+    load_library()
     for module in (*_ROLE_MODULES, f"phiomia.platform.db.{database}"):
         importlib.import_module(module)
     load_endpoints()

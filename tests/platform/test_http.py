@@ -2,8 +2,10 @@
 
 import asyncio
 import gzip
+import os
 import socket
 import ssl
+import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -436,6 +438,33 @@ def test_tls(tmp_path: Path) -> None:
     names = _Names([["127.0.0.1"]])
     assert len(_play(downgrade, good, server, resolver=lambda: names, ssl_context=client)) == 2
     assert _play(downgrade, unknown, server, resolver=lambda: names) == []
+
+
+def test_a_process_that_loaded_no_certificates_trusts_those_of_the_system(tmp_path: Path) -> None:
+    server, _client = _certificate(tmp_path)
+    script = """
+import asyncio, os, sys
+from phiomia.platform.http import Fetcher, FetchOptions, load_library
+load_library()
+import aiohttp.connector as loaded
+assert not loaded._SSL_CONTEXT_VERIFIED.get_ca_certs() and not loaded._SSL_CONTEXT_UNVERIFIED.get_ca_certs()
+from tests.platform.test_http import LOOPBACK, _Names
+async def main():
+    options = FetchOptions("https://ours.example", LOOPBACK, resolver=lambda: _Names([["127.0.0.1"]]))
+    async with Fetcher(options) as fetcher:
+        both = await asyncio.gather(*(fetcher.fetch(sys.argv[1]) for _ in range(2)))
+    assert [answer.body for answer in both] == [b"hello"] * 2
+asyncio.run(main())
+assert os.environ["SSL_CERT_FILE"] == sys.argv[2]
+"""
+
+    async def scene(_fetcher: Fetcher, host: str) -> None:
+        url, authority = f"https://peer.example:{host.partition(':')[2]}/", str(tmp_path / "peer.pem")
+        environ = {**os.environ, "SSL_CERT_FILE": authority, "PYTHONPATH": str(Path(__file__).parents[2])}
+        process = await asyncio.create_subprocess_exec(sys.executable, "-P", "-c", script, url, authority, env=environ)
+        assert await process.wait() == 0
+
+    assert len(_play(_hello, scene, server)) == 2
 
 
 @pytest.mark.parametrize(

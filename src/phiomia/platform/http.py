@@ -6,6 +6,8 @@ resolves differently the second time gains nothing; redirects are followed by ha
 
 import asyncio
 import errno
+import importlib
+import os
 import re
 import socket
 import ssl
@@ -34,6 +36,7 @@ _CONTROLS: Final = re.compile(r"[\x00-\x20\\\x7f]")
 _NAME: Final = re.compile(r"[0-9A-Za-z._-]+")
 # Many servers close what is idle for five seconds. Who sends at that moment gets no answer and takes them for away.
 _IDLE_SECONDS: Final = 4.0
+_AUTHORITIES: Final = "SSL_CERT_FILE"
 _PRIVATE: Final = frozenset(("authorization", "signature", "signature-input"))
 
 Headers = Mapping[str, str]
@@ -203,7 +206,8 @@ class Fetcher:
         from yarl import URL
 
         try:
-            async with self._session(url).request(
+            session = await self._session(url)
+            async with session.request(
                 method, URL(url, encoded=True), headers=headers, data=body, allow_redirects=False
             ) as answer:
                 names = {name.lower(): ", ".join(answer.headers.getall(name)) for name in answer.headers}
@@ -227,14 +231,19 @@ class Fetcher:
                 raise
             raise FetchFailed(f"{type(error).__name__}: {error}", retry=True) from error
 
-    def _session(self, url: str) -> "aiohttp.ClientSession":
+    async def _session(self, url: str) -> "aiohttp.ClientSession":
         scheme = url.partition(":")[0]
-        found = self._sessions.get(scheme)
-        if found is None:
-            found = self._sessions[scheme] = self._open(self._open_tls if scheme == "https" else self._open_plain)
-        return found
+        if scheme == "https" and scheme not in self._sessions:
+            context = self._options.ssl_context or await asyncio.to_thread(_trust)
+            if scheme not in self._sessions:
+                self._sessions[scheme] = self._open(self._open_tls, context)
+        elif scheme not in self._sessions:
+            self._sessions[scheme] = self._open(self._open_plain)
+        return self._sessions[scheme]
 
-    def _open(self, opener: Callable[[Any], socket.socket]) -> "aiohttp.ClientSession":
+    def _open(
+        self, opener: Callable[[Any], socket.socket], context: ssl.SSLContext | None = None
+    ) -> "aiohttp.ClientSession":
         import aiohttp
 
         options = self._options
@@ -245,7 +254,7 @@ class Fetcher:
             keepalive_timeout=_IDLE_SECONDS,
             socket_factory=opener,
             resolver=options.resolver() if options.resolver else None,
-            ssl=options.ssl_context or True,
+            ssl=context or True,
         )
         return aiohttp.ClientSession(
             connector=connector,
@@ -286,6 +295,29 @@ class Fetcher:
             raise FetchRefused("our own host")
         query = f"?{_quoted(parts.query)}" if parts.query else ""
         return f"{parts.scheme}://{netloc}{_quoted(parts.path) or '/'}{query}"
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(("http/1.1",))
+    return context
+
+
+def load_library() -> None:
+    """Loads aiohttp, in a process that has no second thread yet.
+
+    It reads the certificates of all authorities twice meanwhile, which takes longer than the rest of it, for contexts
+    that are never used here. So it finds none.
+    """
+    told = os.environ.get(_AUTHORITIES)
+    os.environ[_AUTHORITIES] = os.devnull
+    try:
+        importlib.import_module("aiohttp")
+    finally:
+        del os.environ[_AUTHORITIES]
+        if told is not None:
+            os.environ[_AUTHORITIES] = told
 
 
 @cache
