@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
@@ -97,16 +98,21 @@ class Here:
         """Another server, until the test ends."""
         return self.cleanup.enter_context(FakePeer())
 
-    async def deliver(self, request: Signed, **headers: str | None) -> Answer:
-        """What our inbox answers; a header that is None is left out."""
+    @cached_property
+    def _app(self) -> QuickApp:
+        # To make one takes longer than most requests do.
         app = QuickApp()
         mount_inboxes(app, self.inbox, BASE)
+        return app
+
+    async def deliver(self, request: Signed, **headers: str | None) -> Answer:
+        """What our inbox answers; a header that is None is left out."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         sent: dict[str, str] = {
             name: value for name, value in {**request.headers, **named}.items() if value is not None
         }
         sent.setdefault("Content-Length", str(len(request.body)))
-        return await call(app, request.url.removeprefix(BASE), sent, request.body)
+        return await call(self._app, request.url.removeprefix(BASE), sent, request.body)
 
     async def waiting(self, kind: type[Any] = TakeActivity) -> list[Any]:
         """The jobs of a kind that wait."""
