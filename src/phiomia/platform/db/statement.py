@@ -110,8 +110,11 @@ def compiled_when_made(database: str) -> Iterator[KeptStatements]:
     For a process that loads everything and is copied: what a statement was made from takes far more memory than its
     text, and each of the copies would compile it anew.
     """
+    # Collecting by itself would look again and again through what stays; `_keep_text_only` does it where it is of use.
+    gc.disable()
     Query._database = database
     Query._kept = kept = KeptStatements(database)
+    gc.freeze()
     try:
         yield kept
         for query, key in Query._waiting:
@@ -119,6 +122,7 @@ def compiled_when_made(database: str) -> Iterator[KeptStatements]:
             query._source = None
         kept.save()
     finally:
+        gc.enable()
         Query._database = ""
         del Query._kept
         Query._waiting.clear()
