@@ -4,9 +4,7 @@
 from says `config.py`.
 """
 
-import hashlib
 import os
-import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -283,6 +281,9 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         below = self.data_dir / "run"
         if len(os.fsencode(below)) + len(_LONGEST_SOCKET) <= _LONGEST_SOCKET_PATH:
             return below
+        import hashlib  # every command reads the settings, hardly any comes here
+        import tempfile
+
         name = hashlib.blake2b(os.fsencode(below), digest_size=6).hexdigest()
         return Path(tempfile.gettempdir()) / f"phiomia-{os.getuid()}-{name}"
 

@@ -11,18 +11,14 @@ import shutil
 import stat
 import sys
 import time
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from phiomia.upgrade.ancestry import export_commit
-from phiomia.upgrade.install_wheels import has_wheels, install_wheels
 from phiomia.upgrade.places import Places
 from phiomia.upgrade.report import Report
-from phiomia.upgrade.requirements import export_requirements
 from phiomia.upgrade.run_building import BuildError, environment_of_builds, run_building
-from phiomia.upgrade.unpack import unpack
 from phiomia.upgrade.versions import meets
 
 MARK = "RELEASE.json"
@@ -127,6 +123,8 @@ def _clear_broken(places: Places, path: Path) -> None:
 
 
 def _unpack(places: Places, commit: str, path: Path) -> None:
+    from phiomia.upgrade.unpack import unpack  # who only asks what is built does without archives
+
     places.releases.mkdir(parents=True, exist_ok=True)
     building = places.releases / f"{_BUILDING}{path.name}"
     building.mkdir()
@@ -141,12 +139,16 @@ def _choose_loading(path: Path) -> str:
 
 def _choose_python(path: Path) -> str:
     """Our own interpreter if the release can live with it; else uv chooses."""
+    import tomllib
+
     wanted = tomllib.loads((path / "pyproject.toml").read_text("utf-8")).get("project", {}).get("requires-python", "")
     own = getattr(sys, "_base_executable", sys.executable)
     return own if meets(platform.python_version(), wanted or ">=3.11") else ""
 
 
 def _install(places: Places, path: Path, python: str, offline: bool) -> None:
+    from phiomia.upgrade.install_wheels import has_wheels, install_wheels
+
     uv = find_uv()
     if offline and has_wheels(places.wheels, path):
         install_wheels(places.wheels, path, python or sys.executable, uv)
@@ -169,6 +171,8 @@ def _install(places: Places, path: Path, python: str, offline: bool) -> None:
 
 
 def _install_with_pip(path: Path, python: str, offline: bool) -> None:
+    from phiomia.upgrade.requirements import export_requirements
+
     requirements = path / "requirements.txt"
     requirements.write_text(export_requirements((path / "uv.lock").read_text("utf-8")), "utf-8")
     run_building([python, "-m", "venv", "venv"], path, "make the environment (is python3-venv installed?)")

@@ -39,6 +39,15 @@ def scripts(place: Path = PLACE) -> "ScriptDirectory":
     return ScriptDirectory(str(place), version_locations=[str(place / "expand"), str(place / "contract")])
 
 
+def list_names(place: Path = PLACE) -> list[str]:
+    """The names of all revisions, `expand` first: without Alembic, which takes longer than most commands."""
+    return [
+        path.name.partition("_")[0]
+        for folder in ("expand", "contract")
+        for path in sorted((place / folder).glob("*.py"))
+    ]
+
+
 def render(dialect: str, done: frozenset[str], place: Path = PLACE) -> list[Revision]:
     """The revisions that are missing, in the order in which they can be applied."""
     found = [script for script in scripts(place).walk_revisions("base", "heads") if script.revision not in done]

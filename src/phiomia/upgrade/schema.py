@@ -12,7 +12,7 @@ from typing import NamedTuple
 from phiomia.migrations import EXPAND_HEADS
 from phiomia.upgrade.migrator import Blocked, Migrator, NeedsContract, Patience, Report, SchemaError, State
 from phiomia.upgrade.min_code import Compat, newest, refuse_if_too_old
-from phiomia.upgrade.revisions import PLACE, Branch, Revision, render, scripts
+from phiomia.upgrade.revisions import PLACE, Branch, Revision, list_names, render, scripts
 from phiomia.upgrade.schema_connect import open_migrator
 from phiomia.upgrade.statements import shorten
 
@@ -70,6 +70,12 @@ async def read_state(database_url: str) -> State:
     """What the migrator has written down in the database."""
     async with open_migrator(database_url) as migrator:
         return await migrator.read()
+
+
+async def list_missing(database_url: str) -> list[str]:
+    """The names of the revisions that this release has and the database lacks, those that only add first."""
+    done = (await read_state(database_url)).revisions
+    return [name for name in list_names() if name not in done]
 
 
 async def list_pending(database_url: str, *, place: Path | None = None) -> list[Pending]:
@@ -181,6 +187,7 @@ __all__ = [
     "apply_contract",
     "apply_expand",
     "current",
+    "list_missing",
     "list_pending",
     "read_state",
     "scripts",

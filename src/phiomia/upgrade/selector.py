@@ -5,7 +5,6 @@ older than the link `current` has been taken up, or overruled, already. So a sta
 for nothing.
 """
 
-import asyncio
 import json
 import os
 from contextlib import contextmanager
@@ -151,6 +150,8 @@ def _refuse(way: "Way") -> None:
 def _obtain(site: "Site", way: "Way", commit: str, report: Report) -> Release:
     if not way.back:
         return build_release(site.places, way.target, commit, report)
+    import asyncio
+
     from phiomia.upgrade import schema
     from phiomia.upgrade.compat import TooOld, refuse_if_too_old
 

@@ -101,7 +101,7 @@ def read_standing(places: Places, config: Config) -> Standing:
             _find_contracts(checkout, installed.place.name, facts), facts.unfinished_backfills, settles=bool(settling)
         ),
         backfills=list(facts.unfinished_backfills),
-        pending_schema=[one.revision for one in asyncio.run(schema.list_pending(url))] if is_there(url) else [],
+        pending_schema=asyncio.run(schema.list_missing(url)) if is_there(url) else [],
         highest_seen=read_trust(places.state).highest,
         refused=read_refusal(places),
         problems=[],

@@ -3,8 +3,6 @@
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from phiomia.upgrade.prober.ask import ask
-
 # Anybody gets these; the others need who is enrolled (`enrolment.py`).
 READ, WRITE, LETTER, STREAM = "read", "write", "letter", "stream"
 TRIAL = "/api/phiomia/v1/upgrade_probe"
@@ -57,4 +55,6 @@ def list_targets(bind: str, public_url: str, domain: str) -> list[Target]:
 
 def answers(public_url: str) -> bool:
     """Whether the public address can be reached from here."""
+    from phiomia.upgrade.prober.ask import ask  # who only reads what was seen does without HTTP
+
     return ask("GET", f"{public_url.rstrip('/')}/about", {"User-Agent": _SEEN_BY}).status == 200
