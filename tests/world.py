@@ -25,6 +25,7 @@ import falcon.asgi
 import falcon.testing
 
 from contract import assert_returns
+from hashes import cheap_hashes
 from phiomia.api.context import Api
 from phiomia.api.endpoint import ENDPOINTS, mount
 from phiomia.domain.accounts.models import accounts
@@ -320,7 +321,7 @@ async def open_world(
     await db.start()
     try:
         made = await make_api(db, *modules, rate_limits=rate_limits, effects=effects)
-        with mounted(made) as (api, client):
+        with mounted(made) as (api, client), cheap_hashes():
             yield World(db, api, client)
     finally:
         await db.close()

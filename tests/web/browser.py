@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 import falcon.asgi
 import falcon.testing
 
+from hashes import cheap_hashes
 from phiomia.domain.oauth.apps import draft_app, register_app
 from phiomia.domain.oauth.queries import App
 from phiomia.domain.users.roles import Role
@@ -169,7 +170,8 @@ async def open_site(url: str, **settings: Any) -> AsyncIterator[Site]:
         context = WebContext(config, db, Rates(), fragments)
         app: falcon.asgi.App[Any, Any] = falcon.asgi.App()
         mount(app, context)
-        yield Site(db, context, falcon.testing.ASGIConductor(app))
+        with cheap_hashes():
+            yield Site(db, context, falcon.testing.ASGIConductor(app))
     finally:
         await db.close()
 

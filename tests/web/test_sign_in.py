@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from hashes import dear_hashes
 from phiomia.domain.accounts.keys import MakeKeys, load_or_make_keys, make_keys
 from phiomia.domain.oauth.tokens import issue_token
 from phiomia.domain.users.jobs import SendConfirmation, SendPasswordReset, send_confirmation, send_password_reset
@@ -114,7 +115,8 @@ async def test_a_hash_of_another_cost_is_made_anew(site: Site) -> None:
     await site.member("alice")
     cheap = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
     await site.execute("UPDATE users SET password_hash = :hash", hash=cheap)
-    assert (await site.browser().sign_in(MAIL)).status == 302
+    with dear_hashes():
+        assert (await site.browser().sign_in(MAIL)).status == 302
     stored = await site.value("SELECT password_hash FROM users")
     assert "m=19456,t=2,p=1" in stored
 
