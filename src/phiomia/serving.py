@@ -3,7 +3,6 @@
 Loads as little as it can, so that a start takes no longer than the roles themselves need.
 """
 
-import asyncio
 import json
 import os
 import signal
@@ -54,6 +53,8 @@ def prepare(config: Config, *, first_run: bool = False, demo: bool = False) -> N
 
 
 def _prepare_database(config: Config, *, first_run: bool, demo: bool) -> None:
+    import asyncio  # what describes the roles does without it
+
     applied = asyncio.run(bring_up_schema(config))
     welcomed = config.data_dir / "run" / "welcomed"
     if demo or (first_run and (applied or not welcomed.exists())):
@@ -97,6 +98,8 @@ def _own(folder: Path) -> None:
 
 
 async def _first_run(config: Config, *, demo: bool) -> None:
+    import asyncio
+
     from phiomia.app import open_parts  # everything else does without it
     from phiomia.first_run import welcome_owner
 
