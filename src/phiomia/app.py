@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import gc
 import importlib
+import mimetypes
 import os
 import secrets
 import signal
@@ -282,6 +283,7 @@ def load_roles(database: str) -> None:
         importlib.import_module(module)
     load_endpoints()
     make_readers()
+    mimetypes.init()  # else each copy of the web would read the system's table
     variables()
 
 

@@ -201,8 +201,9 @@ def _resource(many: list[Endpoint], api: Api) -> object:
         members["on_head"] = members["on_get"]
     allowed = ", ".join([*sorted(name.removeprefix("on_").upper() for name in members), "OPTIONS"])
     members["on_options"] = staticmethod(_preflight(allowed))
+    refuse = staticmethod(_not_allowed(allowed))
     for method in _METHODS:
-        members.setdefault(f"on_{method}", staticmethod(_not_allowed(allowed)))
+        members.setdefault(f"on_{method}", refuse)
     members["QUICK"] = True
     return type("Resource", (), members)()
 
