@@ -132,8 +132,11 @@ def _try(operation: Any, client: requests.Session, headers: dict[str, str], real
             if id_ and name.endswith("id"):
                 case.path_parameters[name] = id_
         answer = case.call(session=client, headers=headers, timeout=SECONDS)
-        said = f"{answer.status_code} {answer.content[:200]!r}\n{case.as_curl_command()}"
-        assert answer.status_code < 500, said
-        assert str(answer.status_code) in promised, f"not in the description: {said}"
+        assert answer.status_code < 500, _tell(case, answer)
+        assert str(answer.status_code) in promised, f"not in the description: {_tell(case, answer)}"
 
     ask()
+
+
+def _tell(case: Any, answer: Any) -> str:
+    return f"{answer.status_code} {answer.content[:200]!r}\n{case.as_curl_command()}"
