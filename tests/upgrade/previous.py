@@ -35,6 +35,9 @@ SAMPLE = 100
 # More than these fail for one reason; running each again would only take long.
 _MANY = 40
 
+# Loading these plugins takes longer than running a few tests, and none of them says whether one fails.
+_WITHOUT = ("-p", "no:anyio", "-p", "no:hypothesispytest", "-p", "no:schemathesis", "-p", "no:cacheprovider")
+
 # In the copy of a release whose tests run, this takes the place of what prepares databases.
 _PREPARE = '''
 
@@ -148,7 +151,7 @@ class Bench:
             failures = Path(own, "failures")
             sampler = _SAMPLER.format(wanted=sample, skipped=tuple(skipped), failures=str(failures))
             Path(own, "sampled.py").write_text(sampler, "utf-8")
-            options: tuple[str, ...] = ("-q", "-p", "sampled", "-p", "no:schemathesis", "-p", "no:cacheprovider")
+            options: tuple[str, ...] = ("-q", "-p", "sampled", *_WITHOUT)
             # Reading all assertions takes longer than running a few tests.
             options += ("--assert=plain",) if sample else ()
             there = [name for name in which if (self.root / name.partition("::")[0]).exists()]
