@@ -376,6 +376,33 @@ def test_a_mere_beginning_is_corrupt(jail: Jail, tmp_path: Path) -> None:
         assert jail.refuse(source).reason == "corrupt"
 
 
+def test_the_video_library_is_loaded_only_for_what_may_need_it(tmp_path: Path) -> None:
+    code = (
+        "import sys; from phiomia.platform.jail import decode; decode.choose(sys.stdin.buffer.read(64), 'attachment')"
+    )
+    contents = {
+        "png": (halves(8, 8).pngsave_buffer(), False),
+        "webp": (halves(8, 8).webpsave_buffer(), False),
+        "moving webp": (animation(8, 8, 3).webpsave_buffer(), True),
+        "gif": (animation(8, 8, 3).gifsave_buffer(), True),
+        "avif": (halves(8, 8).heifsave_buffer(compression="av1", effort=0), False),
+        "heic": ((HEICS / "whole.heic").read_bytes(), True),
+    }
+    for name, (content, loaded) in contents.items():
+        command = [sys.executable, "-c", f"{code}; raise SystemExit('av' in sys.modules)"]
+        assert subprocess.run(command, input=content, check=False).returncode == loaded, name
+
+
+def test_what_is_not_as_it_begins_is_refused(jail: Jail, tmp_path: Path) -> None:
+    moving, apples = bytearray(animation(8, 8, 3).webpsave_buffer()), bytearray((HEICS / "whole.heic").read_bytes())
+    moving[20] &= ~2
+    apples[8:12] = b"avif"
+    source = tmp_path / "not as it begins"
+    for content, reason in ((moving, "corrupt"), (apples, "unsupported_type")):
+        source.write_bytes(content)
+        assert jail.refuse(source).reason == reason
+
+
 def test_a_bomb_is_refused_by_its_header(jail: Jail, tmp_path: Path) -> None:
     source = tmp_path / "bomb.png"
     for width, height in ((50_000, 50_000), (5_761, 5_760), (33_177_601, 1)):

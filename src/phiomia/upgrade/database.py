@@ -3,7 +3,6 @@
 The releases on both sides of an upgrade use it, so it knows nothing of the schema. Not for use within an event loop.
 """
 
-import asyncio
 import os
 import re
 from collections.abc import Iterator
@@ -71,6 +70,8 @@ class _Postgresql:
     dialect = "postgresql"
 
     def __init__(self, url: str) -> None:
+        import asyncio
+
         import asyncpg
 
         self._runner = asyncio.Runner()

@@ -12,10 +12,9 @@ from typing import Any, Final
 
 from phiomia.platform.jail import confine
 from phiomia.platform.jail.refused import Refused
-from phiomia.platform.jail.sniff import SNIFFED_BYTES, sniff_film, sniff_format
+from phiomia.platform.jail.sniff import SNIFFED_BYTES, may_be_hevc, may_move, sniff_film, sniff_format
 
 NAMES: Final = ("original", "thumbnail", "static")
-_MOVING: Final = ("gif", "webp")
 
 
 def main() -> None:
@@ -37,17 +36,16 @@ def choose(head: bytes, kind: str) -> Callable[[int, dict[str, Any]], dict[str, 
     """What makes of a source the files asked for; imported before the doors close, since no library opens later."""
     from phiomia.platform.jail import picture
 
-    shown = sniff_format(head)
-    if shown == "heif":
+    if may_be_hevc(head):
         for name in ("film", "heic"):  # the former loads the whole of the video library
             importlib.import_module(f"phiomia.platform.jail.{name}")
     if kind in ("attachment", "remote"):
-        format = sniff_film(head) if shown is None else None
+        format = sniff_film(head) if sniff_format(head) is None else None
         if format is not None:
             from phiomia.platform.jail import film
 
             return lambda source, request: film.make(source, format, request)
-        if shown in _MOVING and kind == "attachment":
+        if kind == "attachment" and may_move(head):
             importlib.import_module("phiomia.platform.jail.moving")
     return picture.make
 

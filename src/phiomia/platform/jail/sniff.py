@@ -7,6 +7,7 @@ FilmFormat = Literal["mp4", "matroska", "ogg", "mp3", "wav", "flac", "aac", "asf
 
 SNIFFED_BYTES: Final = 64
 _HEIF_BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"avif", b"avis"})
+_AVIF_BRANDS: Final = frozenset({b"avif", b"avis"})
 _HEIF_GENERIC: Final = frozenset({b"mif1", b"msf1", b"miaf"})
 _FILMS: Final[tuple[tuple[bytes, FilmFormat], ...]] = (
     (b"\x1a\x45\xdf\xa3", "matroska"),
@@ -15,6 +16,7 @@ _FILMS: Final[tuple[tuple[bytes, FilmFormat], ...]] = (
     (b"ID3", "mp3"),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "asf"),
 )
+_WEBP_MOVES: Final = 0b10
 _BOXES: Final = frozenset({b"ftyp", b"moov", b"mdat", b"wide"})
 
 
@@ -29,6 +31,19 @@ def sniff_format(head: bytes) -> Format | None:
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "webp"
     return "heif" if _is_heif(head) else None
+
+
+def may_move(head: bytes) -> bool:
+    """Whether the picture that begins so may have several frames."""
+    shown = sniff_format(head)
+    if shown == "webp":
+        return head[12:16] == b"VP8X" and len(head) > 20 and head[20] & _WEBP_MOVES != 0
+    return shown == "gif"
+
+
+def may_be_hevc(head: bytes) -> bool:
+    """Whether the picture that begins so may be coded as Apple's are: HEIF is, unless it says that it is AVIF."""
+    return sniff_format(head) == "heif" and head[8:12] not in _AVIF_BRANDS
 
 
 def sniff_film(head: bytes) -> FilmFormat | None:
