@@ -19,7 +19,7 @@ import pytest
 from phiomia.cli.main import main as phiomia
 from phiomia.platform.version import version_of
 from phiomia.upgrade import change, release
-from phiomia.upgrade.ancestry import GitError, read_history
+from phiomia.upgrade.ancestry import GitError, read_history, read_release_files
 from phiomia.upgrade.checkout import open_checkout
 from phiomia.upgrade.closure import hash_roles
 from phiomia.upgrade.fragments import read_fragment, read_fragments, write_fragment
@@ -315,6 +315,21 @@ def test_ancestry_from_git(repository: Repository) -> None:
     assert set(found.releases_of("1.1.0").manifests) == {"1.0.0", "1.1.0"}
     with pytest.raises(GitError):
         found.releases_of("2.0.0")
+
+
+def test_manifests_are_read_as_they_were_written(repository: Repository) -> None:
+    texts = {"0.8.0.toml": "one = 'ä'\n\n", "0.9.0.toml": "", "0.9.1.toml": "no end of line"}
+    for name, text in texts.items():
+        repository.write(f"releases/{name}", text)
+    repository.write("releases/README.md", "no manifest")
+    repository.commit()
+    repository.git("tag", "v0.9.1")
+    assert read_release_files(repository.root, "0.9.1") == texts
+    repository.write("releases/1.0.0.toml/within", "")
+    repository.commit()
+    repository.git("tag", "v1.0.0")
+    with pytest.raises(GitError, match="no file"):
+        read_release_files(repository.root, "1.0.0")
 
 
 def test_notes_of_several_releases(repository: Repository) -> None:

@@ -41,9 +41,12 @@ def read_history(root: Path) -> History:
 def read_release_files(root: Path, version: str) -> dict[str, str]:
     """The texts of `releases/*.toml` in the tree of a release, by file name. Raises GitError."""
     tree = f"{_TAGS}{version}^{{commit}}"
-    listed = _git(root, "ls-tree", "--name-only", "-z", tree, "releases/")
-    paths = [path for path in listed.split("\0") if path.endswith(".toml")]
-    return {path.rpartition("/")[2]: _git(root, "show", f"{_TAGS}{version}:{path}") for path in paths}
+    found = {}
+    for line in _git(root, "ls-tree", "-z", tree, "releases/").split("\0"):
+        about, _, path = line.partition("\t")
+        if path.endswith(".toml"):
+            found[path.rpartition("/")[2]] = about.split()[2]
+    return dict(zip(found, _read_objects(root, list(found.values())), strict=True))
 
 
 def export_tree(root: Path, version: str, paths: Iterable[str]) -> bytes:
@@ -80,6 +83,22 @@ def ask_git(root: Path, *arguments: str, seconds: float | None = None) -> str:
 def honest_environment() -> dict[str, str]:
     """Variables with which git shows objects as their hashes say, whatever somebody here replaces them by."""
     return {**os.environ, "GIT_NO_REPLACE_OBJECTS": "1"}
+
+
+def _read_objects(root: Path, names: list[str]) -> list[str]:
+    """The texts of so many files, by the hashes of what stands in them."""
+    # One process for all of them: each release has a manifest for every release before it.
+    read = _run(root, "cat-file", "--batch", asked="".join(f"{name}\n" for name in names).encode())
+    texts, at = [], 0
+    for name in names:
+        end = read.index(b"\n", at)
+        found = read[at:end].decode().split()
+        if len(found) != 3 or found[1] != "blob":
+            raise GitError(f"git cat-file in {root}: {name} is no file that is there")
+        at = end + 1 + int(found[2])
+        texts.append(read[end + 1 : at].decode("utf-8"))
+        at += 1
+    return texts
 
 
 def _place(tags: Mapping[str, str], commit: str, contains: frozenset[str]) -> Place:
@@ -125,7 +144,7 @@ def _git(root: Path, *arguments: str) -> str:
     return _run(root, *arguments).decode("utf-8")
 
 
-def _run(root: Path, *arguments: str, seconds: float | None = None) -> bytes:
+def _run(root: Path, *arguments: str, seconds: float | None = None, asked: bytes = b"") -> bytes:
     environment = honest_environment()
     if seconds is not None:
         # Whoever waits for so long only is not there to type a password.
@@ -134,7 +153,7 @@ def _run(root: Path, *arguments: str, seconds: float | None = None) -> bytes:
         done = subprocess.run(
             ["git", "-C", str(root), *arguments],
             capture_output=True,
-            stdin=subprocess.DEVNULL,
+            input=asked,
             env=environment,
             timeout=seconds,
         )
