@@ -18,7 +18,6 @@ import pytest
 import pyvips
 
 from phiomia.platform.jail import process
-from phiomia.platform.jail.blurhash import hash_pixels
 from phiomia.platform.jail.heic import turn_picture
 from phiomia.platform.jail.heif_items import read_layout
 from phiomia.platform.jail.process import process_image
@@ -169,23 +168,6 @@ def test_large_pictures_shrink_to_the_area_and_keep_their_shape(jail: Jail, tmp_
     assert 0.98 * 640 * 360 < result.thumbnail.width * result.thumbnail.height <= 640 * 360
     assert result.blurhash is not None and len(result.blurhash) == 28
     assert result.animated is False and result.static is None
-
-
-@pytest.mark.parametrize(
-    ("width", "height", "colours", "expected"),
-    [
-        (32, 32, lambda x, y: (0, 0, 0), "L00000fQfQfQfQfQfQfQfQfQfQfQ"),
-        (32, 32, lambda x, y: (255, 255, 255), "L9TSUA~qfQ~q~qoffQoffQfQfQfQ"),
-        (32, 32, lambda x, y: (x * 8, y * 8, 128), "LxH2cX2swxX8l}WDjte;gJfjfQfj"),
-        (32, 32, lambda x, y: ((x // 4 + y // 4) % 2 * 255, x * 8, 255 - y * 8), "L.Lo~RmHgJnmomWYfjWrfVfRfQfR"),
-        (24, 16, lambda x, y: (x * 8, y * 8, 128), "LUCr8d2twxbcr2WXjtf8f%fQfQfQ"),
-    ],
-)
-def test_blurhashes_are_those_that_others_find(
-    width: int, height: int, colours: Callable[[int, int], tuple[int, int, int]], expected: str
-) -> None:
-    pixels = bytes(value for y in range(height) for x in range(width) for value in colours(x, y))
-    assert hash_pixels(pixels, width, height) == expected
 
 
 def test_small_pictures_keep_their_size(jail: Jail, tmp_path: Path) -> None:

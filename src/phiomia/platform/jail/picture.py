@@ -4,9 +4,9 @@ import math
 import os
 from typing import Any, Final, NamedTuple
 
+import blurhash
 import pyvips
 
-from phiomia.platform.jail.blurhash import hash_pixels
 from phiomia.platform.jail.profile import describe_profile
 from phiomia.platform.jail.refused import Refused
 from phiomia.platform.jail.sniff import SNIFFED_BYTES, Format, sniff_format
@@ -326,10 +326,13 @@ def _written(name: str, content_type: str, width: int, height: int) -> dict[str,
 
 
 def _hash(image: Any) -> str:
+    """The blurhash: the picture as twelve waves of colour, to be shown until it is loaded."""
     tiny = image.thumbnail_image(32, height=32, size="force").colourspace("srgb")
     if tiny.hasalpha():
         tiny = tiny.flatten(background=_WHITE)
-    return hash_pixels(bytes(tiny.cast("uchar").write_to_memory()), 32, 32)
+    pixels = tiny.cast("uchar").write_to_memory()
+    rows = [[pixels[at : at + 3] for at in range(row, row + 96, 3)] for row in range(0, 32 * 96, 96)]
+    return str(blurhash.encode(rows, components_x=4, components_y=3))  # type: ignore[no-untyped-call]
 
 
 def _explain(error: Any, kind: Format) -> Refused:
