@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ensurepip
 import os
 import subprocess
 import sys
@@ -62,10 +63,11 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`phiomia` of an environment into which pip has put the wheel; libraries are those of the tests."""
     folder = tmp_path_factory.mktemp("package")
     packages = folder / "venv" / f"lib/python{sysconfig.get_python_version()}/site-packages"
-    _run(sys.executable, "-m", "venv", str(folder / "venv"))
+    _run(sys.executable, "-m", "venv", "--without-pip", str(folder / "venv"))
     (packages / "libraries.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
     options = ("--quiet", "--no-index", "--no-deps", "--no-cache-dir", "--disable-pip-version-check")
-    _run(str(folder / "venv/bin/pip"), "install", *options, str(_build_wheel(folder)))
+    # Out of its wheel: to install pip as well would take longer than to install this.
+    _run(str(folder / "venv/bin/python"), f"{_find_pip()}/pip", "install", *options, str(_build_wheel(folder)))
     return folder / "venv/bin/phiomia"
 
 
@@ -111,6 +113,17 @@ def test_it_installs_out_of_a_checkout(server: PackagedServer, tmp_path: Path) -
         )
     finally:
         server.home = home
+
+
+def _find_pip() -> Path:
+    """The wheel of pip from which the interpreter would install it."""
+    folders = (
+        Path(ensurepip.__file__).parent / "_bundled",
+        Path(sysconfig.get_config_var("WHEEL_PKG_DIR") or os.devnull),
+    )
+    found = [path for folder in folders for path in folder.glob("pip-*.whl")]
+    assert found, "the interpreter has no pip (on Debian: apt install python3-venv)"
+    return found[0]
 
 
 def _build_wheel(folder: Path) -> Path:
