@@ -80,7 +80,7 @@ def test_everything_comes_back(config: Config, backup: Backup, tmp_path: Path) -
     assert rows(url) == 2
     with connect(url) as connection:
         assert not connection.has_table("later")
-    assert asyncio.run(schema.list_pending(url)) == []
+    assert asyncio.run(schema.list_missing(url)) == []
     assert (config.data_dir / "secret.key").read_text() == "hush"
     assert (config.data_dir / "media" / "a" / "b" / "picture.png").read_bytes() == b"picture"
     assert any("secret.key was put back" in note for note in notes)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_probe import note, write_samples
 from click.testing import CliRunner
+from test_probe import note, write_samples
 
 from phiomia.cli.upgrade import app
 from phiomia.cli.upgrade_text import render_standing

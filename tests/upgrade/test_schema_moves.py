@@ -51,7 +51,7 @@ def test_a_contract_runs_only_when_it_is_asked_for(database_url: str, tmp_path: 
     _at_first(database_url, tmp_path)
     place = write_history(tmp_path, 4).place
     assert _run(database_url, "upgrade", place) == ["e0002", "e0003"]
-    assert [one.revision for one in asyncio.run(schema.list_pending(database_url, place=place))] == ["c0001"]
+    assert asyncio.run(schema.list_missing(database_url, place=place)) == ["c0001"]
     assert _run(database_url, "upgrade", place) == []
 
 
@@ -114,16 +114,6 @@ def test_a_statement_that_never_gets_its_turn_is_told_and_can_be_repeated(databa
 
         asyncio.run(hold())
     assert _run(database_url, "apply_expand", place) == ["e0002"]
-
-
-def test_pending_revisions_tell_what_they_cost(database_url: str, tmp_path: Path) -> None:
-    _at_first(database_url, tmp_path)
-    _fill(database_url, 5_000)
-    pending = asyncio.run(schema.list_pending(database_url, place=write_history(tmp_path, 2).place))
-    assert [(one.revision, one.branch, one.statements, one.seconds) for one in pending] == [
-        ("e0002", "expand", 3, 0.01)
-    ]
-    assert pending[0].pause_s == (0.01 if database_url.startswith("sqlite") else 0.0)
 
 
 def test_an_index_whose_making_was_killed_is_made_again(postgresql_url: str, tmp_path: Path) -> None:

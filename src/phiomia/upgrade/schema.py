@@ -7,7 +7,6 @@ How a statement is run differs: see `schema_postgresql.py` and `schema_sqlite.py
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from phiomia.migrations import EXPAND_HEADS
 from phiomia.upgrade.migrator import Blocked, Migrator, NeedsContract, Patience, Report, SchemaError, State
@@ -15,17 +14,6 @@ from phiomia.upgrade.min_code import Compat, newest, refuse_if_too_old
 from phiomia.upgrade.revisions import PLACE, Branch, Revision, list_names, render, scripts
 from phiomia.upgrade.schema_connect import open_migrator
 from phiomia.upgrade.statements import shorten
-
-
-class Pending(NamedTuple):
-    """A revision that is missing, and what applying it will cost."""
-
-    revision: str
-    branch: Branch
-    statements: int
-    seconds: float
-    pause_s: float  # for so long nobody else can write; 0 on PostgreSQL
-    min_code: str
 
 
 async def upgrade(database_url: str, *, report: Report | None = None, place: Path | None = None) -> list[str]:
@@ -72,18 +60,10 @@ async def read_state(database_url: str) -> State:
         return await migrator.read()
 
 
-async def list_missing(database_url: str) -> list[str]:
+async def list_missing(database_url: str, *, place: Path = PLACE) -> list[str]:
     """The names of the revisions that this release has and the database lacks, those that only add first."""
     done = (await read_state(database_url)).revisions
-    return [name for name in list_names() if name not in done]
-
-
-async def list_pending(database_url: str, *, place: Path | None = None) -> list[Pending]:
-    """The revisions that this release has and the database lacks, with estimates; empty ones cost nothing."""
-    async with open_migrator(database_url) as migrator:
-        state = await migrator.read()
-        missing = render(migrator.dialect, state.revisions, place or PLACE)
-        return [await _estimate(migrator, one) for one in missing] if missing else []
+    return [name for name in list_names(place) if name not in done]
 
 
 async def _move(
@@ -163,15 +143,6 @@ def _check_backfills(chosen: Sequence[Revision], done: frozenset[str]) -> None:
             )
 
 
-async def _estimate(migrator: Migrator, revision: Revision) -> Pending:
-    seconds = 0.0
-    for table, per_s in revision.cost.items():
-        if per_s:
-            seconds += await migrator.count_rows(table) / per_s
-    pause_s = seconds if migrator.dialect == "sqlite" else 0.0
-    return Pending(revision.id, revision.branch, len(revision.statements), seconds, pause_s, revision.min_code)
-
-
 def _say_nothing(_line: str) -> None:
     """For who wants no report."""
 
@@ -180,7 +151,6 @@ __all__ = [
     "Blocked",
     "NeedsContract",
     "Patience",
-    "Pending",
     "Report",
     "SchemaError",
     "State",
@@ -188,7 +158,6 @@ __all__ = [
     "apply_expand",
     "current",
     "list_missing",
-    "list_pending",
     "read_state",
     "scripts",
     "upgrade",
