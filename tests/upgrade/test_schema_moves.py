@@ -116,6 +116,16 @@ def test_a_statement_that_never_gets_its_turn_is_told_and_can_be_repeated(databa
     assert _run(database_url, "apply_expand", place) == ["e0002"]
 
 
+def test_what_takes_long_is_told_before(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _at_first(database_url, tmp_path)
+    _fill(database_url, 5_000)
+    place, told = write_history(tmp_path, 2).place, list[str]()
+    monkeypatch.setattr(schema, "_LONG_S", 0.01)
+    asyncio.run(schema.apply_expand(database_url, report=told.append, place=place))
+    alone = ", in which nobody else can write" if database_url.startswith("sqlite") else ""
+    assert told[0] == f"e0002 takes about 0 s{alone}"
+
+
 def test_an_index_whose_making_was_killed_is_made_again(postgresql_url: str, tmp_path: Path) -> None:
     _at_first(postgresql_url, tmp_path)
     place = write_history(tmp_path, 2).place

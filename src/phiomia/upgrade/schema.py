@@ -15,6 +15,9 @@ from phiomia.upgrade.revisions import PLACE, Branch, Revision, list_names, rende
 from phiomia.upgrade.schema_connect import open_migrator
 from phiomia.upgrade.statements import shorten
 
+# Below that nobody has to be told.
+_LONG_S = 1.0
+
 
 async def upgrade(database_url: str, *, report: Report | None = None, place: Path | None = None) -> list[str]:
     """Makes the database fit for this release; gives the revisions that were applied. Safe to call twice at once.
@@ -101,6 +104,10 @@ async def _apply_live(
         if raised != compat:
             # Half a contract already is too much for the release before it.
             await migrator.write_compat(raised)
+        seconds = await _estimate(migrator, revision)
+        if seconds >= _LONG_S:
+            alone = ", in which nobody else can write" if migrator.dialect == "sqlite" else ""
+            report(f"{revision.id} takes about {seconds:.0f} s{alone}")
         done = await migrator.done(revision.id)
         for number, statement in enumerate(revision.statements, 1):
             if statement.digest not in done:
@@ -141,6 +148,12 @@ def _check_backfills(chosen: Sequence[Revision], done: frozenset[str]) -> None:
                 f"{revision.id} would remove what {', '.join(lacking)} has not filled in elsewhere yet:"
                 " `phiomia backfills run` does it now."
             )
+
+
+async def _estimate(migrator: Migrator, revision: Revision) -> float:
+    """How many seconds the tables that a revision works through will take."""
+    counted = [(await migrator.count_rows(table), per_s) for table, per_s in revision.cost.items() if per_s]
+    return sum(rows / per_s for rows, per_s in counted)
 
 
 def _say_nothing(_line: str) -> None:
