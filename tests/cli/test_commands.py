@@ -302,7 +302,7 @@ def test_a_server_says_which_database_it_lacks(shell: Shell) -> None:
 
 def test_commands_load_little_and_never_show_where_they_fail(shell: Shell) -> None:
     code = "import atexit, sys; from phiomia.cli.main import main;"
-    code += "heavy = ('sqlalchemy', 'falcon', 'aiohttp', 'argon2', 'jinja2', 'apsw', 'rich.console');"
+    code += "heavy = ('sqlalchemy', 'falcon', 'aiohttp', 'argon2', 'jinja2', 'apsw', 'pydantic', 'rich.console');"
     code += "atexit.register(lambda: print([name for name in heavy if name in sys.modules]));"
     for arguments, said in ((["config", "check"], "settings are right"), (["--version"], "phiomia ")):
         done = run_process("-c", f"{code} sys.argv = {['phiomia', *arguments]}; main()", shell)

@@ -1,8 +1,10 @@
 """All commands by their names. Each command's module is loaded when it is called for."""
 
 import os
+import signal
 import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -39,6 +41,8 @@ _MODULES = {
     "install": "phiomia.cli.install:install",
 }
 
+_BROKEN_OFF = 128 + signal.SIGINT
+
 
 class Commands(Group):
     """Finds commands by their name alone."""
@@ -54,6 +58,14 @@ class Commands(Group):
         module, _, name = _MODULES[cmd_name].partition(":")
         found: click.Command = getattr(import_module(module), name)
         return found
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs what was asked for; who breaks it off with Ctrl-C gets the status that shells expect."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            print(file=sys.stderr)  # the terminal has written ^C
+            sys.exit(_BROKEN_OFF)
 
 
 def _show_version(context: click.Context, option: click.Parameter, wanted: bool) -> None:
