@@ -24,7 +24,7 @@ HANDLE = click.argument("name", help="Of a member the user name, of somebody els
 @app.command()
 @NAME
 @click.option("--email", required=True, help="Address for mails, and to sign in with.")
-@click.option("--password", envvar="PHIOMIA_PASSWORD", help="Made and printed when left out.")
+@click.option("--password", envvar="PHIOMIA_PASSWORD", show_envvar=True, help="Made and printed when left out.")
 @click.option("--role", help="Owner, Admin or Moderator.")
 @click.option("--confirmed", is_flag=True, help="Send no mail: the address is theirs.")
 def create(name: str, email: str, password: str | None, role: str | None, confirmed: bool) -> None:
