@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from missing import miss
 from order import SHARING, ByUnit, estimate
 from postgresql import URL_VARIABLE, NotInstalled, Server, find_free_port, run_cluster
 from scratch import find_scratch
@@ -66,15 +67,9 @@ def pytest_collection_finish() -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skips, or in CI fails, what needs a tool that is not installed."""
     if item.get_closest_marker("browser") and find_chromium() is None:
-        _miss("Chromium is not installed")
+        miss("Chromium is not installed")
     if item.get_closest_marker("node") and not (shutil.which("node") and NODE_MODULES.exists()):
-        _miss("node or tests/node/node_modules is missing; script/test installs it")
-
-
-def _miss(reason: str) -> None:
-    if os.environ.get("CI", "") not in {"", "0", "false"}:
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
+        miss("node or tests/node/node_modules is missing")
 
 
 def find_chromium() -> str | None:
@@ -182,8 +177,7 @@ class Databases:
             try:
                 url = os.environ.get(URL_VARIABLE) or self._cleanup.enter_context(run_cluster())
             except NotInstalled as problem:
-                _miss(str(problem))
-                raise
+                miss(str(problem))
             self._server = Server(url)
             self._cleanup.callback(self._server.close)
         return self._server

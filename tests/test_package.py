@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from missing import miss
 from phiomia.upgrade.build import find_uv
 from server import START_SECONDS, RunningServer
 
@@ -129,7 +130,7 @@ def _find_pip() -> Path:
 def _build_wheel(folder: Path) -> Path:
     uv = find_uv()
     if uv is None:
-        pytest.skip("uv is not installed")
+        miss("uv is not installed")
     # Offline first: what builds it has mostly been here before.
     for more in (["--offline"], []):
         command = [uv, "build", "--quiet", "--wheel", *more, "--out-dir", str(folder / "dist"), str(ROOT)]

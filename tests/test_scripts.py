@@ -220,7 +220,7 @@ class TestTest:
         assert done.returncode == 5, done.stderr
         installed = [line.split()[-1] for line in (bare.root / "apt.log").read_text().splitlines()[1:]]
         assert installed[:5] == ["postgresql", "redis-server", "chromium", "nodejs", "npm"]
-        assert set(installed[5:]) <= {"nginx-light", "snac2"}
+        assert set(installed[5:]) <= {"nginx-light", "snac2", "sudo", "polkitd"}
 
     def test_only_names_what_is_missing_otherwise(self, bare: Checkout) -> None:
         done = bare.run("script/test", PATH=str(bare.programs), FAKE_ID="1000")
@@ -275,7 +275,7 @@ class TestWithoutPostgreSQL:
     @pytest.mark.parametrize(("ci", "summary"), [("true", "1 passed, 1 error in"), ("", "1 passed, 1 skipped in")])
     def test_a_test_on_it_is_skipped_but_fails_in_ci(self, tmp_path: Path, ci: str, summary: str) -> None:
         (tmp_path / "test_one.py").write_text("def test_one(database_url): pass\n")
-        for name in ("conftest.py", "order.py", "postgresql.py", "scratch.py", "server.py", "tables.py"):
+        for name in ("conftest.py", "missing.py", "order.py", "postgresql.py", "scratch.py", "server.py", "tables.py"):
             shutil.copy(ROOT / "tests" / name, tmp_path)
         (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = postgresql\n")
         variables = {name: value for name, value in os.environ.items() if name != URL_VARIABLE}

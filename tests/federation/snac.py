@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from missing import miss
 from postgresql import find_free_port
 from server import PATIENCE, Member, RunningServer
 
@@ -129,7 +130,7 @@ class WithSnac:
 def require_snac() -> None:
     """Skips the test where snac can't run."""
     if shutil.which("snac") is None:
-        pytest.skip("snac is not installed (on Debian: snac2, of the backports on 12)")
+        miss("snac is not installed (on Debian: snac2, of the backports on 12)")
     if subprocess.run([*_isolated(), "true"], capture_output=True).returncode != 0:
         pytest.skip("this user may not make a mount namespace for snac")
 

@@ -15,12 +15,14 @@ from pathlib import Path
 
 import pytest
 
+from missing import miss
 from phiomia.platform.bus import Bus, HubBus, LocalBus, RedisBus, open_bus
 from phiomia.platform.hub import HEAD, MAX_FRAME, MAX_PAYLOAD, MAX_QUEUED, MESSAGE, SUBSCRIBE, Hub, pack, unpack
 from phiomia.platform.listen import bind_unix
 
 SOURCE = Path(__file__).parents[2] / "src"
 REDIS = shutil.which("valkey-server") or shutil.which("redis-server")
+COMMAND = shutil.which("valkey-cli") or shutil.which("redis-cli")
 
 
 class Hubs:
@@ -58,7 +60,7 @@ def hub_at(path: Path) -> Iterator[Hubs]:
 @contextmanager
 def redis_server(tmp_path: Path) -> Iterator[str]:
     if REDIS is None:
-        pytest.skip("no redis-server or valkey-server here")
+        miss("there is neither redis-server nor valkey-server")
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     arguments = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
@@ -297,9 +299,7 @@ def test_lost_redis_is_found_again(tmp_path: Path) -> None:
             two.subscribe("t", got.append)
             async with started(one, two):
                 port = url.split(":")[2].split("/")[0]
-                killer = await asyncio.create_subprocess_exec(
-                    "redis-cli", "-p", port, "client", "kill", "type", "pubsub"
-                )
+                killer = await asyncio.create_subprocess_exec(COMMAND, "-p", port, "client", "kill", "type", "pubsub")
                 assert await killer.wait() == 0
                 await eventually(lambda: gaps)
                 assert isinstance(one, RedisBus)
@@ -307,8 +307,8 @@ def test_lost_redis_is_found_again(tmp_path: Path) -> None:
                 one.publish("t", b"found")
                 await eventually(lambda: got == [b"found"])
 
-    if shutil.which("redis-cli") is None:
-        pytest.skip("no redis-cli here")
+    if COMMAND is None:
+        miss("there is neither redis-cli nor valkey-cli")
     run(scenario())
 
 

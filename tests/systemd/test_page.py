@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from lab_server import UNITS, USER, LabServer, commands_of
 
+from missing import miss
+
 pytestmark = pytest.mark.timeout(600)
 # 0.1.0 as well as 0.3.0.
 BUILDS = True
@@ -58,7 +60,7 @@ def test_installing_again_changes_nothing(server: LabServer) -> None:
 def test_the_user_may_manage_these_units_and_no_others(server: LabServer) -> None:
     """That is what the rule for polkit is for; the other tests rely on it."""
     if not server.has_polkit:
-        pytest.skip("polkitd is not installed")
+        miss("polkitd is not installed")
     server.manage("systemctl restart phiomia-worker")
     for other in ("systemctl restart systemd-journald", "systemctl mask phiomia-worker", "systemctl daemon-reload"):
         refused = server.manage(other, check=False)
@@ -68,7 +70,7 @@ def test_the_user_may_manage_these_units_and_no_others(server: LabServer) -> Non
 def test_the_user_may_do_the_same_with_sudo(server: LabServer) -> None:
     """Where there is no polkit; here the rule for it is there as well and does not count for root."""
     if shutil.which("sudo") is None:
-        pytest.skip("sudo is not installed")
+        miss("sudo is not installed")
     lab = server.lab
     began = lab.type("systemctl show phiomia-worker --property=ExecMainPID").stdout
     lab.type("sudo -n systemctl restart phiomia-worker", user=USER)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from release_world import Installation, Repository
 
+from missing import miss
 from phiomia.upgrade.build import find_uv
 
 pytestmark = pytest.mark.timeout(300)
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.timeout(300)
 
 def test_with_uv(repository: Repository, tmp_path: Path) -> None:
     if find_uv() is None:
-        pytest.skip("uv is not installed")
+        miss("uv is not installed")
     installation = Installation(repository, tmp_path)
     (installation.tools / "uv").unlink()
     release = installation.build("0.1.0")

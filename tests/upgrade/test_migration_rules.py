@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from schema_world import NOTE, THINGS, Migrations, write_history
 
+from missing import miss
 from phiomia.upgrade.manifest import read_releases
 from phiomia.upgrade.migration_rules import check_code, check_migrations
 from phiomia.upgrade.revisions import PLACE, render
@@ -185,7 +186,7 @@ def _squawk(folder: Path, place: Path, without: frozenset[str]) -> list[str]:
     """The names of the rules that squawk finds broken in the SQL for PostgreSQL."""
     squawk = shutil.which("squawk", path=str(Path(sys.executable).parent)) or shutil.which("squawk")
     if squawk is None:
-        pytest.skip("squawk is not installed")
+        miss("squawk is not installed")
     revisions = render("postgresql", without, place)
     if not revisions:
         return []
