@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from missing import miss
-from order import SHARING, ByUnit, estimate
+from order import SHARING, ByUnit, count_processes, estimate
 from postgresql import URL_VARIABLE, NotInstalled, Server, find_free_port, run_cluster
 from scratch import find_scratch
 from server import phiomia, servers  # noqa: F401 (fixtures)
@@ -40,6 +40,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if shared in fixtures and file not in files:
                 raise pytest.UsageError(f"{file} asks for {shared}: it has to stand among SHARING in tests/order.py")
     items.sort(key=lambda item: estimate(item.path.relative_to(TESTS).as_posix()), reverse=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """How many processes do the tests with `-n auto`."""
+    return count_processes()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -2,14 +2,18 @@
 
 A file is done by one process of pytest-xdist, for what its tests share; so are files that share servers, for each
 process would start all of them. Whoever is through takes the next, so that at the end only what is short is left.
+What mostly waits is done beside what keeps a processor busy.
 """
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
+from xdist.workermanage import WorkerController
 
 # Files below tests/ that ask for servers of the whole run.
 SHARING = {
@@ -33,32 +37,47 @@ SHARING = {
     ),
 }
 _UNITS = {file: fixture for fixture, files in SHARING.items() for file in files}
-# In seconds, by unit, as a full run has shown; of those that take more than half a minute.
-SECONDS = {
-    "upgrade/test_rollback_by_itself.py": 205,
-    "servers": 200,
-    "running_peers": 180,
-    "systemd/test_page.py": 170,
-    "federation/test_outage.py": 135,
-    "clients/test_story.py": 135,
-    "upgrade/test_previous.py": 115,
-    "systemd/test_streams.py": 105,
-    "systemd/test_one_command.py": 90,
-    "upgrade/test_apply.py": 85,
-    "upgrade/test_apply_refusals.py": 75,
-    "platform/test_supervisor.py": 70,
-    "upgrade/test_reload.py": 60,
-    "flows/test_demo.py": 45,
+# How long units take, in seconds, as a full run has shown; of those that take half a minute or more. Those that mostly
+# wait, and all.
+WAITING = {
+    "upgrade/test_rollback_by_itself.py": 185,
+    "clients/test_story.py": 140,
+    "federation/test_outage.py": 130,
+    "systemd/test_page.py": 130,
+    "systemd/test_streams.py": 85,
+    "systemd/test_one_command.py": 70,
     "federation/test_snac.py": 45,
-    "flows/test_faults.py": 40,
-    "flows/test_kill.py": 40,
-    "fuzz/test_fuzz.py": 40,
     "upgrade/test_notice.py": 40,
-    "upgrade/test_real_releases.py": 40,
-    "systemd/test_streams_one_unit.py": 35,
+    "flows/test_faults.py": 35,
+    "systemd/test_streams_one_unit.py": 30,
+}
+
+SECONDS = WAITING | {
+    "upgrade/test_previous.py": 115,
+    "servers": 110,
+    "running_peers": 100,
+    "fuzz/test_fuzz.py": 80,
+    "platform/test_supervisor.py": 75,
+    "upgrade/test_apply.py": 70,
+    "upgrade/test_apply_refusals.py": 60,
+    "upgrade/test_reload.py": 55,
+    "upgrade/test_real_releases.py": 50,
+    "flows/test_demo.py": 35,
+    "flows/test_kill.py": 35,
+    "federation/test_fedify.py": 35,
+    "federation/test_blocked_peers.py": 30,
+    "federation/test_inbox_durable.py": 30,
+    "upgrade/test_resume.py": 30,
 }
 # Of files that are not named, in these folders and elsewhere.
 FOLDERS = {"systemd": 20, "upgrade": 15, "flows": 15, "clients": 15, "federation": 10}
+
+
+def count_processes(cpuinfo: Path = Path("/proc/cpuinfo")) -> int:
+    """How many processes do the tests: more than cores, for many tests wait. Three keep two threads of one core busy."""
+    told = re.findall(r"^(?:physical id|core id)\s*: (\d+)$", cpuinfo.read_text(), re.MULTILINE)
+    cores = set(zip(told[::2], told[1::2], strict=True))
+    return 3 if len(cores) == 1 else 4
 
 
 def find_unit(file: str) -> str:
@@ -73,7 +92,11 @@ def estimate(file: str) -> int:
 
 
 class ByUnit(LoadFileScheduling):  # type: ignore[misc]  # its types are not there
-    """Hands units to processes, in the order in which they were collected."""
+    """Hands units to processes, in the order in which they were collected.
+
+    Every second process begins with those that wait, as long as there are such: side by side they would leave the
+    processor idle, and what does not wait would crowd at the end.
+    """
 
     def __init__(self, config: pytest.Config, log: Any) -> None:
         config.option.loadscopereorder = False  # it would begin with those of the most tests
@@ -81,3 +104,10 @@ class ByUnit(LoadFileScheduling):  # type: ignore[misc]  # its types are not the
 
     def _split_scope(self, nodeid: str) -> str:
         return find_unit(nodeid.partition("::")[0].removeprefix("tests/"))
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        waits = self.nodes.index(node) % 2 == 0
+        first = next((unit for unit in self.workqueue if (unit in WAITING) == waits), None)
+        if first is not None:
+            self.workqueue.move_to_end(first, last=False)
+        super()._assign_work_unit(node)

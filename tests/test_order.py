@@ -8,7 +8,7 @@ from typing import Any
 
 from xdist.remote import Producer
 
-from order import SECONDS, SHARING, ByUnit, estimate, find_unit
+from order import SECONDS, SHARING, WAITING, ByUnit, count_processes, estimate, find_unit
 
 TESTS = Path(__file__).parent
 
@@ -61,8 +61,26 @@ def test_the_order_of_the_list_is_kept(pytestconfig: Any, monkeypatch: Any) -> N
     assert _deal(pytestconfig, monkeypatch, few + many, 1) == [few + many]
 
 
+def test_half_of_the_processes_begin_with_what_waits(pytestconfig: Any, monkeypatch: Any) -> None:
+    waiting = [f"tests/{unit}::test_1" for unit in WAITING]
+    busy = [f"tests/api/test_{n}.py::test_1" for n in range(12)]
+    one, other = _deal(pytestconfig, monkeypatch, waiting + busy, 2)
+    assert one[: len(waiting)] == waiting
+    assert other == [test for test in busy if test not in one]
+    # Nobody is idle when the one kind is through.
+    one, other = _deal(pytestconfig, monkeypatch, waiting[:2] + busy, 2)
+    assert one[:2] == waiting[:2] and len(one) == len(other)
+
+
 def test_what_takes_long_is_known_by_names_that_exist() -> None:
     files = {file for name in SHARING.values() for file in name} | (set(SECONDS) - set(SHARING))
     assert [file for file in sorted(files) if not (TESTS / file).exists()] == []
     assert all(estimate(file) == SECONDS[unit] for unit, files in SHARING.items() for file in files)
     assert (find_unit("api/test_1.py"), estimate("api/test_1.py")) == ("api/test_1.py", 0)
+
+
+def test_cores_are_counted_not_their_threads(tmp_path: Path) -> None:
+    (tmp_path / "cpuinfo").write_text("".join(f"physical id\t: 0\ncore id\t\t: {core}\n\n" for core in (0, 0)))
+    assert count_processes(tmp_path / "cpuinfo") == 3
+    (tmp_path / "cpuinfo").write_text("".join(f"physical id\t: 0\ncore id\t\t: {core}\n\n" for core in (0, 1)))
+    assert count_processes(tmp_path / "cpuinfo") == 4

@@ -230,7 +230,7 @@ class TestTest:
 
     def test_hands_its_options_to_pytest(self, bare: Checkout) -> None:
         done = bare.run("script/test", "-k", "one or two", PATH=str(bare.programs), APT_SOURCES=str(bare.root))
-        assert done.stdout == "ran -m pytest -n 3 --durations 20 -k one or two\n"
+        assert done.stdout == "ran -m pytest -n auto --durations 20 -k one or two\n"
 
 
 class TestContinuousIntegration:
