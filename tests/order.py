@@ -74,7 +74,7 @@ FOLDERS = {"systemd": 20, "upgrade": 15, "flows": 15, "clients": 15, "federation
 
 
 def count_processes(cpuinfo: Path = Path("/proc/cpuinfo")) -> int:
-    """How many processes do the tests: more than cores, for many tests wait. Three keep two threads of one core busy."""
+    """How many processes do the tests: more than cores, for many wait. Three keep two threads of a core busy."""
     told = re.findall(r"^(?:physical id|core id)\s*: (\d+)$", cpuinfo.read_text(), re.MULTILINE)
     cores = set(zip(told[::2], told[1::2], strict=True))
     return 3 if len(cores) == 1 else 4
