@@ -6,11 +6,13 @@ from phiomia.cli.group import Group
 
 app = Group("trends", help="What is talked about, and what of it is shown.")
 
+KINDS = click.Choice(["tag", "status", "link"])
+KIND = click.argument("kind", type=KINDS, help="What it is.")
 NUMBER = click.argument("number", type=int, help="As `phiomia trends list` shows it.")
 
 
 @app.command("list")
-@click.argument("kind", default="tag", type=click.Choice(["tag", "status", "link"]), help="What it is.")
+@click.argument("kind", default="tag", type=KINDS, help="What it is.")
 def list_them(kind: str) -> None:
     """Show what is talked about, the most first."""
     from phiomia.cli.open import Open, run
@@ -30,7 +32,7 @@ def list_them(kind: str) -> None:
 
 
 @app.command()
-@click.argument("kind", type=click.Choice(["tag", "status", "link"]), help="What it is.")
+@KIND
 @NUMBER
 def allow(kind: str, number: int) -> None:
     """Let it be shown, also where everything has to be reviewed first."""
@@ -38,7 +40,7 @@ def allow(kind: str, number: int) -> None:
 
 
 @app.command()
-@click.argument("kind", type=click.Choice(["tag", "status", "link"]), help="What it is.")
+@KIND
 @NUMBER
 def reject(kind: str, number: int) -> None:
     """Never show it."""

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from phiomia.cli.group import Group
-from phiomia.cli.options import AS_JSON
+from phiomia.cli.options import AS_JSON, CHECKOUT
 from phiomia.cli.upgrade_bundle import FROM_BUNDLE, bundle, take_in
 from phiomia.cli.upgrade_news import check
 from phiomia.cli.upgrade_report import render_history, render_report
@@ -65,9 +65,6 @@ app = Upgrades(
     help="Upgrade the server: look at the plan, agree, watch. Alone or with a version it is `run`.",
 )
 
-ROOT = click.option(
-    "--checkout", type=click.Path(path_type=Path), metavar="DIR", help="The checkout, unless it is this one."
-)
 PRERELEASE = click.option("--allow-prerelease", is_flag=True, help="Let it be a release that is not finished.")
 TARGET = click.argument(
     "version", required=False, metavar="[VERSION]", help="To which release; the newest unless given."
@@ -101,7 +98,7 @@ _NONE = "Nothing is released yet."
 
 @click.command()
 @AS_JSON
-@ROOT
+@CHECKOUT
 def releases(as_json: bool, checkout: Path | None) -> None:
     """List the releases that this checkout knows, the newest first."""
     found = _open(checkout)
@@ -133,7 +130,7 @@ def releases(as_json: bool, checkout: Path | None) -> None:
 
 @app.command()
 @RANGE
-@ROOT
+@CHECKOUT
 def notes(between: str, checkout: Path | None) -> None:
     """Print what has changed between two releases, in one piece."""
     found = _open(checkout)
@@ -157,7 +154,7 @@ def notes(between: str, checkout: Path | None) -> None:
 @UNRELEASED
 @BACKUP
 @OFFLINE
-@ROOT
+@CHECKOUT
 def show_plan(
     version: str | None,
     as_json: bool,

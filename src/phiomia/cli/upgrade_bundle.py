@@ -6,6 +6,7 @@ from typing import NoReturn
 
 import click
 
+from phiomia.cli.options import CHECKOUT
 from phiomia.upgrade.ancestry import GitError
 from phiomia.upgrade.bundle import BundleError, make_bundle
 from phiomia.upgrade.checkout import source_root
@@ -29,7 +30,7 @@ FROM_BUNDLE = click.option(
 @click.argument("version", metavar="VERSION", help="To which release it leads.")
 @click.option("--output", required=True, type=click.Path(path_type=Path), metavar="FILE", help="Where to write it.")
 @click.option("--since", default="", metavar="VERSION", help="For servers that have this release or a later one.")
-@click.option("--checkout", type=click.Path(path_type=Path), metavar="DIR", help="The checkout, unless it is this one.")
+@CHECKOUT
 def bundle(version: str, output: Path, since: str, checkout: Path | None) -> None:
     """Write all that a server without a network needs to come to a release. Make it on a machine of the same kind."""
     places = find_places()
