@@ -37,8 +37,8 @@ SHARING = {
     ),
 }
 _UNITS = {file: fixture for fixture, files in SHARING.items() for file in files}
-# How long units take, in seconds, as a full run has shown; of those that take half a minute or more. Those that mostly
-# wait, and all.
+# How long units take, in seconds, as a full run has shown; of those that take a quarter of a minute or more. Those that
+# mostly wait, and all.
 WAITING = {
     "upgrade/test_rollback_by_itself.py": 185,
     "clients/test_story.py": 140,
@@ -68,6 +68,13 @@ SECONDS = WAITING | {
     "federation/test_blocked_peers.py": 30,
     "federation/test_inbox_durable.py": 30,
     "upgrade/test_resume.py": 30,
+    "platform/test_stand_in.py": 25,
+    "platform/test_worker_restarts.py": 25,
+    "cli/test_commands.py": 20,
+    "platform/test_jail.py": 20,
+    "test_package.py": 20,
+    "bench/test_bench_smoke.py": 15,
+    "platform/test_template.py": 15,
 }
 # Of files that are not named, in these folders and elsewhere.
 FOLDERS = {"systemd": 20, "upgrade": 15, "flows": 15, "clients": 15, "federation": 10}
