@@ -78,7 +78,7 @@ logging.getLogger('alembic.runtime').info('chatter')
 logging.getLogger('lib').log(35, 'odd %d', 'level')
 """
     assert [(line["source"], line["event"]) for line in parsed(code)] == [
-        ("uvicorn.error", "started on 3000"),
+        ("uvicorn", "started on 3000"),
         ("lib", "odd %d ('level',)"),
     ]
 

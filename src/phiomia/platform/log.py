@@ -25,6 +25,8 @@ finally:
         del sys.modules["rich"]
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+# Uvicorn says all it has to say under this name, that it has started as well.
+_SOURCES = {"uvicorn.error": "uvicorn"}
 _QUIET = {"uvicorn.access": logging.ERROR, "alembic": logging.WARNING, "asyncio": logging.WARNING}
 
 
@@ -124,7 +126,7 @@ class _Bridge(logging.Handler):
             message = f"{record.msg} {record.args!r}"
         level = min(max(record.levelno, logging.DEBUG), logging.CRITICAL)
         values = {"exc_info": record.exc_info} if record.exc_info else {}
-        get_logger(record.name).log(level // 10 * 10, message, **values)
+        get_logger(_SOURCES.get(record.name, record.name)).log(level // 10 * 10, message, **values)
 
 
 # Until `configure`: structlog's own default would write to standard output, among what a command prints.
