@@ -84,3 +84,4 @@ def test_cores_are_counted_not_their_threads(tmp_path: Path) -> None:
     assert count_processes(tmp_path / "cpuinfo") == 3
     (tmp_path / "cpuinfo").write_text("".join(f"physical id\t: 0\ncore id\t\t: {core}\n\n" for core in (0, 1)))
     assert count_processes(tmp_path / "cpuinfo") == 4
+    assert count_processes(tmp_path / "not told") == 4
