@@ -113,7 +113,7 @@ async def test_the_log_begins_anew_although_others_write_all_the_time(tmp_path: 
 
 
 @in_loop
-async def test_the_log_begins_anew_however_much_is_written(tmp_path: Path) -> None:
+async def test_the_log_of_two_that_keep_writing_begins_anew_by_itself(tmp_path: Path) -> None:
     path = tmp_path / "db.sqlite3"
     async with opened(path, 2) as databases:
 

@@ -32,7 +32,7 @@ _MODULES = {
     "doctor": "phiomia.cli.doctor:doctor",
     "backfills": "phiomia.cli.backfills:app",
     "backup": "phiomia.cli.backup:app",
-    "releases": "phiomia.cli.upgrade:releases",
+    "releases": "phiomia.cli.releases:releases",
     "upgrade": "phiomia.cli.upgrade:app",
     "step": "phiomia.cli.step:step",
     "health": "phiomia.cli.health:health",

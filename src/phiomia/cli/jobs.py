@@ -1,13 +1,13 @@
 """`phiomia jobs`: what waits, what has died, and what to do about it."""
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
 
+from phiomia.cli.fail import fail
 from phiomia.cli.group import Group
 from phiomia.cli.options import AS_JSON
 from phiomia.platform.clock import iso
@@ -110,11 +110,11 @@ def _change(
     change_some: "Callable[[WriteSession], Awaitable[int]]",
 ) -> int:
     if (id_ is None) is not all_:
-        _fail("Say which: an id, or --all.", 2)
+        fail("Say which: an id, or --all.", 2)
     if id_ is None:
         return _with_database(lambda db: _change_all(db, change_some))
     if not _with_database(lambda db: db.write(lambda session: change_one(session, id_))):
-        _fail(f"There is no dead job {id_}.", 1)
+        fail(f"There is no dead job {id_}.", 1)
     return 1
 
 
@@ -142,12 +142,7 @@ def _with_database(work: "Callable[[Database], Awaitable[T]]") -> T:
     try:
         return asyncio.run(run())
     except (CommandError, ConfigError, Unavailable) as error:
-        _fail(str(error), 1)
-
-
-def _fail(reason: str, status: int) -> NoReturn:
-    print(reason, file=sys.stderr)
-    raise click.exceptions.Exit(status)
+        fail(str(error), 1)
 
 
 def _report(what: str, count: int, as_json: bool) -> None:

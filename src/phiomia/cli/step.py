@@ -1,11 +1,10 @@
 """`phiomia step`: executes one instruction by hand, with the same code and the same ledger as an upgrade."""
 
 import json
-import sys
-from typing import NoReturn
 
 import click
 
+from phiomia.cli.fail import fail
 from phiomia.cli.options import AS_JSON
 from phiomia.cli.upgrade_site import open_site
 from phiomia.upgrade import ledger
@@ -41,7 +40,7 @@ def step(step_id: str | None, list_them: bool, as_json: bool) -> None:
     What every upgrade does can be done by hand too: backup, migrate-expand, migrate-contract, cleanup.
     """
     if list_them == bool(step_id):
-        _fail("Say which one: phiomia step ID. `phiomia step --list` shows what is missing.", 2)
+        fail("Say which one: phiomia step ID. `phiomia step --list` shows what is missing.", 2)
     try:
         site = _open()
         checkout = open_checkout(site.places.checkout)
@@ -54,7 +53,7 @@ def step(step_id: str | None, list_them: bool, as_json: bool) -> None:
             return
         _execute(site, checkout, missing, step_id if "@" in step_id else _complete(step_id, missing))
     except _EXPECTED as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 def _open() -> Site:
@@ -69,7 +68,7 @@ def _execute(site: Site, checkout: Checkout, missing: list[PlannedStep], step_id
     wanted = next((one for one in missing if one.id == step_id), None)
     if wanted is None:
         known = step_id in ledger.done(site.config.database_url)
-        _fail(f"{step_id} was executed before." if known else f"{step_id} is no instruction that this server needs.")
+        fail(f"{step_id} was executed before." if known else f"{step_id} is no instruction that this server needs.")
     with hold_lock(site.places.state) as lock:
         release = _selected(site, checkout)
         if release is not None and running_release() != release.path:
@@ -137,8 +136,3 @@ def _show(missing: list[PlannedStep], as_json: bool) -> None:
         print(f"{one.id:<40} {one.phase:<9} {one.title} [{', '.join(one.releases)}]")
     if not missing:
         print("Nothing is missing.")
-
-
-def _fail(reason: str, status: int = 1) -> NoReturn:
-    print(reason, file=sys.stderr, flush=True)
-    raise click.exceptions.Exit(status)

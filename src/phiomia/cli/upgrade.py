@@ -1,4 +1,4 @@
-"""`phiomia releases` and `phiomia upgrade`: what there is, what an upgrade would do, and doing it."""
+"""`phiomia upgrade`: what an upgrade would do, and doing it."""
 
 import json
 import os
@@ -8,8 +8,10 @@ from typing import Any, NoReturn
 
 import click
 
+from phiomia.cli.fail import fail
 from phiomia.cli.group import Group
 from phiomia.cli.options import AS_JSON, CHECKOUT
+from phiomia.cli.releases import notes, plan_checkout
 from phiomia.cli.upgrade_bundle import FROM_BUNDLE, bundle, take_in
 from phiomia.cli.upgrade_news import check
 from phiomia.cli.upgrade_report import render_history, render_report
@@ -17,20 +19,16 @@ from phiomia.cli.upgrade_site import open_site
 from phiomia.cli.upgrade_text import render_outcome, render_standing
 from phiomia.cli.upgrade_view import PLAIN, VIEW, choose_view
 from phiomia.platform.config import load_config
-from phiomia.platform.version import describe_version
 from phiomia.upgrade import command
 from phiomia.upgrade.ancestry import GitError
 from phiomia.upgrade.by_hand import find_way, list_left, render_way
-from phiomia.upgrade.checkout import Checkout, open_checkout, source_root
 from phiomia.upgrade.command import NothingReleased, NotInstalled, Options
-from phiomia.upgrade.facts import gather_facts
 from phiomia.upgrade.history import NoSuchUpgrade, describe_journal, list_upgrades, report_json, report_upgrade
 from phiomia.upgrade.journal import STOPPED, Journal, JournalError, open_journal
 from phiomia.upgrade.lock import Locked
 from phiomia.upgrade.manifest import ManifestError
-from phiomia.upgrade.notes import merge_notes
 from phiomia.upgrade.places import find_places
-from phiomia.upgrade.plan import Plan, PlanError, Refused, plan
+from phiomia.upgrade.plan import Plan, PlanError, Refused
 from phiomia.upgrade.plan_text import plan_json, render_plan
 from phiomia.upgrade.rollback import roll_back
 from phiomia.upgrade.site import UpgradeError
@@ -91,60 +89,9 @@ ANNOUNCE = click.option(
 )
 HASH = click.option("--plan", "wanted", default="", metavar="HASH", help="Only if the plan is still this one.")
 PAST = click.argument("name", required=False, metavar="[ID]", help="Which upgrade: its id or how it begins, or `last`.")
-RANGE = click.argument("between", metavar="A..B", help="Two releases; an empty A is what is checked out.")
-
-_NONE = "Nothing is released yet."
 
 
-@click.command()
-@AS_JSON
-@CHECKOUT
-def releases(as_json: bool, checkout: Path | None) -> None:
-    """List the releases that this checkout knows, the newest first."""
-    found = _open(checkout)
-    try:
-        manifests = found.manifests()
-    except (GitError, ManifestError) as error:
-        _fail(str(error))
-    listed = [manifests[version] for version in reversed(found.versions)]
-    if as_json:
-        rows = [
-            {
-                "version": one.version,
-                "date": one.date.isoformat(),
-                "channel": one.channel,
-                "urgency": one.urgency,
-                "stop": one.stop,
-                "contained": one.version in found.history.here.contains,
-            }
-            for one in listed
-        ]
-        print(json.dumps({"checkout": found.history.here.name, "releases": rows}, indent=2))
-        return
-    for one in listed:
-        here = "  checked out" if one.version == found.history.here.name else ""
-        print(f"{one.version:<14} {one.date}  {one.channel:<8} {one.urgency}{here}")
-    if not listed:
-        print(f"{_NONE} This is {describe_version()}, commit {found.history.here.name.partition('+')[0]}.")
-
-
-@app.command()
-@RANGE
-@CHECKOUT
-def notes(between: str, checkout: Path | None) -> None:
-    """Print what has changed between two releases, in one piece."""
-    found = _open(checkout)
-    start, dots, end = between.partition("..")
-    if not dots:
-        _fail("Say from where to where: phiomia upgrade notes 1.4.0..1.6.0", 2)
-    target = end or found.newest()
-    if not found.versions or target is None:
-        _fail(_NONE)
-    try:
-        place = found.place_of(start) if start else found.history.here
-        print(merge_notes(place, target, found.releases_of(target)), end="")
-    except (GitError, ManifestError) as error:
-        _fail(str(error))
+app.add_command(notes)
 
 
 @app.command("plan")
@@ -170,9 +117,9 @@ def show_plan(
         try:
             made = command.make_plan(open_site(), options).made
         except _EXPECTED as error:
-            _fail(str(error))
+            fail(str(error))
     else:
-        made = _plan_checkout(checkout, version, as_json=as_json, allow_prerelease=allow_prerelease, backup=backup)
+        made = plan_checkout(checkout, version, as_json=as_json, allow_prerelease=allow_prerelease, backup=backup)
     print(json.dumps(plan_json(made), indent=2) if as_json else render_plan(made), end="\n" if as_json else "")
     raise click.exceptions.Exit(1 if isinstance(made, Refused) else 0)
 
@@ -189,7 +136,7 @@ def instructions() -> None:
         way = find_way(site)
         print(render_way(way, list_left(site) if way.target == way.installed else ()))
     except _EXPECTED as error:
-        _fail(str(error))
+        fail(str(error))
     raise click.exceptions.Exit(1 if way.refusal else 0)
 
 
@@ -221,13 +168,13 @@ def run_upgrade(
     try:
         planned = command.make_plan(open_site(), options)
     except _EXPECTED as error:
-        _fail(str(error))
+        fail(str(error))
     print(render_plan(planned.made), end="", file=sys.stderr if as_json else sys.stdout, flush=True)
     if isinstance(planned.made, Refused):
         raise click.exceptions.Exit(1)
     if planned.made.legs and not yes:
         if not sys.stdin.isatty():
-            _fail("Nobody can be asked here. Say --yes, or: phiomia upgrade apply --plan " + planned.hash[:16], 2)
+            fail("Nobody can be asked here. Say --yes, or: phiomia upgrade apply --plan " + planned.hash[:16], 2)
         click.confirm("Go on?", abort=True)
     _apply(_fixed(options, planned.made), planned.hash, announce, as_json=as_json)
 
@@ -265,7 +212,7 @@ def resume_upgrade(as_json: bool) -> None:
     try:
         journal = command.resume(open_site(), _view(as_json))
     except _EXPECTED as error:
-        _fail(str(error))
+        fail(str(error))
     _end(journal, as_json)
 
 
@@ -277,7 +224,7 @@ def continue_upgrade(journal: Path) -> None:
         opened = open_journal(journal)
         command.continue_upgrade(open_site(), opened, choose_view())
     except _EXPECTED as error:
-        _fail(str(error))
+        fail(str(error))
     _end(opened, os.environ.get(_JSON) == "1")
 
 
@@ -288,7 +235,7 @@ def show_status(as_json: bool) -> None:
     try:
         standing = read_standing(find_places(), load_config())
     except _EXPECTED as error:
-        _fail(str(error))
+        fail(str(error))
     print(json.dumps(standing_json(standing), indent=2) if as_json else render_standing(standing))
     raise click.exceptions.Exit(1 if standing.problems else 0)
 
@@ -300,7 +247,7 @@ def roll_back_upgrade(as_json: bool) -> None:
     try:
         went = roll_back(open_site(), _view(as_json))
     except _EXPECTED as error:
-        _fail(str(error))
+        fail(str(error))
     if as_json:
         print(json.dumps({"to": went.to, "notes": went.notes, "upgrade": went.journal.id}, indent=2))
         return
@@ -320,7 +267,7 @@ def show_history(name: str | None, as_json: bool) -> None:
     try:
         report = report_upgrade(places, url, name)
     except NoSuchUpgrade as error:
-        _fail(str(error))
+        fail(str(error))
     print(json.dumps(report_json(report), indent=2) if as_json else render_report(report))
 
 
@@ -334,7 +281,7 @@ def _apply(options: Options, wanted: str, announce: int, *, as_json: bool) -> No
         options = options._replace(announce=announce)
         journal = command.apply(site, options, wanted, report, lambda lock: command.finish_pending(site, lock))
     except _EXPECTED as error:
-        _fail(str(error))
+        fail(str(error))
     if journal is None:
         print("null" if as_json else "That release is installed: nothing to do.")
         return
@@ -357,47 +304,3 @@ def _end(journal: Journal, as_json: bool) -> NoReturn:
     told = describe_journal(journal)
     print(json.dumps(told._asdict(), indent=2) if as_json else render_outcome(journal, told))
     raise click.exceptions.Exit(STOPPED_STATUS if told.state == STOPPED else 0)
-
-
-def _plan_checkout(
-    checkout: Path | None, version: str | None, *, as_json: bool, allow_prerelease: bool, backup: str
-) -> Plan | Refused:
-    """The plan of a checkout that nothing is installed from."""
-    found = _open(checkout)
-    target = version or found.newest(prereleases=allow_prerelease)
-    if target is None or not found.versions:
-        if as_json:
-            reason = {"code": "unreleased", "reason": _NONE}
-            print(json.dumps({"installed": found.history.here.name, "target": version, "refusals": [reason]}, indent=2))
-        else:
-            print(f"{_NONE} There is no release to go to from {describe_version()}.")
-        raise click.exceptions.Exit(1 if version else 0)
-    try:
-        known = gather_facts(load_config(), find_places())
-        return plan(
-            found.history.here,
-            target,
-            found.releases_of(target),
-            known.ledger,
-            known.facts,
-            allow_prerelease=allow_prerelease,
-            backup=backup,
-        )
-    except (GitError, ManifestError, PlanError) as error:
-        _fail(str(error))
-
-
-def _open(checkout: Path | None) -> Checkout:
-    places = find_places()
-    root = checkout or (places.checkout if places.installed else source_root())
-    if checkout is None and not (root / ".git").exists():
-        root = Path(os.curdir).resolve()
-    try:
-        return open_checkout(root)
-    except GitError as error:
-        _fail(f"There is no checkout to read releases from ({error}). Go into one, or name it with --checkout.")
-
-
-def _fail(reason: str, status: int = 1) -> NoReturn:
-    print(reason, file=sys.stderr)
-    raise click.exceptions.Exit(status)

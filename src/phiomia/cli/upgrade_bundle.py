@@ -1,11 +1,10 @@
 """`phiomia upgrade bundle` and what `--from` takes in: upgrades of machines without a network."""
 
-import sys
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
+from phiomia.cli.fail import fail
 from phiomia.cli.options import CHECKOUT
 from phiomia.upgrade.ancestry import GitError
 from phiomia.upgrade.bundle import BundleError, make_bundle
@@ -38,7 +37,7 @@ def bundle(version: str, output: Path, since: str, checkout: Path | None) -> Non
     try:
         made = make_bundle(root, version, output, PlainReport(), since=since)
     except (BundleError, GitError, ManifestError, OSError) as error:
-        _fail(str(error))
+        fail(str(error))
     print(f"{made.path}: {made.size / 1024**2:,.1f} MB, to {made.version} from {made.since or 'any release before'}")
     print(f"On the server: phiomia upgrade --from {made.path.name}")
 
@@ -52,10 +51,5 @@ def take_in(path: Path | None, options: Options) -> Options:
         with hold_lock(places.state):
             version = take_bundle(places, path, PlainReport())
     except (BundleError, GitError, Locked) as error:
-        _fail(str(error))
+        fail(str(error))
     return options._replace(version=options.version or version, offline=True)
-
-
-def _fail(reason: str) -> NoReturn:
-    print(reason, file=sys.stderr)
-    raise click.exceptions.Exit(1)
